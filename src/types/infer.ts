@@ -1,0 +1,60 @@
+import type { DataType } from './datatype.js';
+import type { Shape } from './tensor.js';
+
+/** A request parameter that has no meaning to the server: handed to the backend. `bigint` beyond 2^53. */
+export type ParameterValue = string | number | bigint | boolean;
+
+/** Where the bytes of one input come from, in the body that carries the request. */
+export type TensorSource =
+  /** `byteSize` bytes behind the JSON head (HTTP, WebSocket) or one raw entry (gRPC), in the order of the inputs. */
+  | { readonly kind: 'binary'; readonly byteSize: number }
+  /** The JSON array that begins at byte `start` of the body (its `[`) and ends before byte `end`. */
+  | { readonly kind: 'json'; readonly start: number; readonly end: number }
+  | { readonly kind: 'shared'; readonly region: string; readonly byteSize: number; readonly offset: number };
+
+export interface InputHead {
+  readonly name: string;
+  /** As the client wrote it: it may be no datatype at all, which is refused where the model is known. */
+  readonly datatype: string;
+  readonly shape: Shape;
+  readonly source: TensorSource;
+}
+
+export interface OutputHead {
+  readonly name: string;
+  /** Bytes behind the head, or JSON `data`. */
+  readonly binary: boolean;
+  /** 0 = the tensor itself; k = the k best classes of each batch entry instead of it. */
+  readonly classCount: number;
+  readonly shared: { readonly region: string; readonly byteSize: number; readonly offset: number } | null;
+}
+
+/**
+ * What a client asked for, in the terms of no protocol and held against no model yet. Immutable: heads repeat from request to
+ * request, so a head without JSON data is parsed once and shared.
+ */
+export interface InferHead {
+  /** '' = none. */
+  readonly id: string;
+  /** 0 = the model's default level. */
+  readonly priority: number;
+  /** 0 = none. */
+  readonly timeoutUs: number;
+  /** 0 or '' = none; `bigint` beyond 2^53. */
+  readonly sequenceId: string | number | bigint;
+  readonly sequenceStart: boolean;
+  readonly sequenceEnd: boolean;
+  readonly inputs: readonly InputHead[];
+  /** Empty = all outputs of the model, binary where `binaryOutput` says so. */
+  readonly outputs: readonly OutputHead[];
+  readonly binaryOutput: boolean;
+  readonly parameters: ReadonlyMap<string, ParameterValue>;
+}
+
+/** One output of a response. `bytes` is a view into shared memory: valid until the response is released. */
+export interface OutputTensor {
+  readonly name: string;
+  readonly datatype: DataType;
+  readonly shape: Shape;
+  readonly bytes: Uint8Array;
+}

@@ -1,0 +1,78 @@
+import {
+  ARENA_UNIT,
+  ENTRY_OFFSET,
+  ENTRY_ROW,
+  ENTRY_ROWS,
+  LINE_BEGIN,
+  LINE_BYTES,
+  LINE_DIMS,
+  LINE_RANK,
+  LINE_WORDS,
+  VARIABLE,
+} from '../src/memory/layout.js';
+import type { RingMemory } from '../src/memory/ring.js';
+
+/** The batch that the worker has sealed, read from the ring once. One object per worker, reused. */
+export class SealedBatch {
+  entries = 0;
+  /** Rows of all entries together. */
+  rows = 0;
+  /** All entries lie in planes, one behind the other: one range per input. */
+  contiguous = false;
+  /** Per entry: byte offset of its block or slot, row in the block or VARIABLE, number of rows. */
+  readonly slots: Float64Array;
+  readonly firstRows: Int32Array;
+  readonly rowCounts: Int32Array;
+  readonly #memory: RingMemory;
+
+  constructor(memory: RingMemory) {
+    this.#memory = memory;
+    this.slots = new Float64Array(memory.maxEntries);
+    this.firstRows = new Int32Array(memory.maxEntries);
+    this.rowCounts = new Int32Array(memory.maxEntries);
+  }
+
+  read(base: number, entries: number): void {
+    const { words } = this.#memory;
+    this.entries = entries;
+    this.rows = 0;
+    this.contiguous = true;
+    for (let index = 0; index < entries; index++) {
+      const word = this.#memory.entry(base, index);
+      const row = words[word + ENTRY_ROW]!;
+      const slot = words[word + ENTRY_OFFSET]! * ARENA_UNIT;
+      if (row === VARIABLE || slot !== this.#firstSlot(slot, index) || row !== this.#expectedRow(row, index)) {
+        this.contiguous = false;
+      }
+      this.slots[index] = slot;
+      this.firstRows[index] = row;
+      this.rowCounts[index] = words[word + ENTRY_ROWS]!;
+      this.rows += this.rowCounts[index]!;
+    }
+  }
+
+  #firstSlot(slot: number, index: number): number {
+    return index === 0 ? slot : this.slots[0]!;
+  }
+
+  #expectedRow(row: number, index: number): number {
+    return index === 0 ? row : this.firstRows[0]! + this.rows;
+  }
+}
+
+/** One line of a tensor table (memory/layout.ts), as byte position in the arena, length and dimensions. */
+export class TableLine {
+  /** -1 = the request has no such tensor. */
+  begin = -1;
+  bytes = 0;
+  dims: number[] = [];
+
+  read(table: Float64Array, slot: number, index: number): void {
+    const word = slot / 8 + index * LINE_WORDS;
+    const begin = table[word + LINE_BEGIN]!;
+    this.begin = begin < 0 ? -1 : slot + begin;
+    this.bytes = table[word + LINE_BYTES]!;
+    const rank = table[word + LINE_RANK]!;
+    this.dims = Array.from(table.subarray(word + LINE_DIMS, word + LINE_DIMS + rank));
+  }
+}

@@ -1,0 +1,96 @@
+import type { InstanceInit, WorkerMessage } from '../src/backends/worker-protocol.js';
+import { monotonicUs } from '../src/base/clock.js';
+import { ERROR_CLASS, PLACEMENT, STATUS, STATUS_ERROR, STATUS_NO_ROOM, STATUS_OK } from '../src/memory/layout.js';
+import { RingConsumer, RingMemory } from '../src/memory/ring.js';
+import { asServerError } from '../src/types/errors.js';
+import { SealedBatch } from './batch.js';
+import { type BoundInput, InputBinder } from './inputs.js';
+import { NoRoom, OutputWriter, type RunOutput } from './outputs.js';
+
+/** What a backend does in its worker: runs one execution at a time. */
+export interface Runner {
+  /**
+   * Inputs and outputs in the order of the configuration; an input is null where the batch has none. `place` gives memory for
+   * an output of known shape, where the backend may write it (null = the backend allocates). Throws what the clients shall read.
+   */
+  run(inputs: readonly (BoundInput | null)[], rows: number, place: OutputPlace | null): readonly RunOutput[];
+}
+
+export type OutputPlace = (output: number, rows: number) => RunOutput['data'];
+
+/** Codes an error of a batch can have, by the value of its ERROR_CLASS word. */
+export const ERROR_CLASSES = ['INTERNAL', 'INVALID_ARGUMENT', 'UNSUPPORTED'] as const;
+
+/** The life of an instance: load, say so, then batches until the main thread stops it. Blocks the thread. */
+export function serveInstance(init: InstanceInit, load: () => Runner): void {
+  let runner: Runner;
+  try {
+    runner = load();
+  } catch (error) {
+    const { code, message } = asServerError(error);
+    tell(init, { kind: 'failed', code, message });
+    return;
+  }
+  tell(init, { kind: 'ready' });
+  new InstanceLoop(init, runner).serve();
+}
+
+function tell(init: InstanceInit, message: WorkerMessage): void {
+  init.port.postMessage(message);
+}
+
+class InstanceLoop {
+  readonly #ring: RingConsumer;
+  readonly #batch: SealedBatch;
+  readonly #binders: readonly InputBinder[];
+  readonly #bound: (BoundInput | null)[];
+  readonly #writer: OutputWriter;
+  readonly #runner: Runner;
+  readonly #place: OutputPlace | null;
+
+  constructor(init: InstanceInit, runner: Runner) {
+    const memory = new RingMemory(init.ring, init.maxEntries);
+    this.#ring = new RingConsumer(memory);
+    this.#batch = new SealedBatch(memory);
+    this.#binders = init.inputs.map((_, index) => new InputBinder(init, index));
+    this.#bound = init.inputs.map(() => null);
+    this.#writer = new OutputWriter(init, this.#ring);
+    this.#runner = runner;
+    this.#place = this.#writer.allFixed ? (output, rows) => this.#writer.placeOf(output, rows) : null;
+  }
+
+  serve(): void {
+    for (let entries = this.#ring.next(); entries > 0; entries = this.#ring.next()) {
+      this.#batch.read(this.#ring.base, entries);
+      this.#execute();
+      this.#ring.done();
+    }
+  }
+
+  #execute(): void {
+    const { words } = this.#ring.memory;
+    const { base } = this.#ring;
+    try {
+      this.#run();
+      words[base + STATUS] = STATUS_OK;
+    } catch (error) {
+      words[base + STATUS] = error instanceof NoRoom ? STATUS_NO_ROOM : STATUS_ERROR;
+      const { code, message } = asServerError(error);
+      words[base + ERROR_CLASS] = Math.max(0, ERROR_CLASSES.indexOf(code as (typeof ERROR_CLASSES)[number]));
+      this.#ring.writeText(message);
+    }
+  }
+
+  #run(): void {
+    const { memory, base } = this.#ring;
+    const batch = this.#batch;
+    memory.setTime(base, 0, monotonicUs());
+    for (let i = 0; i < this.#binders.length; i++) this.#bound[i] = this.#binders[i]!.bind(batch);
+    memory.words[base + PLACEMENT] = batch.contiguous || batch.entries === 1 ? 0 : 1;
+    memory.setTime(base, 1, monotonicUs());
+    const outputs = this.#runner.run(this.#bound, batch.rows, this.#place);
+    memory.setTime(base, 2, monotonicUs());
+    this.#writer.write(batch, outputs);
+    memory.setTime(base, 3, monotonicUs());
+  }
+}

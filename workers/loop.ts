@@ -1,4 +1,4 @@
-import type { InstanceInit, WorkerMessage } from '../src/backends/worker-protocol.js';
+import { ERROR_CLASSES, type InstanceInit, type WorkerMessage } from '../src/backends/worker-protocol.js';
 import { monotonicUs } from '../src/base/clock.js';
 import { ERROR_CLASS, PLACEMENT, STATUS, STATUS_ERROR, STATUS_NO_ROOM, STATUS_OK } from '../src/memory/layout.js';
 import { RingConsumer, RingMemory } from '../src/memory/ring.js';
@@ -17,9 +17,6 @@ export interface Runner {
 }
 
 export type OutputPlace = (output: number, rows: number) => RunOutput['data'];
-
-/** Codes an error of a batch can have, by the value of its ERROR_CLASS word. */
-export const ERROR_CLASSES = ['INTERNAL', 'INVALID_ARGUMENT', 'UNSUPPORTED'] as const;
 
 /** The life of an instance: load, say so, then batches until the main thread stops it. Blocks the thread. */
 export function serveInstance(init: InstanceInit, load: () => Runner): void {
@@ -76,7 +73,7 @@ class InstanceLoop {
     } catch (error) {
       words[base + STATUS] = error instanceof NoRoom ? STATUS_NO_ROOM : STATUS_ERROR;
       const { code, message } = asServerError(error);
-      words[base + ERROR_CLASS] = Math.max(0, ERROR_CLASSES.indexOf(code as (typeof ERROR_CLASSES)[number]));
+      words[base + ERROR_CLASS] = Math.max(0, ERROR_CLASSES.indexOf(code));
       this.#ring.writeText(message);
     }
   }

@@ -4,7 +4,8 @@ import type { DataType } from '../src/types/datatype.js';
 import { ServerError } from '../src/types/errors.js';
 import { type TensorData, typedArrays } from '../src/types/typed-array.js';
 import type { BoundInput } from './inputs.js';
-import { type OutputPlace, type Runner, type RunOutput, serveInstance } from './loop.js';
+import { type OutputPlace, type Runner, serveInstance } from './loop.js';
+import type { RunOutput } from './outputs.js';
 
 /** A tensor as the binding reads and makes it; FP16 works in this form on every Node (design, section 2). */
 interface OrtTensor {

@@ -56,3 +56,6 @@ export interface OnnxSettings {
     readonly bytes: Uint8Array;
   }[];
 }
+
+/** Codes an error of a batch can have, by the value of its ERROR_CLASS word. */
+export const ERROR_CLASSES: readonly ErrorCode[] = ['INTERNAL', 'INVALID_ARGUMENT', 'UNSUPPORTED'];

@@ -98,26 +98,36 @@ export class RingProducer {
     return this.#head - 1;
   }
 
-  /** Opens a batch without entries; the worker does not see it before the first `append`. Only when not full. */
-  open(outputOffsetUnits: number, outputUnits: number): number {
+  /** Number that the next batch will have: its entries are written before `open` shows it to the worker. Only when not full. */
+  get next(): number {
+    return this.#head;
+  }
+
+  open(outputOffsetUnits: number, outputUnits: number, entries: number): void {
     const { words } = this.memory;
     const base = this.memory.base(this.#head);
     words[base + OUTPUT_OFFSET] = outputOffsetUnits;
     words[base + OUTPUT_UNITS] = outputUnits;
-    Atomics.store(words, base + STATE, OPEN);
-    return this.#head++;
+    Atomics.store(words, base + STATE, OPEN | (entries << STATE_BITS));
+    this.#head++;
   }
 
   /** False = the worker has sealed the batch: the request belongs to the next one. `index` is the number of entries so far. */
   append(sequence: number, index: number, offsetUnits: number, row: number, rows: number): boolean {
+    this.write(sequence, index, offsetUnits, row, rows);
+    const state = this.memory.base(sequence) + STATE;
+    const expected = OPEN | (index << STATE_BITS);
+    const next = OPEN | ((index + 1) << STATE_BITS);
+    return Atomics.compareExchange(this.memory.words, state, expected, next) === expected;
+  }
+
+  /** Fills entry `index` without making it visible: part of `append`, and of changing a batch between `edit` and `reopen`. */
+  write(sequence: number, index: number, offsetUnits: number, row: number, rows: number): void {
     const { words } = this.memory;
-    const base = this.memory.base(sequence);
-    const entry = this.memory.entry(base, index);
+    const entry = this.memory.entry(this.memory.base(sequence), index);
     words[entry + ENTRY_OFFSET] = offsetUnits;
     words[entry + ENTRY_ROW] = row;
     words[entry + ENTRY_ROWS] = rows;
-    const expected = OPEN | (index << STATE_BITS);
-    return Atomics.compareExchange(words, base + STATE, expected, OPEN | ((index + 1) << STATE_BITS)) === expected;
   }
 
   isOpen(sequence: number): boolean {
@@ -133,6 +143,12 @@ export class RingProducer {
 
   reopen(sequence: number, entries: number): void {
     Atomics.store(this.memory.words, this.memory.base(sequence) + STATE, OPEN | (entries << STATE_BITS));
+  }
+
+  /** Takes back the newest batch altogether, between `edit` and `reopen`: it never was. */
+  retract(): void {
+    this.#head--;
+    Atomics.store(this.memory.words, this.memory.base(this.#head) + STATE, FREE);
   }
 
   /** DONE, NEEDS_OUTPUT or something the main thread need not act on. */

@@ -1,0 +1,128 @@
+import type { Clock } from '../base/clock.js';
+import type { Log } from '../base/log.js';
+import type { Arena } from '../memory/arena.js';
+import type { BatchOutputs } from './batch-outputs.js';
+import type { Instance, InstanceEvents } from './instance.js';
+import type { InferRequest } from './request.js';
+import { type InstanceSpec, WorkerInstance } from './worker-instance.js';
+
+const FIRST_RESTART_US = 100_000;
+const LAST_RESTART_US = 30_000_000;
+
+/** An instance that died this often without running one batch well is not worth waiting for. */
+const HOPELESS_DEATHS = 3;
+
+/** One place in the group: the instance that lives in it now, and how it fared. */
+interface Place {
+  readonly spec: InstanceSpec;
+  instance: WorkerInstance | null;
+  /** Deaths since it last ran a batch well. */
+  deaths: number;
+  cancelRestart: (() => void) | null;
+}
+
+/** What the group tells its model; instances' events without the bookkeeping of deaths. */
+export type GroupEvents = Omit<InstanceEvents, 'onState'> & {
+  /** Requests cannot be served any more, or can be again: see `isAvailable`. */
+  onAvailability(): void;
+};
+
+/** All instances of one model version: starts them, restarts with back-off what died, stops them. */
+export class InstanceGroup {
+  readonly #places: readonly Place[];
+  readonly #arena: Arena;
+  readonly #events: GroupEvents;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  #instances: readonly Instance[] = [];
+  #stopping = false;
+
+  constructor(specs: readonly InstanceSpec[], arena: Arena, events: GroupEvents, clock: Clock, log: Log) {
+    this.#places = specs.map((spec) => ({ spec, instance: null, deaths: 0, cancelRestart: null }));
+    this.#arena = arena;
+    this.#events = events;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /** Those that live now, in the order of the configuration; a new array whenever one comes or goes. */
+  get instances(): readonly Instance[] {
+    return this.#instances;
+  }
+
+  /** Every instance serves: the model is ready. */
+  get isHealthy(): boolean {
+    return this.#places.every((place) => place.instance?.state === 'serving');
+  }
+
+  /** Waiting makes sense: an instance serves, or is about to. */
+  get isAvailable(): boolean {
+    return this.#places.some((place) => place.instance?.state === 'serving' || place.deaths < HOPELESS_DEATHS);
+  }
+
+  /** Starts all instances; rejects with the first one's reason, after the others are stopped again. */
+  async start(): Promise<void> {
+    const results = await Promise.allSettled(this.#places.map((place) => this.#startPlace(place)));
+    const failure = results.find((result) => result.status === 'rejected');
+    if (failure === undefined) return;
+    await this.stop();
+    throw failure.reason;
+  }
+
+  /** Batches that were begun are finished; the scheduler must have been stopped before. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    for (const place of this.#places) place.cancelRestart?.();
+    await Promise.all(this.#places.map((place) => place.instance?.stop()));
+  }
+
+  async #startPlace(place: Place): Promise<void> {
+    const instance = new WorkerInstance(place.spec, this.#arena, this.#eventsOf(place), this.#log);
+    place.instance = instance;
+    await instance.start();
+    if (this.#stopping) await instance.stop();
+  }
+
+  #eventsOf(place: Place): InstanceEvents {
+    return {
+      onRoom: () => this.#events.onRoom(),
+      onReturned: (requests: readonly InferRequest[]) => this.#events.onReturned(requests),
+      onExecuted: (outputs: BatchOutputs) => {
+        place.deaths = 0;
+        this.#events.onExecuted(outputs);
+      },
+      onState: (instance) => this.#onState(place, instance),
+    };
+  }
+
+  #onState(place: Place, instance: Instance): void {
+    this.#instances = this.#places.flatMap((other) => (other.instance?.state === 'serving' ? [other.instance] : []));
+    if (instance.state === 'dead') this.#onDeath(place);
+    if (instance.state === 'serving') this.#events.onRoom();
+    this.#events.onAvailability();
+  }
+
+  #onDeath(place: Place): void {
+    place.deaths++;
+    if (this.#stopping) return;
+    const delayUs = Math.min(FIRST_RESTART_US * 2 ** (place.deaths - 1), LAST_RESTART_US);
+    this.#log.warning(
+      `instance '${place.spec.instance}' of model '${place.spec.model}' restarts in ${delayUs / 1000} ms`,
+    );
+    place.cancelRestart = this.#clock.after(delayUs, () => void this.#restart(place));
+  }
+
+  async #restart(place: Place): Promise<void> {
+    place.cancelRestart = null;
+    try {
+      await this.#startPlace(place);
+      this.#log.info(`instance '${place.spec.instance}' of model '${place.spec.model}' is back`);
+    } catch (error) {
+      this.#log.error(
+        `instance '${place.spec.instance}' of model '${place.spec.model}' did not restart: ${String(error)}`,
+      );
+      this.#onDeath(place);
+      this.#events.onAvailability();
+    }
+  }
+}

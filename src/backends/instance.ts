@@ -1,0 +1,39 @@
+import type { BatchOutputs } from './batch-outputs.js';
+import type { InferRequest } from './request.js';
+
+/**
+ * starting: its worker loads the model. serving: it takes batches. dead: its worker is gone, a restart is due. stopped: for good.
+ */
+export type InstanceState = 'starting' | 'serving' | 'dead' | 'stopped';
+
+/** One instance of a model as its scheduler sees it: runs one batch at a time and lets the next one grow meanwhile. */
+export interface Instance {
+  readonly name: string;
+  readonly state: InstanceState;
+  /** Nothing runs and nothing waits: a batch begun now runs at once. */
+  readonly isIdle: boolean;
+  /** A batch may be begun: nothing is open, whether or not one runs. */
+  readonly canBegin: boolean;
+  /** Rows of the batch that is open, 0 = none is. It may be sealed at any moment. */
+  readonly openRows: number;
+  /** The batch key of the open batch. */
+  readonly openKey: string;
+  /** Begins a batch with the first `count` of `requests`; only where `canBegin`. False = no memory for outputs: nothing was taken. */
+  begin(requests: readonly InferRequest[], count: number): boolean;
+  /** Adds to the open batch; false = it was sealed meanwhile, or is full. */
+  grow(request: InferRequest): boolean;
+  /** Takes a cancelled request out of the open batch; false = it runs already. */
+  withdraw(request: InferRequest): boolean;
+}
+
+/** What an instance tells; set by whoever runs it. */
+export interface InstanceEvents {
+  /** A batch ended or the instance came up: there may be room for more. */
+  onRoom(): void;
+  /** An execution ended well, told once, before its requests are. */
+  onExecuted(outputs: BatchOutputs): void;
+  /** The worker died before it began these requests: they are to be queued again, in this order, before all others. */
+  onReturned(requests: readonly InferRequest[]): void;
+  /** The state changed; `reason` says why where it is not plain. */
+  onState(instance: Instance, reason: string): void;
+}

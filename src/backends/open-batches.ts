@@ -1,0 +1,47 @@
+import type { Slot } from '../memory/arena.js';
+import { RING_BATCHES } from '../memory/layout.js';
+import type { InferRequest } from './request.js';
+
+/** The main thread's side of one batch in the ring. Reused; `requests` beyond `count` are stale. */
+export class BatchRecord {
+  readonly requests: InferRequest[] = [];
+  count = 0;
+  rows = 0;
+  key = '';
+  /** Reserved for the outputs; replaced when the worker needs more. */
+  slot: Slot | null = null;
+
+  push(request: InferRequest): void {
+    this.requests[this.count++] = request;
+    this.rows += request.rows;
+  }
+
+  remove(index: number): void {
+    this.rows -= this.requests[index]!.rows;
+    this.requests.copyWithin(index, index + 1, this.count);
+    this.count--;
+  }
+
+  clear(): void {
+    this.requests.length = 0;
+    this.count = 0;
+    this.rows = 0;
+    this.slot = null;
+  }
+}
+
+/** One record per place of the ring, found by the batch's number. */
+export class BatchRecords {
+  readonly #records = Array.from({ length: RING_BATCHES }, () => new BatchRecord());
+
+  at(sequence: number): BatchRecord {
+    return this.#records[sequence % RING_BATCHES]!;
+  }
+
+  /** Takes the record out, so that its place can be used again while the requests are answered. */
+  detach(sequence: number): BatchRecord {
+    const record = this.at(sequence);
+    this.#records[sequence % RING_BATCHES] = new BatchRecord();
+    return record;
+  }
+}

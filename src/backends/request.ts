@@ -1,0 +1,32 @@
+import type { ServerError } from '../types/errors.js';
+import type { BatchOutputs } from './batch-outputs.js';
+
+/** Why a request failed, in the terms of the failure metric (fact sheet 7.1). */
+export type FailureReason = 'REJECTED' | 'CANCELED' | 'BACKEND' | 'OTHER';
+
+/**
+ * A request on its way: accepted, its tensors in shared memory, and owed exactly one of `complete` and `fail`. Schedulers queue
+ * it and instances run it by these few numbers; what it answers, and to whom, is known to its maker alone.
+ */
+export abstract class InferRequest {
+  /** Rows it adds to a batch: its batch size, 1 for a model without batching. */
+  abstract readonly rows: number;
+  /** Requests with different keys never share a batch (shapes and set of inputs). */
+  abstract readonly batchKey: string;
+  /** As the client wrote it; 0 = the model's default level. */
+  abstract readonly priority: number;
+  /** As the client wrote it; 0 = none. */
+  abstract readonly timeoutUs: number;
+  /** Byte offset in the arena of its block of rows, or of its own slot. */
+  abstract readonly slotOffset: number;
+  /** Row in the block; VARIABLE (memory/layout.ts) = it has a slot of its own. */
+  abstract readonly row: number;
+  /** Set when the client is gone: skipped before work starts, dropped after. */
+  cancelled = false;
+  /** When the scheduler took it, monotonic microseconds. */
+  queuedUs = 0;
+
+  /** Its rows are `firstRow` and following of `outputs`, its place in the batch `index`. It must release its share of them. */
+  abstract complete(outputs: BatchOutputs, index: number, firstRow: number): void;
+  abstract fail(error: ServerError, reason: FailureReason): void;
+}

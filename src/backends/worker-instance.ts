@@ -1,0 +1,346 @@
+import { MessageChannel } from 'node:worker_threads';
+import { Piscina } from 'piscina';
+import { assert } from '../base/assert.js';
+import type { Log } from '../base/log.js';
+import type { Arena, Slot } from '../memory/arena.js';
+import {
+  ARENA_UNIT,
+  DONE,
+  ERROR_CLASS,
+  NEEDED_UNITS,
+  NEEDS_OUTPUT,
+  PLACEMENT,
+  STATUS,
+  STATUS_NO_ROOM,
+  STATUS_OK,
+  tableBytes,
+} from '../memory/layout.js';
+import { RingMemory, RingProducer, readText } from '../memory/ring.js';
+import { asServerError, type ErrorCode, ServerError } from '../types/errors.js';
+import { BatchOutputs, outputBytes } from './batch-outputs.js';
+import type { Instance, InstanceEvents, InstanceState } from './instance.js';
+import { type BatchRecord, BatchRecords } from './open-batches.js';
+import type { InferRequest } from './request.js';
+import { ERROR_CLASSES, type InstanceInit, type WorkerMessage } from './worker-protocol.js';
+
+/** Output slots up to this size are reserved for the largest batch at once; larger ones for the rows at hand. */
+const SMALL_OUTPUT_BYTES = 1 << 20;
+
+/** What is the same in every life of an instance. */
+export type InstanceSpec = Omit<InstanceInit, 'arena' | 'ring' | 'port'> & {
+  /** File of the worker's entry point, which exports `runInstance`. */
+  readonly worker: string;
+  readonly maxRows: number;
+};
+
+/** One life of one instance: a worker thread, its ring, and the requests that are in it. Died or stopped, it is not used again. */
+export class WorkerInstance implements Instance {
+  readonly name: string;
+  readonly #spec: InstanceSpec;
+  readonly #arena: Arena;
+  readonly #events: InstanceEvents;
+  readonly #log: Log;
+  readonly #pool: Piscina;
+  readonly #ring: RingProducer;
+  readonly #ringBuffer: SharedArrayBuffer;
+  readonly #records = new BatchRecords();
+  readonly #tableBytes: number;
+  readonly #rowBytes: readonly number[];
+  #state: InstanceState = 'starting';
+  /** Bytes that the last outputs of unknown size took: what the next batch gets to begin with. */
+  #learnedBytes = 0;
+  #life: Promise<void> = Promise.resolve();
+
+  constructor(spec: InstanceSpec, arena: Arena, events: InstanceEvents, log: Log) {
+    this.name = spec.instance;
+    this.#spec = spec;
+    this.#arena = arena;
+    this.#events = events;
+    this.#log = log;
+    this.#ringBuffer = RingMemory.create(spec.maxEntries);
+    this.#ring = new RingProducer(new RingMemory(this.#ringBuffer, spec.maxEntries));
+    this.#rowBytes = spec.outputs.map((output) => output.rowBytes);
+    this.#tableBytes = tableBytes(spec.outputs.length, this.#cuts());
+    this.#pool = new Piscina({
+      filename: spec.worker,
+      name: 'runInstance',
+      minThreads: 0,
+      maxThreads: 1,
+      atomics: 'disabled',
+    });
+    this.#pool.on('error', () => {});
+  }
+
+  get state(): InstanceState {
+    return this.#state;
+  }
+
+  get isIdle(): boolean {
+    return this.#state === 'serving' && (this.#ring.inFlight === 0 || this.#ring.stateOf(this.#ring.newest) === DONE);
+  }
+
+  get canBegin(): boolean {
+    if (this.#state !== 'serving' || this.#ring.full) return false;
+    return this.#ring.inFlight === 0 || !this.#ring.isOpen(this.#ring.newest);
+  }
+
+  get openRows(): number {
+    if (this.#state !== 'serving' || this.#ring.inFlight === 0 || !this.#ring.isOpen(this.#ring.newest)) return 0;
+    return this.#records.at(this.#ring.newest).rows;
+  }
+
+  get openKey(): string {
+    return this.#records.at(this.#ring.newest).key;
+  }
+
+  /** Resolves when the worker has loaded the model; rejects with the worker's reason. */
+  async start(): Promise<void> {
+    const { port1, port2 } = new MessageChannel();
+    const message = new Promise<WorkerMessage>((resolve) => port1.once('message', resolve));
+    const life: Promise<unknown> = this.#pool.run(this.#init(port2), { transferList: [port2] });
+    const early = life.then(
+      (): WorkerMessage => ({ kind: 'failed', code: 'INTERNAL', message: 'the worker ended while loading' }),
+      (error: Error): WorkerMessage => ({ kind: 'failed', code: 'INTERNAL', message: deathText(error) }),
+    );
+    const first = await Promise.race([message, early]);
+    port1.close();
+    if (first.kind === 'failed') {
+      this.#state = 'stopped';
+      await this.#pool.destroy();
+      throw new ServerError(first.code, first.message);
+    }
+    this.#state = 'serving';
+    this.#life = life.then(
+      () => this.#ended('its worker ended'),
+      (error: Error) => this.#ended(deathText(error)),
+    );
+    void this.#watch();
+    this.#events.onState(this, '');
+  }
+
+  begin(requests: readonly InferRequest[], count: number): boolean {
+    assert(this.canBegin, `instance ${this.name} cannot begin a batch`);
+    const sequence = this.#ring.next;
+    const record = this.#records.at(sequence);
+    for (let i = 0; i < count; i++) {
+      this.#write(sequence, i, requests[i]!);
+      record.push(requests[i]!);
+    }
+    const slot = this.#arena.take(this.#outputBytes(record.rows));
+    if (slot === null) {
+      record.clear();
+      return false;
+    }
+    record.slot = slot;
+    record.key = requests[0]!.batchKey;
+    this.#ring.open(slot.offset / ARENA_UNIT, slot.bytes / ARENA_UNIT, count);
+    this.#ring.ring();
+    return true;
+  }
+
+  grow(request: InferRequest): boolean {
+    const sequence = this.#ring.newest;
+    const record = this.#records.at(sequence);
+    return record.rows + request.rows <= this.#spec.maxRows && this.#append(sequence, record, request);
+  }
+
+  withdraw(request: InferRequest): boolean {
+    if (this.#ring.inFlight === 0) return false;
+    const sequence = this.#ring.newest;
+    const record = this.#records.at(sequence);
+    const index = record.requests.indexOf(request);
+    if (index < 0 || index >= record.count || !this.#ring.edit(sequence, record.count)) return false;
+    record.remove(index);
+    if (record.count === 0) {
+      this.#arena.give(record.slot as Slot);
+      record.clear();
+      this.#ring.retract();
+      return true;
+    }
+    for (let i = index; i < record.count; i++) this.#write(sequence, i, record.requests[i]!);
+    this.#ring.reopen(sequence, record.count);
+    this.#ring.ring();
+    return true;
+  }
+
+  /** Finishes what was begun, then ends the thread. */
+  async stop(): Promise<void> {
+    if (this.#state !== 'serving') return;
+    this.#state = 'stopped';
+    this.#ring.stop();
+    await this.#life;
+  }
+
+  /** Ends the thread wherever it is: in-flight requests fail. */
+  async kill(): Promise<void> {
+    await Promise.all(this.#pool.threads.map((thread) => thread.terminate()));
+    await this.#life;
+  }
+
+  #init(port: InstanceInit['port']): InstanceInit {
+    const { worker: _, maxRows: __, ...init } = this.#spec;
+    return { ...init, arena: this.#arena.buffer, ring: this.#ringBuffer, port };
+  }
+
+  /** BYTES outputs of a batching model have a table of byte positions, for the largest batch. */
+  #cuts(): number {
+    if (!this.#spec.batching) return 0;
+    const strings = this.#spec.outputs.filter((output) => output.datatype === 'BYTES').length;
+    return strings * (this.#spec.maxEntries + 1);
+  }
+
+  #outputBytes(rows: number): number {
+    const largest = outputBytes(this.#tableBytes, this.#rowBytes, this.#spec.maxRows);
+    const needed = largest <= SMALL_OUTPUT_BYTES ? largest : outputBytes(this.#tableBytes, this.#rowBytes, rows);
+    return Math.max(needed, this.#learnedBytes);
+  }
+
+  #append(sequence: number, record: BatchRecord, request: InferRequest): boolean {
+    const units = request.slotOffset / ARENA_UNIT;
+    if (!this.#ring.append(sequence, record.count, units, request.row, request.rows)) return false;
+    record.push(request);
+    return true;
+  }
+
+  #write(sequence: number, index: number, request: InferRequest): void {
+    this.#ring.write(sequence, index, request.slotOffset / ARENA_UNIT, request.row, request.rows);
+  }
+
+  /** Looks at the ring whenever the worker did something, until the instance is dead. */
+  async #watch(): Promise<void> {
+    while (this.#state === 'serving' || this.#ring.inFlight > 0) {
+      const seen = this.#ring.events;
+      this.#reap();
+      const event = this.#ring.nextEvent(seen);
+      if (event !== null) await event;
+      if (this.#state === 'dead') return;
+    }
+  }
+
+  #reap(): void {
+    while (this.#ring.inFlight > 0) {
+      const sequence = this.#ring.oldest;
+      const state = this.#ring.stateOf(sequence);
+      if (state === NEEDS_OUTPUT) this.#giveOutput(sequence);
+      if (state !== DONE) return;
+      this.#finish(sequence);
+    }
+  }
+
+  #giveOutput(sequence: number): void {
+    const { words } = this.#ring.memory;
+    const record = this.#records.at(sequence);
+    const bytes = words[this.#ring.memory.base(sequence) + NEEDED_UNITS]! * ARENA_UNIT;
+    if (record.slot !== null) this.#arena.give(record.slot);
+    record.slot = this.#arena.take(bytes);
+    this.#learn(bytes);
+    this.#ring.giveOutput(sequence, (record.slot?.offset ?? 0) / ARENA_UNIT, (record.slot?.bytes ?? 0) / ARENA_UNIT);
+  }
+
+  /** Only where sizes are not known beforehand, and no more than is cheap to hold for each batch. */
+  #learn(bytes: number): void {
+    if (this.#rowBytes.includes(0)) this.#learnedBytes = Math.min(bytes, 16 * SMALL_OUTPUT_BYTES);
+  }
+
+  /** Frees the batch's place and lets the scheduler fill it before the answers are written: the worker must not wait for them. */
+  #finish(sequence: number): void {
+    const { memory } = this.#ring;
+    const base = memory.base(sequence);
+    const status = memory.words[base + STATUS]!;
+    const record = this.#records.detach(sequence);
+    if (status === STATUS_OK) {
+      const outputs = this.#outputsOf(record, base);
+      this.#ring.release();
+      this.#events.onRoom();
+      this.#complete(record, outputs);
+      return;
+    }
+    const error = status === STATUS_NO_ROOM ? noRoom(this.#spec.model) : batchError(memory, base);
+    this.#ring.release();
+    this.#events.onRoom();
+    this.#fail(record, error);
+  }
+
+  #outputsOf(record: BatchRecord, base: number): BatchOutputs {
+    const { memory } = this.#ring;
+    const slot = record.slot as Slot;
+    return new BatchOutputs(this.#arena, slot, {
+      rows: record.rows,
+      entries: record.count,
+      times: {
+        startUs: memory.time(base, 0),
+        inputsUs: memory.time(base, 1),
+        inferUs: memory.time(base, 2),
+        endUs: memory.time(base, 3),
+      },
+      contiguous: memory.words[base + PLACEMENT] === 0,
+      outputs: this.#spec.outputs.length,
+    });
+  }
+
+  #complete(record: BatchRecord, outputs: BatchOutputs): void {
+    this.#events.onExecuted(outputs);
+    let firstRow = 0;
+    for (let index = 0; index < record.count; index++) {
+      const request = record.requests[index]!;
+      request.complete(outputs, index, firstRow);
+      firstRow += request.rows;
+    }
+  }
+
+  #fail(record: BatchRecord, error: ServerError): void {
+    if (record.slot !== null) this.#arena.give(record.slot);
+    for (let index = 0; index < record.count; index++) record.requests[index]!.fail(error, 'BACKEND');
+  }
+
+  /** The worker is gone. What it had published is answered, what it ran fails, what it had not begun is queued again. */
+  async #ended(reason: string): Promise<void> {
+    this.#reap();
+    const wasServing = this.#state === 'serving';
+    this.#state = wasServing ? 'dead' : 'stopped';
+    this.#ring.wakeSelf();
+    if (wasServing) this.#log.error(`instance '${this.name}' of model '${this.#spec.model}' died: ${reason}`);
+    this.#abandon(reason);
+    this.#events.onState(this, reason);
+    await this.#pool.destroy();
+  }
+
+  #abandon(reason: string): void {
+    while (this.#ring.inFlight > 0) {
+      const sequence = this.#ring.oldest;
+      const begun = !this.#ring.isOpen(sequence);
+      const record = this.#records.detach(sequence);
+      this.#ring.release();
+      if (begun) this.#fail(record, died(this.#spec.model, this.name, reason));
+      else this.#return(record);
+    }
+  }
+
+  #return(record: BatchRecord): void {
+    if (record.slot !== null) this.#arena.give(record.slot);
+    this.#events.onReturned(record.requests.slice(0, record.count));
+  }
+}
+
+function batchError(memory: RingMemory, base: number): ServerError {
+  const code: ErrorCode = ERROR_CLASSES[memory.words[base + ERROR_CLASS]!] ?? 'INTERNAL';
+  return new ServerError(code, readText(memory, base));
+}
+
+function noRoom(model: string): ServerError {
+  return new ServerError(
+    'RESOURCE_EXHAUSTED',
+    `no tensor memory is left for the outputs of model '${model}'; raise --tensor-memory-byte-size or send fewer requests at once`,
+  );
+}
+
+function died(model: string, instance: string, reason: string): ServerError {
+  return new ServerError(
+    'INTERNAL',
+    `instance '${instance}' of model '${model}' died while it ran this request: ${reason}; the instance is being restarted`,
+  );
+}
+
+function deathText(error: Error): string {
+  return asServerError(error).message;
+}

@@ -19,8 +19,37 @@ export function monotonicUs(): number {
 export const systemClock: Clock = {
   nowUs: monotonicUs,
   after(delayUs, run) {
-    // Rounded up: a timer that fires before its time would find nothing due and be set again.
-    const timer = setTimeout(run, Math.ceil(delayUs / 1000));
-    return () => clearTimeout(timer);
+    const alarm = new Alarm(monotonicUs() + delayUs, run);
+    alarm.wait(delayUs);
+    return () => alarm.cancel();
   },
 };
+
+/** Queue delays are some 100 µs and `setTimeout` counts milliseconds: the last one is waited for turn by turn of the event loop. */
+class Alarm {
+  readonly #dueUs: number;
+  readonly #run: () => void;
+  #timer: NodeJS.Timeout | null = null;
+  #immediate: NodeJS.Immediate | null = null;
+
+  constructor(dueUs: number, run: () => void) {
+    this.#dueUs = dueUs;
+    this.#run = run;
+  }
+
+  wait(leftUs: number): void {
+    if (leftUs >= 2000) this.#timer = setTimeout(() => this.#look(), Math.floor(leftUs / 1000) - 1);
+    else this.#immediate = setImmediate(() => this.#look());
+  }
+
+  cancel(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    if (this.#immediate !== null) clearImmediate(this.#immediate);
+  }
+
+  #look(): void {
+    const leftUs = this.#dueUs - monotonicUs();
+    if (leftUs > 0) this.wait(leftUs);
+    else this.#run();
+  }
+}

@@ -1,0 +1,221 @@
+import type { Instance } from '../backends/instance.js';
+import type { InferRequest } from '../backends/request.js';
+import type { Clock } from '../base/clock.js';
+import { ServerError } from '../types/errors.js';
+import { type BatchPolicy, NOTHING_OPEN, planBatch } from './batch-plan.js';
+import type { RequestQueue } from './request-queue.js';
+import type { Scheduler } from './scheduler.js';
+
+/** The instances a scheduler may use; `InstanceGroup` is one. */
+export interface InstancePool {
+  readonly instances: readonly Instance[];
+  /** False = no instance serves and none is about to: waiting would be for ever. */
+  readonly isAvailable: boolean;
+}
+
+export interface DynamicSettings {
+  readonly policy: BatchPolicy;
+  /** Batches may wait at a busy instance: only where no time-out, priority or queue size must reach them (fact sheet 5.2). */
+  readonly prefetch: boolean;
+  /** For messages. */
+  readonly model: string;
+}
+
+/**
+ * The default scheduler and the dynamic batcher: drives `planBatch` over the queue whenever a request comes, an instance has room
+ * or a wait ends. Beside the batch that runs, one open batch waits at the instance and grows.
+ */
+export class DynamicScheduler implements Scheduler {
+  readonly #settings: DynamicSettings;
+  readonly #queue: RequestQueue;
+  readonly #pool: InstancePool;
+  readonly #clock: Clock;
+  /** Batches that nothing shapes but their size can begin and end anywhere. */
+  readonly #plain: boolean;
+  #cancelTimer: (() => void) | null = null;
+  #timerDueUs = Number.POSITIVE_INFINITY;
+  #stopped = false;
+
+  constructor(settings: DynamicSettings, queue: RequestQueue, pool: InstancePool, clock: Clock) {
+    this.#settings = settings;
+    this.#queue = queue;
+    this.#pool = pool;
+    this.#clock = clock;
+    const { delayUs, preferred, maxRows, single } = settings.policy;
+    this.#plain = !single && delayUs === 0 && preferred.length === 1 && preferred[0] === maxRows;
+  }
+
+  get pending(): number {
+    return this.#queue.length;
+  }
+
+  get beginsBatch(): boolean {
+    return this.#queue.length === 0 && this.#growing('') === null;
+  }
+
+  enqueue(request: InferRequest): void {
+    if (this.#stopped) throw stopping();
+    if (!this.#pool.isAvailable) throw unavailable(this.#settings.model);
+    const nowUs = this.#clock.nowUs();
+    if (this.#joined(request, nowUs)) return;
+    this.#queue.push(request, nowUs);
+    this.run();
+  }
+
+  cancel(request: InferRequest): void {
+    request.cancelled = true;
+    const waits = this.#queue.remove(request) || this.#pool.instances.some((instance) => instance.withdraw(request));
+    if (!waits) return;
+    request.fail(new ServerError('CANCELLED', ''), 'CANCELED');
+    this.run();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** These were given to an instance that died before it began them. */
+  putBack(requests: readonly InferRequest[]): void {
+    for (const request of requests.toReversed()) this.#queue.putBack(request);
+  }
+
+  /** Hands out what can run now, and sets the timer for what cannot yet. To be called whenever an instance has room. */
+  run(): void {
+    const nowUs = this.#clock.nowUs();
+    this.#expire(nowUs);
+    if (!this.#pool.isAvailable) this.#failAll();
+    while (this.#queue.length > 0) {
+      const waitUs = this.#handOut(nowUs);
+      if (waitUs === 0) continue;
+      this.#setTimer(waitUs < 0 ? Number.POSITIVE_INFINITY : nowUs + waitUs);
+      return;
+    }
+    this.#setTimer(Number.POSITIVE_INFINITY);
+  }
+
+  /** The shortest way: an open batch with room, nobody before it, and no policy that could say no. */
+  #joined(request: InferRequest, nowUs: number): boolean {
+    if (!this.#plain || !this.#settings.prefetch || this.#queue.length > 0) return false;
+    const instance = this.#growing(request.batchKey);
+    if (instance === null) return false;
+    request.queuedUs = nowUs;
+    return instance.grow(request);
+  }
+
+  /** An instance whose open batch has room; `key` '' = whatever its shapes. An idle instance comes first: it would run at once. */
+  #growing(key: string): Instance | null {
+    if (!this.#settings.prefetch) return null;
+    let growing: Instance | null = null;
+    for (const instance of this.#pool.instances) {
+      if (instance.isIdle) return null;
+      if (growing !== null) continue;
+      const rows = instance.openRows;
+      if (rows === 0 || rows >= this.#settings.policy.maxRows) continue;
+      if (key === '' || instance.openKey === key) growing = instance;
+    }
+    return growing;
+  }
+
+  /** 0 = something was handed out; else as `BatchPlan.waitUs`. */
+  #handOut(nowUs: number): number {
+    const instance = this.#target();
+    if (instance === null) return -1;
+    const rows = instance.openRows;
+    const open = rows === 0 ? NOTHING_OPEN : { rows, key: instance.openKey };
+    const plan = planBatch(this.#settings.policy, open, this.#queue, nowUs - this.#queue.oldestUs);
+    if (plan.take === 0) return plan.waitUs;
+    if (rows === 0) this.#begin(instance, this.#trim(plan.take));
+    else this.#grow(instance, plan.take);
+    return 0;
+  }
+
+  /** An idle instance, else one whose open batch may take the next request, else a busy one that has none open. */
+  #target(): Instance | null {
+    const { instances } = this.#pool;
+    let busy: Instance | null = null;
+    let growing: Instance | null = null;
+    for (const instance of instances) {
+      if (instance.isIdle) return instance;
+      if (instance.canBegin) busy ??= instance;
+      else if (this.#canJoin(instance)) growing ??= instance;
+    }
+    return this.#settings.prefetch ? (growing ?? busy) : null;
+  }
+
+  #canJoin(instance: Instance): boolean {
+    const rows = instance.openRows;
+    if (rows === 0 || this.#settings.policy.single) return false;
+    const fits = rows + this.#queue.rowsAt(0) <= this.#settings.policy.maxRows;
+    return fits && instance.openKey === this.#queue.keyAt(0);
+  }
+
+  /**
+   * A full batch of a backlog that spans two blocks of rows is cut where the first block ends: one smaller batch, and all that
+   * follow begin with their block and are contiguous.
+   */
+  #trim(take: number): number {
+    if (!this.#plain || take === this.#queue.length) return take;
+    const block = this.#queue.at(0).slotOffset;
+    for (let index = 1; index < take; index++) {
+      const request = this.#queue.at(index);
+      if (request.slotOffset !== block && request.row === 0) return index;
+    }
+    return take;
+  }
+
+  #begin(instance: Instance, take: number): void {
+    const requests: InferRequest[] = [];
+    for (let i = 0; i < take; i++) requests.push(this.#queue.shift());
+    if (instance.begin(requests, take)) return;
+    const error = new ServerError(
+      'RESOURCE_EXHAUSTED',
+      `no tensor memory is left for the outputs of model '${this.#settings.model}'; raise --tensor-memory-byte-size or send fewer requests at once`,
+    );
+    for (const request of requests) request.fail(error, 'REJECTED');
+  }
+
+  #grow(instance: Instance, take: number): void {
+    for (let i = 0; i < take; i++) {
+      if (!instance.grow(this.#queue.at(0))) return;
+      this.#queue.shift();
+    }
+  }
+
+  #expire(nowUs: number): void {
+    if (nowUs < this.#queue.nextDeadlineUs) return;
+    const error = new ServerError('UNAVAILABLE', 'Request timeout expired');
+    for (const request of this.#queue.expire(nowUs)) request.fail(error, 'REJECTED');
+  }
+
+  #failAll(): void {
+    while (this.#queue.length > 0) this.#queue.shift().fail(unavailable(this.#settings.model), 'OTHER');
+  }
+
+  #setTimer(planDueUs: number): void {
+    const dueUs = Math.min(planDueUs, this.#queue.nextDeadlineUs);
+    if (dueUs === this.#timerDueUs) return;
+    this.#cancelTimer?.();
+    this.#cancelTimer = null;
+    this.#timerDueUs = dueUs;
+    if (dueUs === Number.POSITIVE_INFINITY) return;
+    this.#cancelTimer = this.#clock.after(Math.max(0, dueUs - this.#clock.nowUs()), () => {
+      this.#timerDueUs = Number.POSITIVE_INFINITY;
+      this.#cancelTimer = null;
+      this.run();
+    });
+  }
+}
+
+function stopping(): ServerError {
+  return new ServerError(
+    'UNAVAILABLE',
+    'Server is stopping, scheduler for model has stopped accepting new inference requests',
+  );
+}
+
+function unavailable(model: string): ServerError {
+  return new ServerError(
+    'UNAVAILABLE',
+    `no instance of model '${model}' can be started; see the server's log for the reason`,
+  );
+}

@@ -3,24 +3,24 @@ import { Fifo } from '../base/fifo.js';
 
 /** `preserve_ordering`: answers leave in the order in which the requests were accepted, whichever instance was faster. */
 export class ResponseOrder {
-  readonly #waiting = new Fifo<InferRequest>();
-  readonly #ready = new Map<InferRequest, () => void>();
+  readonly #waiting = new Fifo<Deliverable>();
+  readonly #ready = new Set<Deliverable>();
 
   /** To be called for each accepted request, in order. */
-  enter(request: InferRequest): void {
+  enter(request: Deliverable): void {
     this.#waiting.push(request);
   }
 
-  /** Answers now if all before it are answered, else when they are. */
-  answer(request: InferRequest, send: () => void): void {
-    this.#ready.set(request, send);
-    while (this.#waiting.length > 0) {
-      const first = this.#waiting.at(0);
-      const ready = this.#ready.get(first);
-      if (ready === undefined) return;
-      this.#waiting.shift();
-      this.#ready.delete(first);
-      ready();
+  /** It was not accepted after all; only right after `enter`. */
+  leave(request: Deliverable): void {
+    for (let index = this.#waiting.length - 1; index >= 0; index--) {
+      if (this.#waiting.at(index) === request) this.#waiting.removeAt(index);
     }
+  }
+
+  /** Its answer is complete: delivers it now if all before it are delivered, else when they are. */
+  answer(request: Deliverable): void {
+    this.#ready.add(request);
+    while (this.#waiting.length > 0 && this.#ready.delete(this.#waiting.at(0))) this.#waiting.shift().deliver();
   }
 }

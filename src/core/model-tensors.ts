@@ -1,0 +1,95 @@
+import type { TensorLayout } from '../backends/worker-protocol.js';
+import { configDataType } from '../config/datatype.js';
+import type { ModelConfig } from '../config/model-config.js';
+import { alignUp } from '../memory/arena.js';
+import { type DataType, elementBytes } from '../types/datatype.js';
+import { elementCount, type Shape } from '../types/tensor.js';
+import { applyReshape } from './reshape.js';
+
+/** One input or output of a model as clients see it, and what its backend sees instead. Shapes are without the batch dimension. */
+export interface ModelTensor {
+  readonly name: string;
+  readonly datatype: DataType;
+  readonly dims: Shape;
+  readonly backendDims: Shape;
+  /** Bytes of one row; 0 = differs from request to request. */
+  readonly rowBytes: number;
+  readonly optional: boolean;
+  /** The labels of a classification, by index; null = none. Outputs only. */
+  readonly labels: readonly string[] | null;
+}
+
+/** The tensors of a model, taken from its configuration once; what a request is checked against and placed by. */
+export class ModelTensors {
+  readonly inputs: readonly ModelTensor[];
+  readonly outputs: readonly ModelTensor[];
+  readonly inputIndex: ReadonlyMap<string, number>;
+  readonly outputIndex: ReadonlyMap<string, number>;
+  /** 0 = the model does not batch. */
+  readonly maxBatchSize: number;
+  /** Every input has rows of a fixed size: requests can lie in planes. */
+  readonly hasPlanes: boolean;
+  readonly requiredInputs: number;
+
+  constructor(config: ModelConfig, labels: ReadonlyMap<string, readonly string[]>) {
+    this.inputs = config.input.map((input) => modelTensor(input, input.optional, null));
+    this.outputs = config.output.map((output) => modelTensor(output, false, labels.get(output.name) ?? null));
+    this.inputIndex = new Map(this.inputs.map((input, index) => [input.name, index]));
+    this.outputIndex = new Map(this.outputs.map((output, index) => [output.name, index]));
+    this.maxBatchSize = config.max_batch_size;
+    this.hasPlanes = this.inputs.every((input) => input.rowBytes > 0 && !input.optional);
+    this.requiredInputs = this.inputs.filter((input) => !input.optional).length;
+  }
+
+  /** Rows of one request at most, and of one execution. */
+  get maxRows(): number {
+    return Math.max(1, this.maxBatchSize);
+  }
+
+  inputLayouts(): TensorLayout[] {
+    let offset = 0;
+    return this.inputs.map((input) => {
+      const planeOffset = offset;
+      offset += alignUp(input.rowBytes * this.maxRows);
+      return layout(input, planeOffset);
+    });
+  }
+
+  outputLayouts(): TensorLayout[] {
+    return this.outputs.map((output) => layout(output, 0));
+  }
+}
+
+/** The shape that the backend sees for a request's shape (both without batch dimension). */
+export function toBackend(tensor: ModelTensor, shape: Shape): Shape {
+  return tensor.dims === tensor.backendDims ? shape : applyReshape(shape, tensor.dims, tensor.backendDims);
+}
+
+/** The shape that the client sees for the backend's. */
+export function toClient(tensor: ModelTensor, shape: Shape): Shape {
+  return tensor.dims === tensor.backendDims ? shape : applyReshape(shape, tensor.backendDims, tensor.dims);
+}
+
+function modelTensor(
+  tensor: ModelConfig['input'][number] | ModelConfig['output'][number],
+  optional: boolean,
+  labels: readonly string[] | null,
+): ModelTensor {
+  const datatype = configDataType(tensor.data_type);
+  const { dims } = tensor;
+  const variable = dims.includes(-1) || datatype === 'BYTES';
+  return {
+    name: tensor.name,
+    datatype,
+    dims,
+    backendDims: tensor.reshape?.shape ?? dims,
+    rowBytes: variable ? 0 : elementCount(dims) * elementBytes[datatype],
+    optional,
+    labels,
+  };
+}
+
+function layout(tensor: ModelTensor, planeOffset: number): TensorLayout {
+  const { name, datatype, rowBytes } = tensor;
+  return { name, datatype, dims: tensor.backendDims, rowBytes, planeOffset };
+}

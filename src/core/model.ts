@@ -1,0 +1,207 @@
+import type { BatchOutputs, ExecutionTimes } from '../backends/batch-outputs.js';
+import { InstanceGroup } from '../backends/instance-group.js';
+import type { FailureReason } from '../backends/request.js';
+import type { InstanceSpec } from '../backends/worker-instance.js';
+import { assert } from '../base/assert.js';
+import type { Clock } from '../base/clock.js';
+import type { Log } from '../base/log.js';
+import type { ModelConfig } from '../config/model-config.js';
+import type { Arena } from '../memory/arena.js';
+import { RowPlanes } from '../memory/planes.js';
+import { DynamicScheduler } from '../schedulers/dynamic.js';
+import { RequestQueue } from '../schedulers/request-queue.js';
+import { ResponseOrder } from '../schedulers/response-order.js';
+import type { ModelStatistics } from '../telemetry/statistics.js';
+import type { InferPlan } from './check-request.js';
+import { ModelRequest, outOfMemory, type Responder } from './model-request.js';
+import type { ModelTensors } from './model-tensors.js';
+import { type SchedulerSettings, schedulerSettings } from './scheduler-settings.js';
+
+/** Requests up to this size lie in planes of rows; larger ones have a slot of their own from their first byte. */
+export const SMALL_REQUEST_BYTES = 64 * 1024;
+
+export interface ModelParts {
+  readonly name: string;
+  readonly version: number;
+  readonly config: ModelConfig;
+  readonly tensors: ModelTensors;
+  readonly specs: readonly InstanceSpec[];
+  /** The backend's strings are UTF-8 without NUL. */
+  readonly textOnlyStrings: boolean;
+  readonly statistics: ModelStatistics;
+}
+
+export interface ModelSurroundings {
+  readonly arena: Arena;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** One loaded version of a model: its memory, scheduler, instances and numbers. */
+export class Model {
+  readonly name: string;
+  readonly version: number;
+  readonly config: ModelConfig;
+  readonly tensors: ModelTensors;
+  readonly textOnlyStrings: boolean;
+  readonly statistics: ModelStatistics;
+  readonly arena: Arena;
+  /** The arena as 64-bit floats: tensor tables. */
+  readonly arenaTable: Float64Array;
+  /** Null = rows have no fixed size: each request has a slot. */
+  readonly planes: RowPlanes | null;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #group: InstanceGroup;
+  readonly #scheduler: DynamicScheduler;
+  readonly #order: ResponseOrder | null;
+  #inFlight = 0;
+  #onIdle: (() => void) | null = null;
+
+  constructor(parts: ModelParts, { arena, clock, log }: ModelSurroundings) {
+    this.name = parts.name;
+    this.version = parts.version;
+    this.config = parts.config;
+    this.tensors = parts.tensors;
+    this.textOnlyStrings = parts.textOnlyStrings;
+    this.statistics = parts.statistics;
+    this.arena = arena;
+    this.arenaTable = new Float64Array(arena.buffer);
+    this.#clock = clock;
+    this.#log = log;
+    this.planes = parts.tensors.hasPlanes ? planesOf(arena, parts.tensors) : null;
+    const settings = schedulerSettings(parts.config);
+    this.#group = new InstanceGroup(parts.specs, arena, this.#groupEvents(), clock, log);
+    this.#scheduler = this.#schedulerOf(settings);
+    this.#order = settings.preserveOrdering ? new ResponseOrder() : null;
+  }
+
+  /** Resolves when every instance has loaded the model; rejects with the reason of the first that did not. */
+  async start(): Promise<void> {
+    await this.#group.start();
+  }
+
+  /** Every instance serves. */
+  get isReady(): boolean {
+    return this.#group.isHealthy;
+  }
+
+  /** Requests accepted and not yet answered. */
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** Requests that no instance has begun. */
+  get pending(): number {
+    return this.#scheduler.pending;
+  }
+
+  /** Takes memory for a request that fits; `sizes` are the bytes of its inputs in the order of the plan. Throws RESOURCE_EXHAUSTED. */
+  admit(plan: InferPlan, sizes: readonly number[], responder: Responder): ModelRequest {
+    const request = new ModelRequest(this, plan, responder, this.#clock.nowUs());
+    const small = plan.inputBytes >= 0 && plan.inputBytes <= SMALL_REQUEST_BYTES;
+    const hasRoom =
+      small && this.planes !== null ? request.takeRows(this.#scheduler.beginsBatch) : request.takeSlot(sizes);
+    if (!hasRoom) throw outOfMemory(this.name);
+    return request;
+  }
+
+  /** For `ModelRequest` alone, like the four below. */
+  enqueue(request: ModelRequest): void {
+    this.#inFlight++;
+    this.#order?.enter(request);
+    try {
+      this.#scheduler.enqueue(request);
+    } catch (error) {
+      this.#inFlight--;
+      this.#order?.leave(request);
+      throw error;
+    }
+  }
+
+  cancel(request: ModelRequest): void {
+    this.#scheduler.cancel(request);
+  }
+
+  onCompleted(request: ModelRequest, times: ExecutionTimes): void {
+    this.statistics.requestSucceeded(
+      request.rows,
+      this.#clock.nowUs() - request.arrivedUs,
+      Math.max(0, times.startUs - request.queuedUs),
+      times.inputsUs - times.startUs,
+      times.inferUs - times.inputsUs,
+      times.endUs - times.inferUs,
+    );
+    this.#ended(request);
+  }
+
+  onFailed(request: ModelRequest, reason: FailureReason): void {
+    this.statistics.requestFailed(reason, this.#clock.nowUs() - request.arrivedUs);
+    this.#ended(request);
+  }
+
+  /** Which of the BYTES outputs output `index` is: the worker notes their parts in that order. */
+  stringOutput(index: number): number {
+    return this.tensors.outputs.slice(0, index).filter((output) => output.datatype === 'BYTES').length;
+  }
+
+  /** Takes nothing new; what was accepted is answered. Resolves when nothing is in flight. */
+  async drain(): Promise<void> {
+    this.#scheduler.stop();
+    if (this.#inFlight === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#onIdle = resolve;
+    });
+  }
+
+  /** Ends the instances and gives the memory back; after `drain`. */
+  async stop(): Promise<void> {
+    await this.#group.stop();
+    assert(this.#inFlight === 0, `model '${this.name}' was stopped with ${this.#inFlight} requests in flight`);
+    this.planes?.close();
+  }
+
+  #groupEvents() {
+    return {
+      onRoom: () => this.#scheduler.run(),
+      onReturned: (requests: Parameters<DynamicScheduler['putBack']>[0]) => this.#scheduler.putBack(requests),
+      onExecuted: (outputs: BatchOutputs) => this.#onExecuted(outputs),
+      onAvailability: () => this.#scheduler.run(),
+    };
+  }
+
+  #onExecuted(outputs: BatchOutputs): void {
+    const { startUs, inputsUs, inferUs, endUs } = outputs.times;
+    this.statistics.batchExecuted(outputs.rows, inputsUs - startUs, inferUs - inputsUs, endUs - inferUs, Date.now());
+    this.statistics.batchPlaced(outputs.contiguous);
+  }
+
+  #ended(request: ModelRequest): void {
+    this.#inFlight--;
+    if (this.#order === null) request.deliver();
+    else this.#order.answer(request);
+    if (this.#inFlight > 0) return;
+    this.#checkRows();
+    this.#onIdle?.();
+    this.#onIdle = null;
+  }
+
+  /** Rows handed out = rows returned, re-proved at every quiet moment. */
+  #checkRows(): void {
+    if (this.planes === null || this.planes.live === 0) return;
+    this.#log.error(`model '${this.name}' is idle but ${this.planes.live} rows were not returned (this is a bug in Conch)`);
+  }
+
+  #schedulerOf(settings: SchedulerSettings): DynamicScheduler {
+    const dynamic = { policy: settings.policy, prefetch: settings.prefetch, model: this.name };
+    return new DynamicScheduler(dynamic, new RequestQueue(settings.queue), this.#group, this.#clock);
+  }
+}
+
+function planesOf(arena: Arena, tensors: ModelTensors): RowPlanes {
+  return new RowPlanes(
+    arena,
+    tensors.inputs.map((input) => input.rowBytes),
+    tensors.maxRows,
+  );
+}

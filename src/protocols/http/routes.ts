@@ -1,0 +1,93 @@
+/** What a path asks for. Names are percent-decoded; a version is '' where the path has none. */
+export interface Route {
+  readonly endpoint: Endpoint;
+  readonly model: string;
+  readonly version: string;
+}
+
+export type Endpoint =
+  | 'server-metadata'
+  | 'live'
+  | 'ready'
+  | 'models'
+  | 'all-statistics'
+  | 'index'
+  | 'model-metadata'
+  | 'model-ready'
+  | 'model-config'
+  | 'model-statistics'
+  | 'infer';
+
+/** Methods an endpoint answers; any other is 405. */
+export const methods: Readonly<Record<Endpoint, 'GET' | 'POST'>> = {
+  'server-metadata': 'GET',
+  live: 'GET',
+  ready: 'GET',
+  models: 'GET',
+  'all-statistics': 'GET',
+  index: 'POST',
+  'model-metadata': 'GET',
+  'model-ready': 'GET',
+  'model-config': 'GET',
+  'model-statistics': 'GET',
+  infer: 'POST',
+};
+
+const fixed: Readonly<Record<string, Endpoint>> = {
+  '/v2': 'server-metadata',
+  '/v2/': 'server-metadata',
+  '/v2/health/live': 'live',
+  '/v2/health/ready': 'ready',
+  '/v2/models': 'models',
+  '/v2/models/stats': 'all-statistics',
+  '/v2/repository/index': 'index',
+};
+
+const actions: Readonly<Record<string, Endpoint>> = {
+  '': 'model-metadata',
+  ready: 'model-ready',
+  config: 'model-config',
+  stats: 'model-statistics',
+  infer: 'infer',
+};
+
+const modelPath = /^\/v2\/models\/([^/]+)(?:\/versions\/([0-9]+))?(?:\/(ready|config|stats|infer))?$/;
+const repositoryIndexPath = /^\/v2\/repository\/[^/]+\/index$/;
+
+/** Paths repeat: matched ones are remembered, up to this many. */
+const REMEMBERED_PATHS = 4096;
+
+/** Matches paths against the routes of the V2 protocol (fact sheet 1.1); the query string is not part of a path here. */
+export class Router {
+  readonly #remembered = new Map<string, Route>();
+
+  /** Null = no such route. */
+  match(path: string): Route | null {
+    const known = this.#remembered.get(path);
+    if (known !== undefined) return known;
+    const route = matchPath(path);
+    if (route === null) return null;
+    if (this.#remembered.size >= REMEMBERED_PATHS) this.#remembered.clear();
+    this.#remembered.set(path, route);
+    return route;
+  }
+}
+
+function matchPath(path: string): Route | null {
+  const endpoint = Object.hasOwn(fixed, path) ? fixed[path] : undefined;
+  if (endpoint !== undefined) return { endpoint, model: '', version: '' };
+  if (repositoryIndexPath.test(path)) return { endpoint: 'index', model: '', version: '' };
+  const match = modelPath.exec(path);
+  if (match === null) return null;
+  const model = decode(match[1]!);
+  return model === null ? null : { endpoint: actions[match[3] ?? '']!, model, version: match[2] ?? '' };
+}
+
+/** A decoded name is only ever looked up, never made a path. */
+function decode(segment: string): string | null {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return null;
+  }
+}

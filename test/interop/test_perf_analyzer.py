@@ -1,0 +1,74 @@
+"""NVIDIA's own load generator, as it comes with tritonclient 2.51."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nvidia.cuda_runtime
+import pytest
+
+PERF_ANALYZER = Path(sys.executable).parent / "perf_analyzer"
+CUDA_LIBRARIES = Path(nvidia.cuda_runtime.__path__[0]) / "lib"
+TIMEOUT_SECONDS = 120
+
+
+def run_perf_analyzer(server, *arguments: str) -> subprocess.CompletedProcess:
+    command = [str(PERF_ANALYZER), "-i", "http", "-u", server.url, "-m", "simple", *short_measurement(), *arguments]
+    environment = {**os.environ, "LD_LIBRARY_PATH": str(CUDA_LIBRARIES)}
+    return subprocess.run(
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=TIMEOUT_SECONDS,
+    )
+
+
+def short_measurement() -> list[str]:
+    """Few requests, and any spread between windows is stable enough: this is no benchmark."""
+    return ["--measurement-mode", "count_windows", "--measurement-request-count", "200", "--stability-percentage", "999"]
+
+
+def assert_complete(done: subprocess.CompletedProcess) -> None:
+    """It ended well, requests were answered, and the server's own statistics were understood."""
+    output = done.stdout
+    assert done.returncode == 0, output
+    # Asynchronous calls make perf_analyzer complain about its own timers, whatever the server.
+    assert not re.search(r"warning|unsupported|not supported|failed(?! to update context stat)", output, re.IGNORECASE), output
+    assert re.search(r"Throughput: [1-9][\d.]* infer/sec", output), output
+    server_part = output[output.index("Server:") :]
+    assert re.search(r"Inference count: [1-9]\d*", server_part), output
+    assert re.search(r"Successful request count: [1-9]\d*", server_part), output
+    phases = ("queue", "compute input", "compute infer", "compute output")
+    assert re.search(r" \+ ".join(rf"{phase} \d+ usec" for phase in phases), server_part), output
+
+
+@pytest.mark.parametrize("concurrency", ["1", "16"])
+def test_concurrency(server, concurrency):
+    assert_complete(run_perf_analyzer(server, "--concurrency-range", concurrency))
+
+
+def test_async_requests_on_few_threads(server):
+    assert_complete(run_perf_analyzer(server, "--async", "--concurrency-range", "16", "--max-threads", "2"))
+
+
+def test_batches_of_the_client(server):
+    assert_complete(run_perf_analyzer(server, "-b", "4", "--concurrency-range", "4"))
+
+
+def test_json_tensors_both_ways(server):
+    formats = ["--input-tensor-format", "json", "--output-tensor-format", "json"]
+    assert_complete(run_perf_analyzer(server, *formats, "--concurrency-range", "4"))
+
+
+def test_a_rate_of_requests(server):
+    assert_complete(run_perf_analyzer(server, "--request-rate-range", "200"))
+
+
+def test_more_rows_than_the_model_takes_are_refused_by_the_server(server):
+    done = run_perf_analyzer(server, "-b", "1000")
+    assert done.returncode != 0
+    assert "inference request batch-size must be <= " in done.stdout

@@ -1,0 +1,81 @@
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { autocomplete } from '../config/autocomplete.js';
+import { checkSignature } from '../config/check-signature.js';
+import type { ModelConfig } from '../config/model-config.js';
+import { ServerError } from '../types/errors.js';
+import type { ModelSignature } from '../types/model.js';
+import type { Backend, InstancePlace, ModelSource, PreparedModel } from './backend.js';
+import { openInitializers, readOnnxSignature } from './onnx-file.js';
+import { sessionOptions } from './onnx-session.js';
+import type { OnnxSettings } from './worker-protocol.js';
+
+/** onnxruntime-node refuses tensors on a SharedArrayBuffer on Node 20 ("Invalid argument") and takes them from 22 on: measured. */
+const SHARED_TENSORS_SINCE = 22;
+
+/** Triton's `default-max-batch-size` where no flag says otherwise. */
+const DEFAULT_MAX_BATCH_SIZE = 4;
+
+/** Serves `.onnx` files with onnxruntime-node, one session per worker thread. */
+export class OnnxRuntimeBackend implements Backend {
+  readonly name = 'onnxruntime';
+  readonly #worker: string;
+  readonly #sharedTensors: boolean;
+
+  constructor() {
+    this.#worker = fileURLToPath(new URL('../../workers/onnxruntime.js', import.meta.url));
+    this.#sharedTensors = Number.parseInt(process.versions.node, 10) >= SHARED_TENSORS_SINCE;
+  }
+
+  async prepare(source: ModelSource): Promise<PreparedModel> {
+    const path = await modelPath(source);
+    const signature = await readOnnxSignature(path);
+    const config = this.#complete(source, signature);
+    checkSignature(config, signature);
+    const opened = await openOverridables(path, config, signature);
+    return {
+      config,
+      worker: this.#worker,
+      sharedTensors: this.#sharedTensors,
+      textOnlyStrings: true,
+      settingsFor: (place: InstancePlace): OnnxSettings => ({
+        modelPath: path,
+        session: sessionOptions(config, place),
+        ...opened,
+      }),
+    };
+  }
+
+  #complete(source: ModelSource, signature: ModelSignature): ModelConfig {
+    if (!source.autoComplete) return source.config;
+    const setting = source.settings.get('default-max-batch-size');
+    const defaultMaxBatchSize = setting === undefined ? DEFAULT_MAX_BATCH_SIZE : Number(setting);
+    const { config, notes } = autocomplete(source.config, signature, { defaultMaxBatchSize });
+    for (const note of notes) source.log.verbose(1, note);
+    return config;
+  }
+}
+
+/** `model.onnx`, or what the configuration calls it; a directory holds the model and its weights (fact sheet 4.3). */
+async function modelPath(source: ModelSource): Promise<string> {
+  const name = source.config.default_model_filename || 'model.onnx';
+  const path = join(source.versionDirectory, name);
+  const info = await stat(path).catch(() => null);
+  if (info?.isDirectory()) return join(path, 'model.onnx');
+  if (info !== null) return path;
+  throw new ServerError('UNAVAILABLE', `unable to find '${path}' for model instance '${source.name}'`);
+}
+
+type Opened = Pick<OnnxSettings, 'modelBytes' | 'defaults'>;
+
+const AS_IT_IS: Opened = { modelBytes: new Uint8Array(0), defaults: [] };
+
+/** onnxruntime-node ignores a feed for an initialiser; those that the configuration lists as inputs become plain inputs. */
+async function openOverridables(path: string, config: ModelConfig, signature: ModelSignature): Promise<Opened> {
+  const listed = new Set(config.input.map((input) => input.name));
+  const names = signature.overridable.map((tensor) => tensor.name).filter((name) => listed.has(name));
+  if (names.length === 0) return AS_IT_IS;
+  const { model, defaults } = openInitializers(await readFile(path), new Set(names));
+  return { modelBytes: model, defaults };
+}

@@ -1,0 +1,102 @@
+import type { ModelManager } from '../repository/manager.js';
+import type { Model } from './model.js';
+import { modelMetadata, type ModelMetadata } from './metadata.js';
+
+/** starting: models load. ready. draining: answers what it has, takes nothing new. stopped. */
+export type ServerState = 'starting' | 'ready' | 'draining' | 'stopped';
+
+export interface ServerSettings {
+  /** `--id`. */
+  readonly id: string;
+  readonly version: string;
+  readonly strictReadiness: boolean;
+}
+
+export interface ServerMetadata {
+  readonly name: string;
+  readonly version: string;
+  readonly extensions: readonly string[];
+}
+
+/** What this server speaks beyond the core protocol, in Triton's order (fact sheet 0.2); only what is there. */
+const extensions = [
+  'classification',
+  'model_repository',
+  'schedule_policy',
+  'model_configuration',
+  'binary_tensor_data',
+  'parameters',
+  'statistics',
+] as const;
+
+/** Every operation a protocol can ask for. */
+export class InferenceServer {
+  readonly #settings: ServerSettings;
+  readonly #manager: ModelManager<Model>;
+  #state: ServerState = 'starting';
+
+  constructor(settings: ServerSettings, manager: ModelManager<Model>) {
+    this.#settings = settings;
+    this.#manager = manager;
+  }
+
+  get state(): ServerState {
+    return this.#state;
+  }
+
+  /** All models have been loaded or have failed. */
+  opened(): void {
+    this.#state = 'ready';
+  }
+
+  get isLive(): boolean {
+    return this.#state === 'ready' || this.#state === 'draining';
+  }
+
+  get isReady(): boolean {
+    return this.#state === 'ready' && this.#manager.ready(this.#settings.strictReadiness, (model) => model.isReady);
+  }
+
+  /** '' = the latest ready version. Throws NOT_FOUND or UNAVAILABLE with the texts of fact sheet 0.3. */
+  find(name: string, version: string): Model {
+    return this.#manager.find(name, version);
+  }
+
+  isModelReady(name: string, version: string): boolean {
+    return this.#state === 'ready' && this.find(name, version).isReady;
+  }
+
+  metadata(): ServerMetadata {
+    return { name: this.#settings.id, version: this.#settings.version, extensions };
+  }
+
+  modelMetadata(name: string, version: string): ModelMetadata {
+    const model = this.find(name, version);
+    const versions = version === '' ? this.#manager.readyVersions(name) : [model.version];
+    return modelMetadata(model, versions);
+  }
+
+  /** Names of all models with a ready version. */
+  modelNames(): string[] {
+    return [...new Set(this.#manager.loaded().map((model) => model.name))].sort();
+  }
+
+  index(readyOnly: boolean) {
+    return this.#manager.index(readyOnly);
+  }
+
+  loaded(): Model[] {
+    return this.#manager.loaded();
+  }
+
+  /** Not ready from now on; resolves when every accepted request is answered. */
+  async drain(): Promise<void> {
+    this.#state = 'draining';
+    await Promise.all(this.#manager.loaded().map((model) => model.drain()));
+  }
+
+  async stop(): Promise<void> {
+    await this.#manager.unloadAll();
+    this.#state = 'stopped';
+  }
+}

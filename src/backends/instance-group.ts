@@ -45,7 +45,7 @@ export class InstanceGroup {
     this.#log = log;
   }
 
-  /** Those that live now, in the order of the configuration; a new array whenever one comes or goes. */
+  /** Those that live now and take work, in the order of the configuration; a new array whenever one comes or goes. */
   get instances(): readonly Instance[] {
     return this.#instances;
   }
@@ -96,7 +96,9 @@ export class InstanceGroup {
   }
 
   #onState(place: Place, instance: Instance): void {
-    this.#instances = this.#places.flatMap((other) => (other.instance?.state === 'serving' ? [other.instance] : []));
+    this.#instances = this.#places.flatMap(({ instance: other, spec }) =>
+      other?.state === 'serving' && !spec.passive ? [other] : [],
+    );
     if (instance.state === 'dead') this.#onDeath(place);
     if (instance.state === 'serving') this.#events.onRoom();
     this.#events.onAvailability();

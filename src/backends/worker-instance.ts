@@ -31,6 +31,8 @@ export type InstanceSpec = Omit<InstanceInit, 'arena' | 'ring' | 'port'> & {
   /** File of the worker's entry point, which exports `runInstance`. */
   readonly worker: string;
   readonly maxRows: number;
+  /** Loaded, never given work. */
+  readonly passive: boolean;
 };
 
 /** One life of one instance: a worker thread, its ring, and the requests that are in it. Died or stopped, it is not used again. */
@@ -178,7 +180,7 @@ export class WorkerInstance implements Instance {
   }
 
   #init(port: InstanceInit['port']): InstanceInit {
-    const { worker: _, maxRows: __, ...init } = this.#spec;
+    const { worker: _, maxRows: __, passive: ___, ...init } = this.#spec;
     return { ...init, arena: this.#arena.buffer, ring: this.#ringBuffer, port };
   }
 

@@ -1,4 +1,5 @@
 import type { ModelManager } from '../repository/manager.js';
+import { invalid } from '../types/errors.js';
 import type { Model } from './model.js';
 import { modelMetadata, type ModelMetadata } from './metadata.js';
 
@@ -85,6 +86,14 @@ export class InferenceServer {
     return this.#manager.index(readyOnly);
   }
 
+  /** All ready versions of a model, ascending; throws INVALID_ARGUMENT where there is none. */
+  loadedVersions(name: string): Model[] {
+    const models = this.#manager.loaded().filter((model) => model.name === name);
+    if (models.length === 0) throw invalid(`requested model '${name}' is not available`);
+    return models;
+  }
+
+  /** All ready versions of all models, by name and version. */
   loaded(): Model[] {
     return this.#manager.loaded();
   }

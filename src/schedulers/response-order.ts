@@ -1,5 +1,9 @@
-import type { InferRequest } from '../backends/request.js';
 import { Fifo } from '../base/fifo.js';
+
+/** An answer that can wait for its turn. */
+export interface Deliverable {
+  deliver(): void;
+}
 
 /** `preserve_ordering`: answers leave in the order in which the requests were accepted, whichever instance was faster. */
 export class ResponseOrder {

@@ -39,7 +39,7 @@ export class HeadCache {
   /** The head is the first `length` bytes of `body`. Throws ServerErrors of parsing and of the model's checks. */
   prepare(body: Buffer, length: number): PreparedHead {
     if (length > LONGEST_REMEMBERED_BYTES) return this.#parse(body, length);
-    const text = body.latin1Slice(0, length);
+    const text = body.toString('latin1', 0, length);
     const known = this.#heads.get(text);
     if (known !== undefined) return known;
     const head = this.#parse(body, length);

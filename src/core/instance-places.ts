@@ -1,0 +1,22 @@
+import type { InstancePlace } from '../backends/backend.js';
+import type { ModelConfig } from '../config/model-config.js';
+
+/** A place with the name its instance has in logs and traces. */
+export interface NamedPlace extends InstancePlace {
+  readonly name: string;
+}
+
+/**
+ * One place per instance of a normalised configuration: for each of `count`, one per CPU or MODEL group, or one per listed GPU;
+ * all named `<group>_<number>` (fact sheet 4.4). Passive groups are loaded and never given work.
+ */
+export function instancePlaces(config: ModelConfig): NamedPlace[] {
+  const places = config.instance_group.flatMap((group) => {
+    const devices = group.kind === 'KIND_GPU' ? group.gpus : [-1];
+    return Array.from({ length: group.count }, (_, number) =>
+      devices.map((gpu) => ({ group, gpu, name: `${group.name}_${number}` })),
+    ).flat();
+  });
+  const onCpu = places.filter((place) => place.gpu < 0 && !place.group.passive).length;
+  return places.map((place) => ({ ...place, siblings: place.gpu < 0 ? Math.max(1, onCpu) : 1 }));
+}

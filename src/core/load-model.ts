@@ -1,0 +1,104 @@
+import type { Backend, PreparedModel } from '../backends/backend.js';
+import type { InstanceSpec } from '../backends/worker-instance.js';
+import type { ModelConfig } from '../config/model-config.js';
+import { ModelStatistics } from '../telemetry/statistics.js';
+import { invalid, ServerError } from '../types/errors.js';
+import { instancePlaces, type NamedPlace } from './instance-places.js';
+import { readLabels } from './labels.js';
+import { Model, type ModelSurroundings } from './model.js';
+import { ModelTensors } from './model-tensors.js';
+
+/** A version of a model in its repository, its configuration normalised and valid as far as it goes. */
+export interface ModelVersionSource {
+  readonly name: string;
+  readonly version: number;
+  /** Absolute paths of the model and of the version in it. */
+  readonly directory: string;
+  readonly versionDirectory: string;
+  readonly config: ModelConfig;
+}
+
+export interface LoadSettings {
+  readonly backends: ReadonlyMap<string, Backend>;
+  readonly autoComplete: boolean;
+  /** `--backend-config`, by backend; '' = for all. */
+  readonly backendConfig: ReadonlyMap<string, ReadonlyMap<string, string>>;
+  /** Normalises and validates what the backend completed; throws INVALID_ARGUMENT. */
+  readonly finish: (config: ModelConfig) => ModelConfig;
+}
+
+/** Loads one version: its backend completes the configuration, its instances start. Throws a ServerError; nothing is left behind. */
+export async function loadModel(
+  source: ModelVersionSource,
+  settings: LoadSettings,
+  surroundings: ModelSurroundings,
+): Promise<Model> {
+  const backend = findBackend(source.config, settings.backends);
+  const prepared = await backend.prepare({
+    ...source,
+    autoComplete: settings.autoComplete,
+    settings: backendSettings(backend.name, settings.backendConfig),
+    log: surroundings.log,
+  });
+  const config = settings.finish(prepared.config);
+  const tensors = new ModelTensors(config, await readLabels(config, source.directory));
+  const parts = {
+    name: source.name,
+    version: source.version,
+    config,
+    tensors,
+    specs: instanceSpecs(source, config, prepared, tensors),
+    textOnlyStrings: prepared.textOnlyStrings,
+    statistics: new ModelStatistics(),
+  };
+  const model = new Model(parts, surroundings);
+  await model.start();
+  return model;
+}
+
+function findBackend(config: ModelConfig, backends: ReadonlyMap<string, Backend>): Backend {
+  const backend = backends.get(config.backend);
+  if (backend !== undefined) return backend;
+  const known = [...backends.keys()].map((name) => `'${name}'`).join(', ');
+  throw new ServerError(
+    'INVALID_ARGUMENT',
+    `unable to find backend '${config.backend || config.platform}' for model '${config.name}'; this server has ${known}`,
+  );
+}
+
+function backendSettings(
+  backend: string,
+  all: ReadonlyMap<string, ReadonlyMap<string, string>>,
+): ReadonlyMap<string, string> {
+  return new Map([...(all.get('') ?? []), ...(all.get(backend) ?? [])]);
+}
+
+function instanceSpecs(
+  source: ModelVersionSource,
+  config: ModelConfig,
+  prepared: PreparedModel,
+  tensors: ModelTensors,
+): InstanceSpec[] {
+  for (const output of config.output) refuseBf16(config, output.name, output.data_type);
+  for (const input of config.input) refuseBf16(config, input.name, input.data_type);
+  return instancePlaces({ ...config, name: source.name }).map((place: NamedPlace) => ({
+    model: source.name,
+    instance: place.name,
+    passive: place.group.passive,
+    maxEntries: tensors.maxRows,
+    maxRows: tensors.maxRows,
+    batching: tensors.maxBatchSize > 0,
+    inputs: tensors.inputLayouts(),
+    outputs: tensors.outputLayouts(),
+    sharedTensors: prepared.sharedTensors,
+    settings: prepared.settingsFor(place),
+    worker: prepared.worker,
+  }));
+}
+
+function refuseBf16(config: ModelConfig, tensor: string, datatype: string): void {
+  if (datatype !== 'TYPE_BF16') return;
+  throw invalid(
+    `tensor '${tensor}' of model '${config.name}' is TYPE_BF16, which onnxruntime-node cannot carry; convert the model's input or output to FP16 or FP32`,
+  );
+}

@@ -1,0 +1,45 @@
+import { modelConfigToJson } from '../../config/config-json.js';
+import type { Model } from '../../core/model.js';
+import type { InferenceServer } from '../../core/server.js';
+import { statisticsJson } from '../../telemetry/statistics.js';
+import { invalid } from '../../types/errors.js';
+import type { HttpExchange } from './engine.js';
+import { replyError, replyJson, replyJsonText } from './reply.js';
+import type { Endpoint, Route } from './routes.js';
+
+type AdminHandler = (server: InferenceServer, exchange: HttpExchange, route: Route) => void;
+
+/** Every endpoint but inference: answered at once, from what the server knows. */
+export const adminHandlers: Readonly<Record<Exclude<Endpoint, 'infer' | 'index'>, AdminHandler>> = {
+  'server-metadata': (server, exchange) => replyJson(exchange, 200, server.metadata()),
+  live: (server, exchange) => replyHealth(exchange, server.isLive, { live: server.isLive }),
+  ready: (server, exchange) => replyHealth(exchange, server.isReady, { ready: server.isReady }),
+  models: (server, exchange) => replyJson(exchange, 200, { models: server.modelNames() }),
+  'all-statistics': (server, exchange) => replyStatistics(exchange, server.loaded()),
+  'model-metadata': (server, exchange, { model, version }) =>
+    replyJson(exchange, 200, server.modelMetadata(model, version)),
+  'model-ready': replyModelReady,
+  'model-config': (server, exchange, { model, version }) =>
+    replyJsonText(exchange, 200, modelConfigToJson(server.find(model, version).config)),
+  'model-statistics': (server, exchange, { model, version }) =>
+    replyStatistics(exchange, version === '' ? server.loadedVersions(model) : [server.find(model, version)]),
+};
+
+/** KServe reads the body, tritonclient the status (fact sheet 1.3). */
+function replyHealth(exchange: HttpExchange, isGood: boolean, body: object): void {
+  replyJson(exchange, isGood ? 200 : 400, body);
+}
+
+function replyModelReady(server: InferenceServer, exchange: HttpExchange, { model, version }: Route): void {
+  if (server.isModelReady(model, version)) replyJson(exchange, 200, { name: model, ready: true });
+  else replyError(exchange, invalid('Model version not ready'));
+}
+
+function replyStatistics(exchange: HttpExchange, models: readonly Model[]): void {
+  const entries = models.map((model) => ({
+    name: model.name,
+    version: String(model.version),
+    statistics: model.statistics,
+  }));
+  replyJsonText(exchange, 200, statisticsJson(entries));
+}

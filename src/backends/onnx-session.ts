@@ -37,7 +37,8 @@ function defaultThreads(siblings: number): number {
 function executionProviders(config: ModelConfig, place: InstancePlace): unknown[] {
   const accelerators = config.optimization?.execution_accelerators;
   if (place.gpu < 0) {
-    for (const { name } of accelerators?.cpu_execution_accelerator ?? []) throw unknownAccelerator(config.name, name, 'CPU');
+    for (const { name } of accelerators?.cpu_execution_accelerator ?? [])
+      throw unknownAccelerator(config.name, name, 'CPU');
     return ['cpu'];
   }
   const chosen = (accelerators?.gpu_execution_accelerator ?? []).map(({ name, parameters }) => {
@@ -62,7 +63,9 @@ function extraEntries(parameters: Parameters, place: InstancePlace): object {
     session: {
       intra_op: { allow_spinning: spins ? '1' : '0' },
       inter_op: { allow_spinning: interSpins ? '1' : '0' },
-      use_device_allocator_for_initializers: parameters.flag('session.use_device_allocator_for_initializers', false) ? '1' : '0',
+      use_device_allocator_for_initializers: parameters.flag('session.use_device_allocator_for_initializers', false)
+        ? '1'
+        : '0',
     },
   };
 }
@@ -95,7 +98,9 @@ class Parameters {
     const text = this.#text('execution_mode');
     if (text === '' || text === '0') return 'sequential';
     if (text === '1') return 'parallel';
-    throw invalid(`Invalid configuration value provided. Expected values for  execution_mode are 0 or 1 but got ${text} .`);
+    throw invalid(
+      `Invalid configuration value provided. Expected values for  execution_mode are 0 or 1 but got ${text} .`,
+    );
   }
 
   #text(key: string): string {

@@ -79,10 +79,13 @@ function checkInputCount(model: string, tensors: ModelTensors, head: InferHead):
   const most = tensors.inputs.length;
   const least = tensors.requiredInputs;
   const given = new Set(head.inputs.map((input) => input.name));
-  const missing = tensors.inputs.filter((input) => !input.optional && !given.has(input.name)).map((input) => input.name);
+  const missing = tensors.inputs
+    .filter((input) => !input.optional && !given.has(input.name))
+    .map((input) => input.name);
   const isCounted = count <= most && count >= least;
   if (isCounted && (missing.length === 0 || hasUnknown(tensors, head))) return;
-  const expected = least === most ? `expected ${most} inputs` : `expected number of inputs between ${least} and ${most}`;
+  const expected =
+    least === most ? `expected ${most} inputs` : `expected number of inputs between ${least} and ${most}`;
   throw invalid(
     `${requestTag(head.id)}${expected} but got ${count} inputs for model '${model}'. Got input(s) ${names([...given])}, ` +
       `but missing required input(s) ${names(missing)}. Please provide all required input(s).`,
@@ -120,7 +123,9 @@ function commonBatchSize(model: string, tensors: ModelTensors, head: InferHead):
     throw invalid(`${tag}inference request batch-size must be <= ${tensors.maxBatchSize} for '${model}'`);
   }
   if (batchSize === 0) {
-    throw invalid(`${tag}inference request batch-size must be >= 1 for '${model}', got shape ${shapeText(head.inputs[0]!.shape)}`);
+    throw invalid(
+      `${tag}inference request batch-size must be >= 1 for '${model}', got shape ${shapeText(head.inputs[0]!.shape)}`,
+    );
   }
   return Math.max(1, batchSize);
 }

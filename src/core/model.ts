@@ -189,7 +189,9 @@ export class Model {
   /** Rows handed out = rows returned, re-proved at every quiet moment. */
   #checkRows(): void {
     if (this.planes === null || this.planes.live === 0) return;
-    this.#log.error(`model '${this.name}' is idle but ${this.planes.live} rows were not returned (this is a bug in Conch)`);
+    this.#log.error(
+      `model '${this.name}' is idle but ${this.planes.live} rows were not returned (this is a bug in Conch)`,
+    );
   }
 
   #schedulerOf(settings: SchedulerSettings): DynamicScheduler {

@@ -60,6 +60,8 @@ function allowsPrefetch(batching: ModelDynamicBatching): boolean {
   const policy = batching.default_queue_policy;
   const plain =
     policy === undefined ||
-    (Number(policy.default_timeout_microseconds) === 0 && !policy.allow_timeout_override && policy.max_queue_size === 0);
+    (Number(policy.default_timeout_microseconds) === 0 &&
+      !policy.allow_timeout_override &&
+      policy.max_queue_size === 0);
   return plain && Number(batching.priority_levels) === 0;
 }

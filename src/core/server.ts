@@ -1,7 +1,7 @@
 import type { ModelManager } from '../repository/manager.js';
 import { invalid } from '../types/errors.js';
+import { type ModelMetadata, modelMetadata } from './metadata.js';
 import type { Model } from './model.js';
-import { modelMetadata, type ModelMetadata } from './metadata.js';
 
 /** starting: models load. ready. draining: answers what it has, takes nothing new. stopped. */
 export type ServerState = 'starting' | 'ready' | 'draining' | 'stopped';

@@ -146,7 +146,12 @@ export class DynamicScheduler implements Scheduler {
     const rows = instance.openRows;
     if (rows === 0 || this.#settings.policy.single) return false;
     const fits = rows + this.#queue.rowsAt(0) <= this.#settings.policy.maxRows;
-    return fits && instance.openKey === this.#queue.keyAt(0);
+    return fits && instance.openKey === this.#queue.keyAt(0) && !this.#opensBlock(0);
+  }
+
+  /** The request begins a block of rows and more follow: a batch that begins with it will be contiguous. */
+  #opensBlock(index: number): boolean {
+    return this.#plain && index < this.#queue.length - 1 && this.#queue.at(index).row === 0;
   }
 
   /**
@@ -154,12 +159,8 @@ export class DynamicScheduler implements Scheduler {
    * follow begin with their block and are contiguous.
    */
   #trim(take: number): number {
-    if (!this.#plain || take === this.#queue.length) return take;
-    const block = this.#queue.at(0).slotOffset;
-    for (let index = 1; index < take; index++) {
-      const request = this.#queue.at(index);
-      if (request.slotOffset !== block && request.row === 0) return index;
-    }
+    if (take === this.#queue.length) return take;
+    for (let index = 1; index < take; index++) if (this.#opensBlock(index)) return index;
     return take;
   }
 

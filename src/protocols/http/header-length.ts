@@ -17,6 +17,7 @@ export function parseHeaderLength(text: string, bodyBytes: number): number {
       `Unable to parse Inference-Header-Content-Length, value is out of range [ -2147483648, 2147483647 ], got: ${text}`,
     );
   }
-  if (length < 0) throw invalid(`inference header size should be in range (0, ${Math.max(0, bodyBytes)}), got: ${text}`);
+  if (length < 0)
+    throw invalid(`inference header size should be in range (0, ${Math.max(0, bodyBytes)}), got: ${text}`);
   return length;
 }

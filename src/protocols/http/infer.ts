@@ -1,19 +1,18 @@
-import { invalid, ServerError } from '../../types/errors.js';
-import { asServerError } from '../../types/errors.js';
 import type { Model } from '../../core/model.js';
-import { type ModelRequest, type Responder } from '../../core/model-request.js';
+import type { ModelRequest, Responder } from '../../core/model-request.js';
 import type { InferenceServer } from '../../core/server.js';
+import { asServerError, invalid, type ServerError } from '../../types/errors.js';
 import { jsonTensorBytes, readJsonTensor } from '../v2-json.js';
 import { type BodyBudget, BodyBuffer } from './body-buffer.js';
 import { compress, decompress } from './compress.js';
 import { chooseEncoding, type Encoding } from './encoding.js';
 import type { BodySink, ExchangeOwner, HttpExchange } from './engine.js';
 import { HeadCache, type PreparedHead } from './head-cache.js';
+import { parseHeaderLength, WHOLE_BODY } from './header-length.js';
 import { buildReply, type InferReply, sendPrepared } from './infer-reply.js';
 import { rawContent, rawHead } from './raw-request.js';
 import { replyError } from './reply.js';
 import { Scatter } from './scatter.js';
-import { parseHeaderLength, WHOLE_BODY } from './header-length.js';
 
 /** Binary bodies beyond this are written to their slot as they come in; smaller ones when they are complete. */
 const STREAMED_BYTES = 64 * 1024;
@@ -214,11 +213,15 @@ class InferCall implements BodySink, ExchangeOwner, Responder {
     const rest = Math.max(0, Math.min(chunk.length, this.#headerLength - before));
     this.#body.append(chunk.subarray(0, rest));
     if (this.#body.length < this.#headerLength) {
-      if (last) throw invalid(`unexpected size for request JSON, expecting ${this.#headerLength - this.#body.length} more bytes`);
+      if (last)
+        throw invalid(
+          `unexpected size for request JSON, expecting ${this.#headerLength - this.#body.length} more bytes`,
+        );
       return;
     }
     const prepared = this.#endpoint.cacheOf(this.#model).prepare(this.#body.view, this.#headerLength);
-    if (this.#exchange!.contentLength >= 0) this.#checkRest(prepared, this.#exchange!.contentLength - this.#headerLength);
+    if (this.#exchange!.contentLength >= 0)
+      this.#checkRest(prepared, this.#exchange!.contentLength - this.#headerLength);
     const head = this.#body.view;
     this.#admit(prepared, sizesOf(prepared, head));
     this.#readJson(prepared, head);

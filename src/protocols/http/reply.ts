@@ -15,7 +15,12 @@ export function replyJsonText(exchange: HttpExchange, status: number, text: stri
 }
 
 /** `bytes` must be the caller's no more: a long answer is sent from it while the client reads. */
-export function replyBytes(exchange: HttpExchange, status: number, headers: readonly string[], bytes: Uint8Array): void {
+export function replyBytes(
+  exchange: HttpExchange,
+  status: number,
+  headers: readonly string[],
+  bytes: Uint8Array,
+): void {
   if (bytes.length <= LARGEST_COPIED_REPLY) exchange.reply(status, headers, bytes);
   else exchange.send(status, headers, [bytes]);
 }

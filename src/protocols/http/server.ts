@@ -2,7 +2,7 @@ import type { Log } from '../../base/log.js';
 import type { InferenceServer } from '../../core/server.js';
 import { invalid } from '../../types/errors.js';
 import { adminHandlers } from './admin.js';
-import { BodyBuffer, type BodyBudget } from './body-buffer.js';
+import { type BodyBudget, BodyBuffer } from './body-buffer.js';
 import type { BodySink, HttpExchange, HttpHandler } from './engine.js';
 import { InferEndpoint, type InferLimits } from './infer.js';
 import { replyError, replyJson } from './reply.js';
@@ -53,7 +53,8 @@ class IndexCall implements BodySink {
   onChunk(exchange: HttpExchange, chunk: Uint8Array, last: boolean): void {
     try {
       this.#body.append(chunk);
-      if (this.#body.length > LARGEST_ADMIN_BODY_BYTES) throw invalid('the body of an index request is {"ready": bool}');
+      if (this.#body.length > LARGEST_ADMIN_BODY_BYTES)
+        throw invalid('the body of an index request is {"ready": bool}');
       if (last) replyJson(exchange, 200, this.#server.index(readyOnly(this.#body.view.toString('utf8'))));
     } catch (error) {
       replyError(exchange, error);

@@ -1,0 +1,77 @@
+import type { BatchOutputs } from '../../src/backends/batch-outputs.js';
+import type { Instance, InstanceState } from '../../src/backends/instance.js';
+import type { InferRequest } from '../../src/backends/request.js';
+
+const noOutputs = {} as BatchOutputs;
+
+/** An instance that seals and finishes batches only when told to. */
+export class PuppetInstance implements Instance {
+  readonly name: string;
+  readonly maxRows: number;
+  state: InstanceState = 'serving';
+  /** False = `begin` finds no memory. */
+  hasMemory = true;
+  running: InferRequest[] = [];
+  open: InferRequest[] = [];
+  /** Every batch that was sealed, as sizes in rows. */
+  readonly sealed: number[] = [];
+
+  constructor(name: string, maxRows: number) {
+    this.name = name;
+    this.maxRows = maxRows;
+  }
+
+  get isIdle(): boolean {
+    return this.running.length === 0 && this.open.length === 0;
+  }
+
+  get canBegin(): boolean {
+    return this.open.length === 0;
+  }
+
+  get openRows(): number {
+    return rowsOf(this.open);
+  }
+
+  get openKey(): string {
+    return this.open[0]?.batchKey ?? '';
+  }
+
+  begin(requests: readonly InferRequest[], count: number): boolean {
+    if (!this.hasMemory) return false;
+    this.open = requests.slice(0, count);
+    return true;
+  }
+
+  grow(request: InferRequest): boolean {
+    if (this.open.length === 0 || this.openRows + request.rows > this.maxRows) return false;
+    this.open.push(request);
+    return true;
+  }
+
+  withdraw(request: InferRequest): boolean {
+    const index = this.open.indexOf(request);
+    if (index >= 0) this.open.splice(index, 1);
+    return index >= 0;
+  }
+
+  /** The worker takes the open batch. */
+  seal(): void {
+    if (this.running.length > 0 || this.open.length === 0) return;
+    this.running = this.open;
+    this.open = [];
+    this.sealed.push(rowsOf(this.running));
+  }
+
+  /** The worker ends the batch that runs; whoever drives the test then lets the scheduler run. */
+  finish(): void {
+    const done = this.running;
+    this.running = [];
+    this.seal();
+    for (const request of done) request.complete(noOutputs, 0, 0);
+  }
+}
+
+function rowsOf(requests: readonly InferRequest[]): number {
+  return requests.reduce((sum, request) => sum + request.rows, 0);
+}

@@ -1,0 +1,42 @@
+import type { BatchOutputs } from '../../src/backends/batch-outputs.js';
+import { type FailureReason, InferRequest } from '../../src/backends/request.js';
+import type { ServerError } from '../../src/types/errors.js';
+
+/** A request that remembers how it ended, and that it ended once. */
+export class FakeRequest extends InferRequest {
+  readonly name: string;
+  readonly rows: number;
+  readonly batchKey: string;
+  readonly priority: number;
+  readonly timeoutUs: number;
+  slotOffset = 0;
+  row = 0;
+  ended = '';
+
+  constructor(
+    name: string,
+    options: { rows?: number; key?: string; priority?: number; timeoutUs?: number; slot?: number; row?: number } = {},
+  ) {
+    super();
+    this.name = name;
+    this.rows = options.rows ?? 1;
+    this.batchKey = options.key ?? '';
+    this.priority = options.priority ?? 0;
+    this.timeoutUs = options.timeoutUs ?? 0;
+    this.slotOffset = options.slot ?? 0;
+    this.row = options.row ?? 0;
+  }
+
+  override complete(_outputs: BatchOutputs, _index: number, _firstRow: number): void {
+    this.#end('completed');
+  }
+
+  override fail(error: ServerError, reason: FailureReason): void {
+    this.#end(`${reason} ${error.code} ${error.message}`);
+  }
+
+  #end(how: string): void {
+    if (this.ended !== '') throw new Error(`${this.name} ended twice: ${this.ended}, then ${how}`);
+    this.ended = how;
+  }
+}

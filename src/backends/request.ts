@@ -1,8 +1,6 @@
+import type { FailureReason } from '../telemetry/statistics.js';
 import type { ServerError } from '../types/errors.js';
 import type { BatchOutputs } from './batch-outputs.js';
-
-/** Why a request failed, in the terms of the failure metric (fact sheet 7.1). */
-export type FailureReason = 'REJECTED' | 'CANCELED' | 'BACKEND' | 'OTHER';
 
 /**
  * A request on its way: accepted, its tensors in shared memory, and owed exactly one of `complete` and `fail`. Schedulers queue

@@ -1,9 +1,10 @@
 import type { BatchOutputs } from '../backends/batch-outputs.js';
-import { type FailureReason, InferRequest } from '../backends/request.js';
+import { InferRequest } from '../backends/request.js';
 import { assert } from '../base/assert.js';
 import { alignUp, type Slot } from '../memory/arena.js';
 import { LINE_BEGIN, LINE_BYTES, LINE_DIMS, LINE_RANK, LINE_WORDS, tableBytes, VARIABLE } from '../memory/layout.js';
 import { NO_ROWS } from '../memory/planes.js';
+import type { FailureReason } from '../telemetry/statistics.js';
 import { ServerError } from '../types/errors.js';
 import type { OutputTensor } from '../types/infer.js';
 import type { Shape } from '../types/tensor.js';

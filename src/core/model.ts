@@ -1,6 +1,5 @@
 import type { BatchOutputs, ExecutionTimes } from '../backends/batch-outputs.js';
 import { InstanceGroup } from '../backends/instance-group.js';
-import type { FailureReason } from '../backends/request.js';
 import type { InstanceSpec } from '../backends/worker-instance.js';
 import { assert } from '../base/assert.js';
 import type { Clock } from '../base/clock.js';
@@ -11,7 +10,7 @@ import { RowPlanes } from '../memory/planes.js';
 import { DynamicScheduler } from '../schedulers/dynamic.js';
 import { RequestQueue } from '../schedulers/request-queue.js';
 import { ResponseOrder } from '../schedulers/response-order.js';
-import type { ModelStatistics } from '../telemetry/statistics.js';
+import type { FailureReason, ModelStatistics } from '../telemetry/statistics.js';
 import type { InferPlan } from './check-request.js';
 import { ModelRequest, outOfMemory, type Responder } from './model-request.js';
 import type { ModelTensors } from './model-tensors.js';

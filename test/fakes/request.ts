@@ -1,5 +1,6 @@
 import type { BatchOutputs } from '../../src/backends/batch-outputs.js';
-import { type FailureReason, InferRequest } from '../../src/backends/request.js';
+import { InferRequest } from '../../src/backends/request.js';
+import type { FailureReason } from '../../src/telemetry/statistics.js';
 import type { ServerError } from '../../src/types/errors.js';
 
 /** A request that remembers how it ended, and that it ended once. */

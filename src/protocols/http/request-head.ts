@@ -17,7 +17,8 @@ function doubt(message: string): Refusal {
   return { status: 400, message, endUnknown: true };
 }
 
-const digits = /^[0-9]+$/;
+/** Without leading zeros: uWebSockets 20.30 counts digits, not bytes. */
+const decimal = /^(?:0|[1-9][0-9]*)$/;
 
 /**
  * The header lines of one request, taken up one by one. One object serves all requests of a listener: it is read while the
@@ -105,8 +106,10 @@ export class RequestHead {
       return doubt('a request has either Content-Length or Transfer-Encoding, found both');
     }
     if (this.#lengths > 1) return doubt(`expected one Content-Length, found ${this.#lengths}`);
-    if (this.#lengths === 1 && !digits.test(this.#length)) {
-      return doubt(`Content-Length is a number of bytes in decimal digits, found '${this.#length}'`);
+    if (this.#lengths === 1 && !decimal.test(this.#length)) {
+      return doubt(
+        `Content-Length is a number of bytes in decimal digits without leading zeros, found '${this.#length}'`,
+      );
     }
     if (this.#codings > 1) return doubt(`expected one Transfer-Encoding, found ${this.#codings}`);
     if (this.#codings === 1 && this.#coding.toLowerCase() !== 'chunked') {

@@ -1,7 +1,7 @@
+import type * as UwsModule from 'uWebSockets.js';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import type * as UwsModule from 'uWebSockets.js';
 
 export type Uws = typeof UwsModule;
 

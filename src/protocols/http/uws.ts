@@ -13,12 +13,7 @@ const CHECKS_PER_BODY_TIMEOUT = 4;
 
 /** What the type declarations of 20.30 leave out. */
 interface App extends TemplatedApp {
-  listen(
-    host: string,
-    port: number,
-    options: number,
-    done: (socket: us_listen_socket | false) => void,
-  ): TemplatedApp;
+  listen(host: string, port: number, options: number, done: (socket: us_listen_socket | false) => void): TemplatedApp;
   listen(...args: never[]): TemplatedApp;
   /** Closes the connections. */
   close(): void;
@@ -80,9 +75,9 @@ class UwsListener implements HttpListener, UwsHost {
     this.#uws = uws;
     this.#options = options;
     this.#handler = handler;
-    this.limits = options.limits;
+    this.limits = { ...options.limits, maxBodyBytes: Math.min(options.limits.maxBodyBytes, LARGEST_LENGTH) };
     this.log = options.log;
-    this.head = new RequestHead(options.limits);
+    this.head = new RequestHead(this.limits);
     this.#app = uws.App() as App;
     this.#countsConnections = this.#app.filter !== undefined;
     this.#app.filter?.((_response, count) => {
@@ -140,7 +135,7 @@ class UwsListener implements HttpListener, UwsHost {
   #accept(response: HttpResponse, request: HttpRequest, method: string): void {
     this.head.clear();
     request.forEach(this.head.add);
-    const over = this.connections >= this.limits.maxConnections;
+    const over = this.#isOverConnections();
     const exchange = this.#pool.pop() ?? this.#makeExchange();
     this.#open++;
     exchange.begin(response, method, request.getUrl(), this.#tick);
@@ -153,6 +148,11 @@ class UwsListener implements HttpListener, UwsHost {
   #refuse(exchange: UwsExchange, refusal: Refusal): void {
     if (refusal.endUnknown || this.head.contentLength > LARGEST_LENGTH) exchange.refuseAndCut(refusal);
     else exchange.refuse(refusal, 'announce');
+  }
+
+  #isOverConnections(): boolean {
+    const { maxConnections } = this.limits;
+    return this.#countsConnections ? this.#connections > maxConnections : this.#open >= maxConnections;
   }
 
   #makeExchange(): UwsExchange {
@@ -189,5 +189,8 @@ class UwsListener implements HttpListener, UwsHost {
 
 function cannotListen(address: string, port: number): ServerError {
   const where = `${address}:${port}`;
-  return new ServerError('UNAVAILABLE', `cannot listen on ${where}: the port is taken, or the address is not of this machine`);
+  return new ServerError(
+    'UNAVAILABLE',
+    `cannot listen on ${where}: the port is taken, or the address is not of this machine`,
+  );
 }

@@ -1,0 +1,80 @@
+/**
+ * What the command line asked for, checked: every flag that has an effect, under its own name in camel case (and so with its
+ * unit: `-secs`, `-ms`; a `-size` is bytes). Defaults, ranges and texts are in `option-table.ts`.
+ */
+export interface Options {
+  /** Server name in the metadata. */
+  readonly id: string;
+  /** Budget for requests in flight at the end; 0 = do not wait. */
+  readonly exitTimeoutSecs: number;
+  /** A model that does not load at start ends the process. */
+  readonly exitOnError: boolean;
+  readonly strictReadiness: boolean;
+
+  /** At least one. Paths as given: relative ones belong to the working directory. */
+  readonly modelRepositories: readonly string[];
+  /** Base name of a custom configuration, `configs/<name>.pbtxt`; '' = config.pbtxt. */
+  readonly modelConfigName: string;
+  readonly disableAutoCompleteConfig: boolean;
+  /** Models loaded at the same time. */
+  readonly modelLoadThreadCount: number;
+  readonly backendConfig: BackendConfig;
+  /** Shared memory for the tensors of all models, bytes. */
+  readonly tensorMemoryByteSize: number;
+
+  readonly allowHttp: boolean;
+  /** A host name, an IPv4 address, or an IPv6 address without brackets. */
+  readonly httpAddress: string;
+  readonly httpPort: number;
+  readonly reuseHttpPort: boolean;
+  readonly httpEngine: 'auto' | 'uws' | 'net';
+  /** Matches whole header names, in any case; null = forward none. */
+  readonly httpHeaderForwardPattern: RegExp | null;
+  /** JSON, raw and decompressed bytes of one request. */
+  readonly httpMaxInputSize: number;
+  /** Bytes of any request body. */
+  readonly httpMaxBodySize: number;
+  /** Bytes of all header lines together. */
+  readonly httpMaxHeaderSize: number;
+  readonly httpMaxHeaderCount: number;
+  readonly httpMaxConnections: number;
+  /** A connection between requests; 0 = for ever. */
+  readonly httpIdleTimeoutSecs: number;
+  /** From the head of a request to the last byte of its body. */
+  readonly httpBodyTimeoutSecs: number;
+
+  readonly allowMetrics: boolean;
+  readonly allowCpuMetrics: boolean;
+  /** The HTTP address where not given. */
+  readonly metricsAddress: string;
+  readonly metricsPort: number;
+  readonly metricsIntervalMs: number;
+  readonly metricsConfig: MetricsConfig;
+
+  /** 0 = no verbose lines; n = those of levels 1 to n. */
+  readonly logVerbose: number;
+  readonly logInfo: boolean;
+  readonly logWarning: boolean;
+  readonly logError: boolean;
+  readonly logFormat: 'default' | 'ISO8601';
+  /** '' = standard output and standard error. */
+  readonly logFile: string;
+}
+
+/** `--backend-config=[backend,]key=value`: backend ('' = all), then key, to value. A key given twice has its last value. */
+export type BackendConfig = ReadonlyMap<string, ReadonlyMap<string, string>>;
+
+/** `--metrics-config=key=value` (fact sheet 7.3). */
+export interface MetricsConfig {
+  /** The latency counters and the cache counters. */
+  readonly counterLatencies: boolean;
+  readonly summaryLatencies: boolean;
+  readonly summaryQuantiles: readonly SummaryQuantile[];
+  readonly histogramLatencies: boolean;
+}
+
+/** Both between 0 and 1. */
+export interface SummaryQuantile {
+  readonly quantile: number;
+  readonly error: number;
+}

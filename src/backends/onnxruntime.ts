@@ -7,7 +7,8 @@ import type { ModelConfig } from '../config/model-config.js';
 import { ServerError } from '../types/errors.js';
 import type { ModelSignature } from '../types/model.js';
 import type { Backend, InstancePlace, ModelSource, PreparedModel } from './backend.js';
-import { openInitializers, readOnnxSignature } from './onnx-file.js';
+import { readOnnxSignature } from './onnx-file.js';
+import { openInitializers } from './onnx-open.js';
 import { sessionOptions } from './onnx-session.js';
 import type { OnnxSettings } from './worker-protocol.js';
 

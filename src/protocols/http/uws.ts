@@ -18,7 +18,7 @@ interface App extends TemplatedApp {
   /** Closes the connections. */
   close(): void;
   /** Newer than 20.30: told of each connection that opens (1) or closes (-1). */
-  filter?(change: (response: HttpResponse, count: number) => void): void;
+  filter?(onChange: (response: HttpResponse, change: number) => void): void;
 }
 
 /**
@@ -80,9 +80,8 @@ class UwsListener implements HttpListener, UwsHost {
     this.head = new RequestHead(this.limits);
     this.#app = uws.App() as App;
     this.#countsConnections = this.#app.filter !== undefined;
-    this.#app.filter?.((_response, count) => {
-      this.#connections += count > 0 ? 1 : -1;
-    });
+    const count = (change: number) => void (this.#connections += change);
+    this.#app.filter?.((_response, change) => count(change));
   }
 
   get connections(): number {

@@ -1,0 +1,34 @@
+import { ServerError } from '../../types/errors.js';
+import type { HttpEngine } from './engine.js';
+import { NetEngine } from './net.js';
+import { UwsEngine } from './uws.js';
+import { loadUws, type Uws } from './uws-binary.js';
+
+/** `--http-engine`. */
+export type HttpEngineChoice = 'auto' | 'uws' | 'net';
+
+export interface ChosenHttpEngine {
+  readonly engine: HttpEngine;
+  /** For the log: which engine it is and how to get the other. */
+  readonly line: string;
+}
+
+const HOW_TO_GET_UWS = 'npm i uNetworking/uWebSockets.js#v20.x';
+
+/** `auto` is uWebSockets where its native binary loads, else `net`. `load` gives the module, or in words why it cannot be had. */
+export function chooseHttpEngine(choice: HttpEngineChoice, load: () => Uws | string = loadUws): ChosenHttpEngine {
+  if (choice === 'net') {
+    return { engine: new NetEngine(), line: 'HTTP engine net (as asked; --http-engine=auto takes uws where it can)' };
+  }
+  const uws = load();
+  if (typeof uws !== 'string') {
+    return { engine: new UwsEngine(uws), line: 'HTTP engine uws (--http-engine=net takes the other)' };
+  }
+  if (choice === 'uws') {
+    throw new ServerError(
+      'UNSUPPORTED',
+      `--http-engine=uws: ${uws}. To get it: ${HOW_TO_GET_UWS}, or --http-engine=auto`,
+    );
+  }
+  return { engine: new NetEngine(), line: `HTTP engine net, for ${uws}. To get the faster uws: ${HOW_TO_GET_UWS}` };
+}

@@ -6,7 +6,7 @@ import { refusalAnswer } from './answer-head.js';
 import type { HttpEngine, HttpHandler, HttpLimits, HttpListener, ListenOptions } from './engine.js';
 import { NetConnection } from './net-connection.js';
 import { NetExchange, type NetHost } from './net-exchange.js';
-import { bodyTooSlow, type Refusal, RequestHead, tooManyConnections } from './request-head.js';
+import { bodyTooLarge, bodyTooSlow, type Refusal, RequestHead, tooManyConnections } from './request-head.js';
 
 /** Connections that are being told 429, beside the ones being served; beyond them the kernel's backlog is all there is. */
 const REFUSED_CONNECTIONS_MAX = 256;
@@ -147,7 +147,7 @@ class NetListener implements HttpListener, NetHost {
   }
 
   /** Null = nobody is there to be answered. */
-  #refusalFor(error: NodeJS.ErrnoException): Refusal | null {
+  #refusalFor(error: NodeJS.ErrnoException & { reason?: string }): Refusal | null {
     switch (error.code) {
       case 'HPE_INVALID_EOF_STATE':
       case 'ECONNRESET':
@@ -159,10 +159,17 @@ class NetListener implements HttpListener, NetHost {
       }
       case 'ERR_HTTP_REQUEST_TIMEOUT':
         return bodyTooSlow(this.limits.bodyTimeoutMs);
+      case 'HPE_INVALID_CONTENT_LENGTH':
+        if (error.reason === 'Content-Length overflow') return bodyTooLarge(this.limits.maxBodyBytes);
+        return malformed(error);
       default:
-        return { status: 400, message: `malformed HTTP request: ${error.message}`, endUnknown: true };
+        return malformed(error);
     }
   }
+}
+
+function malformed(error: Error): Refusal {
+  return { status: 400, message: `malformed HTTP request: ${error.message}`, endUnknown: true };
 }
 
 const unknownExpectation: Refusal = {

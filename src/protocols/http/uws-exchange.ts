@@ -146,11 +146,7 @@ export class UwsExchange implements HttpExchange {
   refuseAndCut(refusal: Refusal): void {
     const body = Buffer.alloc(OVER_CORK_BUFFER, ' ');
     refusalBody(refusal).copy(body);
-    this.#corked = true;
-    this.#closing = 'cut';
-    this.#prepare(refusal.status, refusalHeaders(refusal), body.length);
-    this.#response!.writeStatus(this.#head).end(body, true);
-    this.#corked = false;
+    this.#response!.writeStatus(headText(refusal.status, refusalHeaders(refusal))).end(body, true);
     this.#end(false);
   }
 
@@ -163,6 +159,7 @@ export class UwsExchange implements HttpExchange {
   /** Throws, with the exchange still open, where a header is no header. Status line and headers go over in one native call, as one text. */
   #prepare(status: number, headers: readonly string[], totalBytes: number): void {
     if (this.#host.draining && this.#closing === 'keep') this.#closing = 'announce';
+    if (this.method === 'HEAD' && this.#closing === 'cut') this.#closing = 'announce';
     this.#head = headText(status, headers);
     if (this.#closing === 'announce') this.#head += '\r\nConnection: close';
     this.#totalBytes = totalBytes;
@@ -178,14 +175,13 @@ export class UwsExchange implements HttpExchange {
 
   readonly #writeWhole = (): void => {
     const response = this.#response!;
-    const cut = this.#closing === 'cut';
     if (this.method === 'HEAD') {
-      // Given a length, `endWithoutBody` would wait for the bytes for ever (20.30).
+      // Given a length, even `undefined`, `endWithoutBody` waits for the bytes for ever (20.30).
       response.writeStatus(`${this.#head}\r\nContent-Length: ${this.#totalBytes}`);
-      response.endWithoutBody(undefined, cut);
+      response.endWithoutBody();
     } else {
       response.writeStatus(this.#head);
-      response.end(this.#bytes, cut);
+      response.end(this.#bytes, this.#closing === 'cut');
     }
   };
 

@@ -80,8 +80,7 @@ class UwsListener implements HttpListener, UwsHost {
     this.head = new RequestHead(this.limits);
     this.#app = uws.App() as App;
     this.#countsConnections = this.#app.filter !== undefined;
-    const count = (change: number) => void (this.#connections += change);
-    this.#app.filter?.((_response, change) => count(change));
+    this.#app.filter?.(this.#countConnection);
   }
 
   get connections(): number {
@@ -153,6 +152,10 @@ class UwsListener implements HttpListener, UwsHost {
     const { maxConnections } = this.limits;
     return this.#countsConnections ? this.#connections > maxConnections : this.#open >= maxConnections;
   }
+
+  readonly #countConnection = (_response: HttpResponse, change: number): void => {
+    this.#connections += change;
+  };
 
   #makeExchange(): UwsExchange {
     const exchange = new UwsExchange(this);

@@ -1,0 +1,385 @@
+"""Makes test/models (models that load) and test/broken_models (models that must not).
+
+    pip install -r examples/requirements.txt
+    python test/make_models.py
+"""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+
+HERE = Path(__file__).resolve().parent
+GOOD = HERE / "models"
+BROKEN = HERE / "broken_models"
+
+FLOAT, INT32, INT64, STRING = TensorProto.FLOAT, TensorProto.INT32, TensorProto.INT64, TensorProto.STRING
+
+# The data type of a configuration and the element type of ONNX, by the name that the models carry.
+DTYPES = {
+    "bool": ("TYPE_BOOL", TensorProto.BOOL),
+    "uint8": ("TYPE_UINT8", TensorProto.UINT8),
+    "uint16": ("TYPE_UINT16", TensorProto.UINT16),
+    "uint32": ("TYPE_UINT32", TensorProto.UINT32),
+    "uint64": ("TYPE_UINT64", TensorProto.UINT64),
+    "int8": ("TYPE_INT8", TensorProto.INT8),
+    "int16": ("TYPE_INT16", TensorProto.INT16),
+    "int32": ("TYPE_INT32", TensorProto.INT32),
+    "int64": ("TYPE_INT64", TensorProto.INT64),
+    "fp16": ("TYPE_FP16", TensorProto.FLOAT16),
+    "fp32": ("TYPE_FP32", TensorProto.FLOAT),
+    "fp64": ("TYPE_FP64", TensorProto.DOUBLE),
+    "bytes": ("TYPE_STRING", TensorProto.STRING),
+}
+
+node = helper.make_node
+value = helper.make_tensor_value_info
+
+
+def make(nodes, inputs, outputs, initializers=(), opset=17) -> onnx.ModelProto:
+    graph = helper.make_graph(list(nodes), "graph", inputs, outputs, list(initializers))
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+
+
+def write(path: Path, model: onnx.ModelProto) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(model.SerializeToString())
+    onnx.checker.check_model(str(path), full_check=True)
+
+
+def dims_text(dims) -> str:
+    return "[ " + ", ".join(str(dim) for dim in dims) + " ]" if dims else "[ ]"
+
+
+def config(name, max_batch_size, inputs, outputs, extra="") -> str:
+    """inputs and outputs: (name, data type, dims[, more fields of the entry])."""
+
+    def entries(kind, tensors):
+        lines = [
+            f'  {{ name: "{t[0]}" data_type: {t[1]} dims: {dims_text(t[2])}' + (f" {t[3]}" if len(t) > 3 else "") + " }"
+            for t in tensors
+        ]
+        return f"{kind} [\n" + ",\n".join(lines) + "\n]\n"
+
+    return (
+        f'name: "{name}"\nplatform: "onnxruntime_onnx"\nmax_batch_size: {max_batch_size}\n'
+        + entries("input", inputs)
+        + entries("output", outputs)
+        + extra
+    )
+
+
+def save(name, text, model, root=GOOD) -> Path:
+    folder = root / name
+    write(folder / "1" / "model.onnx", model)
+    if text is not None:
+        (folder / "config.pbtxt").write_text(text)
+    return folder
+
+
+def identity_graph(element, shape) -> onnx.ModelProto:
+    return make(
+        [node("Identity", ["INPUT0"], ["OUTPUT0"])],
+        [value("INPUT0", element, shape)],
+        [value("OUTPUT0", element, shape)],
+    )
+
+
+def identity(name, dtype, dims, shape, max_batch_size=8, extra="", root=GOOD) -> Path:
+    config_type, element = DTYPES[dtype]
+    text = config(name, max_batch_size, [("INPUT0", config_type, dims)], [("OUTPUT0", config_type, dims)], extra)
+    return save(name, text, identity_graph(element, shape), root)
+
+
+BATCHING = "dynamic_batching { }\n"
+
+
+def identities() -> None:
+    for dtype in DTYPES:
+        identity(f"identity_{dtype}", dtype, [-1], ["batch", "n"], extra=BATCHING)
+    identity("identity_bytes_fixed", "bytes", [2], ["batch", 2], extra=BATCHING)
+    identity("identity_fp32_fixed", "fp32", [16], ["batch", 16], extra=BATCHING)
+    identity("identity_nobatch", "fp32", [-1, -1], ["rows", "columns"], max_batch_size=0)
+    identity(
+        "delayed",
+        "fp32",
+        [1],
+        ["batch", 1],
+        extra="dynamic_batching { preferred_batch_size: [ 4 ] max_queue_delay_microseconds: 200000 }\n",
+    )
+    identity(
+        "ordered",
+        "fp32",
+        [1],
+        ["batch", 1],
+        extra="dynamic_batching { preserve_ordering: true }\ninstance_group [ { count: 2 kind: KIND_CPU } ]\n",
+    )
+    folder = identity("labels", "fp32", [4], ["batch", 4], max_batch_size=4)
+    (folder / "config.pbtxt").write_text(
+        config(
+            "labels",
+            4,
+            [("INPUT0", "TYPE_FP32", [4])],
+            [("OUTPUT0", "TYPE_FP32", [4], 'label_filename: "labels.txt"')],
+        )
+    )
+    # One label fewer than there are classes.
+    (folder / "labels.txt").write_text("zero\none\ntwo\n")
+    save("auto_batch", None, identity_graph(FLOAT, ["batch", 3]))
+    save("auto_nobatch", None, identity_graph(FLOAT, [2, 3]))
+
+
+def scalar_nobatch() -> None:
+    model = make(
+        [node("Mul", ["INPUT0", "two"], ["OUTPUT0"])],
+        [value("INPUT0", FLOAT, [])],
+        [value("OUTPUT0", FLOAT, [])],
+        [helper.make_tensor("two", FLOAT, [], [2.0])],
+    )
+    text = config("scalar_nobatch", 0, [("INPUT0", "TYPE_FP32", [1])], [("OUTPUT0", "TYPE_FP32", [1])])
+    save("scalar_nobatch", text, model)
+
+
+def plus_constant(element, shape, constant) -> onnx.ModelProto:
+    return make(
+        [node("Add", ["INPUT0", "constant"], ["OUTPUT0"])],
+        [value("INPUT0", element, shape)],
+        [value("OUTPUT0", element, shape)],
+        [helper.make_tensor("constant", element, [], [constant])],
+    )
+
+
+def reshapes() -> None:
+    square = "reshape { shape: [ 2, 2 ] }"
+    text = config(
+        "reshape_model", 4, [("INPUT0", "TYPE_FP32", [4], square)], [("OUTPUT0", "TYPE_FP32", [4], square)]
+    )
+    save("reshape_model", text, plus_constant(FLOAT, ["batch", 2, 2], 1.0))
+    empty = "reshape { shape: [ ] }"
+    text = config("reshape_empty", 4, [("INPUT0", "TYPE_FP32", [1], empty)], [("OUTPUT0", "TYPE_FP32", [1], empty)])
+    save("reshape_empty", text, plus_constant(FLOAT, ["batch"], 1.0))
+
+
+def optional_input() -> None:
+    model = make(
+        [node("Add", ["x", "b"], ["y"])],
+        [value("x", FLOAT, [3]), value("b", FLOAT, [3])],
+        [value("y", FLOAT, [3])],
+        [helper.make_tensor("b", FLOAT, [3], [10.0, 20.0, 30.0])],
+    )
+    text = config(
+        "optional_input",
+        0,
+        [("x", "TYPE_FP32", [3]), ("b", "TYPE_FP32", [3], "optional: true")],
+        [("y", "TYPE_FP32", [3])],
+    )
+    save("optional_input", text, model)
+
+
+def external(folder: Path, file: Path, weights: np.ndarray) -> None:
+    """y = x + w, with w in weights.bin beside `file`."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    (file.parent / "weights.bin").write_bytes(weights.tobytes())
+    w = TensorProto(name="w", data_type=FLOAT, dims=weights.shape, data_location=TensorProto.EXTERNAL)
+    for key, text in {"location": "weights.bin", "offset": "0", "length": str(weights.nbytes)}.items():
+        w.external_data.add(key=key, value=text)
+    shape = list(weights.shape)
+    write(file, make([node("Add", ["x", "w"], ["y"])], [value("x", FLOAT, shape)], [value("y", FLOAT, shape)], [w]))
+    (folder / "config.pbtxt").write_text(
+        config(folder.name, 0, [("x", "TYPE_FP32", shape)], [("y", "TYPE_FP32", shape)])
+    )
+
+
+def external_data() -> None:
+    weights = np.array([1, 2, 3, 4], dtype="<f4")
+    external(GOOD / "external_data", GOOD / "external_data" / "1" / "model.onnx", weights)
+    external(GOOD / "onnx_directory", GOOD / "onnx_directory" / "1" / "model.onnx" / "model.onnx", weights * 10)
+
+
+def multi_version() -> None:
+    folder = GOOD / "multi_version"
+    for version in [1, 2, 3, 10]:
+        write(folder / str(version) / "model.onnx", plus_constant(FLOAT, ["batch", 1], float(version)))
+    (folder / "config.pbtxt").write_text(
+        config(
+            "multi_version",
+            8,
+            [("INPUT0", "TYPE_FP32", [1])],
+            [("OUTPUT0", "TYPE_FP32", [1])],
+            "version_policy { all { } }\n",
+        )
+    )
+
+
+SLOW_SIZE = 512
+SLOW_TURNS = 32
+
+
+def slow_graph() -> onnx.ModelProto:
+    """OUTPUT0 = INPUT0, after SLOW_TURNS products of two square matrices whatever the batch.
+
+    The first element of the input, times zero, is what the matrices begin with, so that no optimiser can know them.
+    """
+    body = helper.make_graph(
+        [
+            node("MatMul", ["before", "matrix"], ["after"]),
+            node("Identity", ["go_in"], ["go_out"]),
+        ],
+        "turn",
+        [value("turn", INT64, []), value("go_in", TensorProto.BOOL, []), value("before", FLOAT, [None, None])],
+        [value("go_out", TensorProto.BOOL, []), value("after", FLOAT, [None, None])],
+    )
+    constants = [
+        helper.make_tensor("square", INT64, [2], [SLOW_SIZE, SLOW_SIZE]),
+        helper.make_tensor("turns", INT64, [], [SLOW_TURNS]),
+        helper.make_tensor("go", TensorProto.BOOL, [], [True]),
+        helper.make_tensor("starts", INT64, [2], [0, 0]),
+        helper.make_tensor("ends", INT64, [2], [1, 1]),
+        helper.make_tensor("zero", FLOAT, [], [0.0]),
+    ]
+    nodes = [
+        node("Slice", ["INPUT0", "starts", "ends"], ["first"]),
+        node("Mul", ["first", "zero"], ["nothing"]),
+        node("Expand", ["nothing", "square"], ["matrix"]),
+        node("Loop", ["turns", "go", "matrix"], ["product"], body=body),
+        node("Slice", ["product", "starts", "ends"], ["corner"]),
+        node("Mul", ["corner", "zero"], ["still_nothing"]),
+        node("Add", ["INPUT0", "still_nothing"], ["OUTPUT0"]),
+    ]
+    return make(nodes, [value("INPUT0", FLOAT, ["batch", 1])], [value("OUTPUT0", FLOAT, ["batch", 1])], constants)
+
+
+def slows() -> None:
+    one = "instance_group [ { count: 1 kind: KIND_CPU } ]\n" + (
+        'parameters { key: "intra_op_thread_count" value: { string_value: "1" } }\n'
+    )
+    for name, batching in {
+        "slow": "dynamic_batching { }\n",
+        "slow_queue": "dynamic_batching { default_queue_policy { max_queue_size: 2 } }\n",
+        "slow_timeout": "dynamic_batching {\n  default_queue_policy {\n    timeout_action: REJECT\n"
+        "    default_timeout_microseconds: 50000\n    allow_timeout_override: true\n  }\n}\n",
+        "slow_priority": "dynamic_batching { priority_levels: 3 default_priority_level: 2 }\n",
+    }.items():
+        text = config(
+            name, 4, [("INPUT0", "TYPE_FP32", [1])], [("OUTPUT0", "TYPE_FP32", [1])], batching + one
+        )
+        save(name, text, slow_graph())
+
+
+def fails_at_run() -> None:
+    model = make(
+        [node("Gather", ["data", "INPUT0"], ["OUTPUT0"])],
+        [value("INPUT0", INT64, ["batch", 1])],
+        [value("OUTPUT0", FLOAT, ["batch", 1])],
+        [helper.make_tensor("data", FLOAT, [10], [float(i) for i in range(10)])],
+    )
+    text = config("fails_at_run", 4, [("INPUT0", "TYPE_INT64", [1])], [("OUTPUT0", "TYPE_FP32", [1])])
+    save("fails_at_run", text, model)
+
+
+def two_outputs_var() -> None:
+    model = make(
+        [node("NonZero", ["INPUT0"], ["OUTPUT0"])],
+        [value("INPUT0", FLOAT, ["n"])],
+        [value("OUTPUT0", INT64, [1, "found"])],
+    )
+    text = config("two_outputs_var", 0, [("INPUT0", "TYPE_FP32", [-1])], [("OUTPUT0", "TYPE_INT64", [1, -1])])
+    save("two_outputs_var", text, model)
+
+
+def wide() -> None:
+    dtypes = [dtype for dtype in DTYPES if dtype != "fp16"]
+    tensors = [(i, *DTYPES[dtype]) for i, dtype in enumerate(dtypes)]
+    model = make(
+        [node("Identity", [f"INPUT{i}"], [f"OUTPUT{i}"]) for i, _, _ in tensors],
+        [value(f"INPUT{i}", element, ["batch", 2]) for i, _, element in tensors],
+        [value(f"OUTPUT{i}", element, ["batch", 2]) for i, _, element in tensors],
+    )
+    text = config(
+        "wide",
+        4,
+        [(f"INPUT{i}", config_type, [2]) for i, config_type, _ in tensors],
+        [(f"OUTPUT{i}", config_type, [2]) for i, config_type, _ in tensors],
+        BATCHING,
+    )
+    save("wide", text, model)
+
+
+def simple_string() -> None:
+    nodes = [
+        node("Cast", ["INPUT0"], ["left"], to=INT32),
+        node("Cast", ["INPUT1"], ["right"], to=INT32),
+        node("Add", ["left", "right"], ["sum"]),
+        node("Sub", ["left", "right"], ["difference"]),
+        node("Cast", ["sum"], ["OUTPUT0"], to=STRING),
+        node("Cast", ["difference"], ["OUTPUT1"], to=STRING),
+    ]
+    shape = ["batch", 16]
+    model = make(
+        nodes,
+        [value("INPUT0", STRING, shape), value("INPUT1", STRING, shape)],
+        [value("OUTPUT0", STRING, shape), value("OUTPUT1", STRING, shape)],
+    )
+    text = config(
+        "simple_string",
+        8,
+        [("INPUT0", "TYPE_STRING", [16]), ("INPUT1", "TYPE_STRING", [16])],
+        [("OUTPUT0", "TYPE_STRING", [16]), ("OUTPUT1", "TYPE_STRING", [16])],
+    )
+    save("simple_string", text, model)
+
+
+def broken() -> None:
+    one = [("INPUT0", "TYPE_FP32", [16])], [("OUTPUT0", "TYPE_FP32", [16])]
+
+    folder = identity("garbage", "fp32", [16], ["batch", 16], max_batch_size=4, root=BROKEN)
+    (folder / "1" / "model.onnx").write_text("This is not an ONNX model.\n")
+
+    identity("wrong_shape", "fp32", [8], ["batch", 16], max_batch_size=4, root=BROKEN)
+
+    # The configuration says INT32 where the model takes and gives FP32.
+    folder = identity("wrong_type", "fp32", [16], ["batch", 16], max_batch_size=4, root=BROKEN)
+    (folder / "config.pbtxt").write_text(
+        config("wrong_type", 4, [("INPUT0", "TYPE_INT32", [16])], [("OUTPUT0", "TYPE_INT32", [16])])
+    )
+
+    folder = BROKEN / "no_file"
+    (folder / "1").mkdir(parents=True)
+    (folder / "1" / ".gitkeep").write_text("")
+    (folder / "config.pbtxt").write_text(config("no_file", 4, *one))
+
+    folder = identity("syntax_error", "fp32", [16], ["batch", 16], max_batch_size=4, root=BROKEN)
+    good = (folder / "config.pbtxt").read_text()
+    # Without the brace that ends the input.
+    (folder / "config.pbtxt").write_text(good.replace(" }", "", 1))
+
+    folder = identity("unknown_field", "fp32", [16], ["batch", 16], max_batch_size=4, root=BROKEN)
+    good = (folder / "config.pbtxt").read_text()
+    (folder / "config.pbtxt").write_text(good + "maximum_batch_size: 4\n")
+
+    folder = BROKEN / "no_version"
+    folder.mkdir(parents=True)
+    (folder / "config.pbtxt").write_text(config("no_version", 4, *one))
+
+
+def main() -> None:
+    for root in [GOOD, BROKEN]:
+        shutil.rmtree(root, ignore_errors=True)
+    identities()
+    scalar_nobatch()
+    reshapes()
+    optional_input()
+    external_data()
+    multi_version()
+    slows()
+    fails_at_run()
+    two_outputs_var()
+    wide()
+    simple_string()
+    broken()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,5 +1,5 @@
 import type { ModelRequest } from '../../core/model-request.js';
-import { inferResponseHead } from '../v2-json.js';
+import { inferResponseHead } from '../v2-json-reply.js';
 import type { HttpExchange } from './engine.js';
 import type { PreparedHead, PreparedReply } from './head-cache.js';
 import { copyBytes } from './scatter.js';

@@ -2,7 +2,7 @@ import type { Model } from '../../core/model.js';
 import type { ModelRequest, Responder } from '../../core/model-request.js';
 import type { InferenceServer } from '../../core/server.js';
 import { asServerError, invalid, type ServerError } from '../../types/errors.js';
-import { jsonTensorBytes, readJsonTensor } from '../v2-json.js';
+import { jsonTensorBytes, readJsonTensor } from '../json-tensor.js';
 import { type BodyBudget, BodyBuffer } from './body-buffer.js';
 import { compress, decompress } from './compress.js';
 import { chooseEncoding, type Encoding } from './encoding.js';
@@ -363,7 +363,7 @@ function sizesOf(prepared: PreparedHead, body: Buffer): readonly number[] {
   if (prepared.binaryBytes.every((bytes) => bytes >= 0)) return prepared.binaryBytes;
   return prepared.plan.inputs.map(({ head, datatype, bytes }) => {
     if (head.source.kind !== 'json') return head.source.byteSize;
-    return bytes >= 0 ? bytes : jsonTensorBytes(body, head.source, head.name, datatype);
+    return bytes >= 0 ? bytes : jsonTensorBytes(body, head.source, head.name);
   });
 }
 

@@ -214,7 +214,7 @@ def multi_version() -> None:
 
 
 SLOW_SIZE = 512
-SLOW_TURNS = 32
+SLOW_TURNS = 128
 
 
 def slow_graph() -> onnx.ModelProto:

@@ -41,9 +41,9 @@ export type HttpHandler = (exchange: HttpExchange) => void;
 
 export interface HttpListener {
   readonly port: number;
-  /** Open connections, for the metrics. */
+  /** Open connections, for the metrics; open exchanges where the engine does not know of connections (uWebSockets 20.30). */
   readonly connections: number;
-  /** Accepts no more connections; answers on open ones carry `Connection: close`; idle ones are closed. */
+  /** Accepts no more connections; answers on open ones carry `Connection: close`; idle ones are closed where the engine knows them. */
   drain(): void;
   /** Resolves when no exchange is open. Only after `drain`. */
   idle(): Promise<void>;
@@ -61,13 +61,16 @@ export interface BodySink {
 export interface ExchangeOwner {
   /** The answer was handed to the socket to its last byte: views given to `send` are free again. */
   onSent(exchange: HttpExchange): void;
-  /** The client is gone before the answer was sent: views given to `send` are free again, nothing can be sent any more. */
+  /**
+   * The client is gone before the answer was sent, or the engine answered in the owner's place (413, 408, or 500 for a handler or sink
+   * that threw): views given to `send` are free again, nothing can be sent any more.
+   */
   onAborted(exchange: HttpExchange): void;
 }
 
 /** One request and its answer. Pooled by the engine: nobody keeps it after `onSent` or `onAborted`. */
 export interface HttpExchange {
-  /** Upper case. */
+  /** As sent: methods are case-sensitive (RFC 9110, 9.1). */
   readonly method: string;
   /** As sent: not decoded, without the query string. */
   readonly path: string;
@@ -75,7 +78,7 @@ export interface HttpExchange {
   readonly contentLength: number;
   /** By lower-case name, '' where absent. Only inside the handler. */
   header(name: string): string;
-  /** Calls back for each header as sent (name in the client's case where the engine keeps it, else lower case). Only inside the handler. */
+  /** Calls back for each header as sent (name in lower case). Only inside the handler. */
   eachHeader(visit: (name: string, value: string) => void): void;
   /** Inside the handler, at most once. A body that nobody reads is read to its end and dropped, so the connection stays usable. */
   readBody(sink: BodySink): void;

@@ -13,6 +13,9 @@ const REFUSED_CONNECTIONS_MAX = 256;
 
 const CHECKS_PER_TIMEOUT = 4;
 
+/** Node's interval for late requests where none can be late; 0 would mean 1 ms. */
+const NOTHING_TO_CHECK_MS = 60_000;
+
 /** HTTP/1.1 and 1.0 on node:http. It knows some 35 methods; a request with another one is answered 400 by its parser. */
 export class NetEngine implements HttpEngine {
   readonly name = 'net';
@@ -35,6 +38,8 @@ class NetListener implements HttpListener, NetHost {
   readonly #handler: HttpHandler;
   readonly #server: Server;
   readonly #connections = new Map<Socket, NetConnection>();
+  /** Connections but the ones that are being told 429. */
+  #served = 0;
   #open = 0;
   #whenIdle: (() => void)[] = [];
 
@@ -107,14 +112,17 @@ class NetListener implements HttpListener, NetHost {
   }
 
   #connect(socket: Socket): void {
-    const over = this.#connections.size >= this.limits.maxConnections;
+    const { maxConnections } = this.limits;
+    const served = this.#served < maxConnections;
     const connection = new NetConnection(socket);
     this.#connections.set(socket, connection);
+    if (served) this.#served++;
+    else connection.hangUp(refusalAnswer(tooManyConnections(maxConnections)));
     socket.once('close', () => {
+      if (served) this.#served--;
       this.#connections.delete(socket);
       connection.abortAll();
     });
-    if (over) connection.hangUp(refusalAnswer(tooManyConnections(this.limits.maxConnections)));
   }
 
   #accept(request: IncomingMessage, response: ServerResponse, expectation: string): void {
@@ -188,7 +196,8 @@ function serverOptions(limits: HttpLimits): ServerOptions {
     keepAliveTimeout: idleTimeoutMs,
     headersTimeout: bodyTimeoutMs,
     requestTimeout: bodyTimeoutMs,
-    connectionsCheckingInterval: Math.max(1, Math.min(1000, Math.ceil(bodyTimeoutMs / CHECKS_PER_TIMEOUT))),
+    connectionsCheckingInterval:
+      bodyTimeoutMs === 0 ? NOTHING_TO_CHECK_MS : Math.ceil(bodyTimeoutMs / CHECKS_PER_TIMEOUT),
   };
 }
 

@@ -98,6 +98,8 @@ export class EngineFixture {
   async stop(): Promise<void> {
     for (const client of this.#clients) client.destroy();
     await this.listener.close();
+    // Never ends where an exchange has leaked.
+    await this.listener.idle();
   }
 }
 

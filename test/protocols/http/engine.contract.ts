@@ -275,16 +275,16 @@ export function runEngineContract({ makeEngine, skip }: ContractOptions): void {
         Buffer.from('b'),
         new Uint8Array(0),
       ];
-      const owner = new CountingOwner();
+      const owners: CountingOwner[] = [];
       const client = await start((exchange) => {
-        exchange.owner = owner;
+        exchange.owner = new CountingOwner();
+        owners.push(exchange.owner as CountingOwner);
         exchange.send(200, plain, parts);
       });
       client.socket.pause();
       client.socket.write(get('/'));
       const other = await fixture.connect();
       expect((await other.ask(get('/')))!.body.length).toBe(20 * MEGABYTE + 2);
-      owner.sent = 0;
       client.socket.resume();
       const { body } = (await client.answer())!;
       expect([body.length, body[0], body[1], body[body.length - 2], body.at(-1)]).toEqual([
@@ -294,8 +294,11 @@ export function runEngineContract({ makeEngine, skip }: ContractOptions): void {
         7,
         98,
       ]);
-      await until(() => owner.sent === 1);
-      expect(owner.aborted).toBe(0);
+      await Promise.all(owners.map((owner) => owner.ended));
+      expect(owners.map(({ sent, aborted }) => [sent, aborted])).toEqual([
+        [1, 0],
+        [1, 0],
+      ]);
     });
 
     it('without bytes are sent too', async () => {
@@ -513,6 +516,18 @@ export function runEngineContract({ makeEngine, skip }: ContractOptions): void {
       const answer = await third.ask(get('/'));
       expectRefused(answer, 429);
       expect(answer!.headers.get('retry-after')).toBe('1');
+    });
+
+    it('serve again when connections have gone', async () => {
+      const first = await start(() => {}, { maxConnections: 1 });
+      first.socket.write(get('/'));
+      await until(() => fixture.listener.connections === 1);
+      expectRefused(await (await fixture.connect()).ask(get('/')), 429);
+      first.destroy();
+      await fixture.listener.idle();
+      const next = await fixture.connect();
+      next.socket.write(get('/'));
+      await until(() => fixture.listener.connections > 0);
     });
 
     it('refuse a body that does not come with 408, and tell the owner', async () => {

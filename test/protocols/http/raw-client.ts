@@ -15,7 +15,10 @@ export class RawClient {
   readonly socket: Socket;
   /** Resolves when the connection is closed, by whomever. */
   readonly closed: Promise<void>;
-  #bytes = Buffer.alloc(0);
+  #chunks: Buffer[] = [];
+  #received = 0;
+  /** Bytes below which there can be no whole answer: large ones are not put together again for each chunk. */
+  #needed = 1;
   #isClosed = false;
   #onChange: () => void = () => {};
 
@@ -30,7 +33,8 @@ export class RawClient {
     });
     socket.on('error', () => {});
     socket.on('data', (chunk) => {
-      this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk]);
+      this.#chunks.push(chunk);
+      this.#received += chunk.length;
       this.#onChange();
     });
   }
@@ -67,18 +71,26 @@ export class RawClient {
     this.socket.destroy();
   }
 
+  #keep(rest: Buffer): void {
+    this.#chunks = [rest];
+    this.#received = rest.length;
+    this.#needed = 1;
+  }
+
   #take(bodiless: boolean): RawAnswer | null {
-    const end = this.#bytes.indexOf(headEnd);
+    if (this.#received < this.#needed) return null;
+    const bytes = Buffer.concat(this.#chunks);
+    const end = bytes.indexOf(headEnd);
     if (end < 0) return null;
-    const [statusLine, ...lines] = this.#bytes.toString('latin1', 0, end).split('\r\n');
+    const [statusLine, ...lines] = bytes.toString('latin1', 0, end).split('\r\n');
     const headers = new Map(lines.map(splitLine));
     const status = Number(statusLine!.split(' ')[1]);
     const length = bodiless || status < 200 ? 0 : Number(headers.get('content-length'));
     const start = end + headEnd.length;
-    if (this.#bytes.length < start + length) return null;
-    const body = this.#bytes.subarray(start, start + length);
-    this.#bytes = this.#bytes.subarray(start + length);
-    return { status, headers, body };
+    this.#needed = start + length;
+    if (bytes.length < this.#needed) return null;
+    this.#keep(bytes.subarray(this.#needed));
+    return { status, headers, body: bytes.subarray(start, start + length) };
   }
 }
 

@@ -29,6 +29,8 @@ export interface PreparedModel {
   readonly config: ModelConfig;
   /** File of the worker's entry point, which exports `runInstance`. */
   readonly worker: string;
+  /** Inputs and outputs that have no dimensions in the model, where the configuration must write [1]. */
+  readonly scalars: ReadonlySet<string>;
   /** Its workers take tensors on a SharedArrayBuffer. */
   readonly sharedTensors: boolean;
   /** Its strings are UTF-8 text without NUL: others must be refused. */

@@ -37,6 +37,7 @@ export class OnnxRuntimeBackend implements Backend {
     const opened = await openOverridables(path, config, signature);
     return {
       config,
+      scalars: scalarsOf(config, signature),
       worker: this.#worker,
       sharedTensors: this.#sharedTensors,
       textOnlyStrings: true,
@@ -66,6 +67,13 @@ async function modelPath(source: ModelSource): Promise<string> {
   if (info?.isDirectory()) return join(path, 'model.onnx');
   if (info !== null) return path;
   throw new ServerError('UNAVAILABLE', `unable to find '${path}' for model instance '${source.name}'`);
+}
+
+/** Only without batching: with it, the configuration says `reshape { shape: [] }`. */
+function scalarsOf(config: ModelConfig, signature: ModelSignature): Set<string> {
+  if (config.max_batch_size > 0) return new Set();
+  const tensors = [...signature.inputs, ...signature.overridable, ...signature.outputs];
+  return new Set(tensors.filter((tensor) => tensor.shape.length === 0).map((tensor) => tensor.name));
 }
 
 type Opened = Pick<OnnxSettings, 'modelBytes' | 'defaults'>;

@@ -41,7 +41,7 @@ export async function loadModel(
     log: surroundings.log,
   });
   const config = settings.finish(prepared.config);
-  const tensors = new ModelTensors(config, await readLabels(config, source.directory));
+  const tensors = new ModelTensors(config, await readLabels(config, source.directory), prepared.scalars);
   const parts = {
     name: source.name,
     version: source.version,

@@ -31,9 +31,10 @@ export class ModelTensors {
   readonly hasPlanes: boolean;
   readonly requiredInputs: number;
 
-  constructor(config: ModelConfig, labels: ReadonlyMap<string, readonly string[]>) {
-    this.inputs = config.input.map((input) => modelTensor(input, input.optional, null));
-    this.outputs = config.output.map((output) => modelTensor(output, false, labels.get(output.name) ?? null));
+  /** @param scalars tensors of one element that the backend knows without dimensions, where the model does not batch */
+  constructor(config: ModelConfig, labels: ReadonlyMap<string, readonly string[]>, scalars: ReadonlySet<string>) {
+    this.inputs = config.input.map((input) => modelTensor(input, scalars, input.optional, null));
+    this.outputs = config.output.map((output) => modelTensor(output, scalars, false, labels.get(output.name) ?? null));
     this.inputIndex = new Map(this.inputs.map((input, index) => [input.name, index]));
     this.outputIndex = new Map(this.outputs.map((output, index) => [output.name, index]));
     this.maxBatchSize = config.max_batch_size;
@@ -72,6 +73,7 @@ export function toClient(tensor: ModelTensor, shape: Shape): Shape {
 
 function modelTensor(
   tensor: ModelConfig['input'][number] | ModelConfig['output'][number],
+  scalars: ReadonlySet<string>,
   optional: boolean,
   labels: readonly string[] | null,
 ): ModelTensor {
@@ -82,7 +84,7 @@ function modelTensor(
     name: tensor.name,
     datatype,
     dims,
-    backendDims: tensor.reshape?.shape ?? dims,
+    backendDims: scalars.has(tensor.name) ? [] : (tensor.reshape?.shape ?? dims),
     rowBytes: variable ? 0 : elementCount(dims) * elementBytes[datatype],
     optional,
     labels,

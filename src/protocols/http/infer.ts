@@ -316,7 +316,7 @@ class InferCall implements BodySink, ExchangeOwner, Responder {
 
   #compressReply(request: ModelRequest, reply: InferReply): void {
     const use = this.#use;
-    const encoding = this.#replyEncoding;
+    const encoding = this.#replyEncoding as Exclude<Encoding, 'identity'>;
     const plain = Buffer.concat(reply.parts);
     request.release();
     compress(encoding, plain, (bytes) => {
@@ -361,7 +361,7 @@ function isLong(contentLength: number): boolean {
 /** Bytes that each input takes in memory: its binary size, its fixed size, or what its JSON strings need. */
 function sizesOf(prepared: PreparedHead, body: Buffer): readonly number[] {
   if (prepared.binaryBytes.every((bytes) => bytes >= 0)) return prepared.binaryBytes;
-  return prepared.plan.inputs.map(({ head, datatype, bytes }) => {
+  return prepared.plan.inputs.map(({ head, bytes }) => {
     if (head.source.kind !== 'json') return head.source.byteSize;
     return bytes >= 0 ? bytes : jsonTensorBytes(body, head.source, head.name);
   });

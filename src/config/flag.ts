@@ -1,4 +1,4 @@
-import { invalid } from '../types/errors.js';
+import { invalid, type ServerError } from '../types/errors.js';
 
 export type FlagValue = boolean | number | string;
 
@@ -97,11 +97,18 @@ export function readValue(flag: Flag, given: string): FlagValue {
 }
 
 /** `Bad option: "--http-port".` and below it why. */
-export function badOption(name: string, reason: string): Error {
+export function badOption(name: string, reason: string): ServerError {
   return invalid(`Bad option: "--${name}".\n${reason}`);
 }
 
-const booleans: Readonly<Record<string, boolean>> = { true: true, on: true, 1: true, false: false, off: false, 0: false };
+const booleans: Readonly<Record<string, boolean>> = {
+  true: true,
+  on: true,
+  1: true,
+  false: false,
+  off: false,
+  0: false,
+};
 
 function readBoolean(flag: Flag, given: string): boolean {
   const word = given.toLowerCase();

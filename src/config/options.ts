@@ -28,7 +28,7 @@ export interface Options {
   readonly httpPort: number;
   readonly reuseHttpPort: boolean;
   readonly httpEngine: 'auto' | 'uws' | 'net';
-  /** Matches whole header names, in any case; null = forward none. */
+  /** A header whose name contains a match, in any case, becomes a request parameter; null = none does. */
   readonly httpHeaderForwardPattern: RegExp | null;
   /** JSON, raw and decompressed bytes of one request. */
   readonly httpMaxInputSize: number;
@@ -70,7 +70,6 @@ export interface MetricsConfig {
   readonly counterLatencies: boolean;
   readonly summaryLatencies: boolean;
   readonly summaryQuantiles: readonly SummaryQuantile[];
-  readonly histogramLatencies: boolean;
 }
 
 /** Both between 0 and 1. */

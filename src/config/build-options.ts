@@ -1,0 +1,136 @@
+import { invalid } from '../types/errors.js';
+import { badOption, type Flag } from './flag.js';
+import { FlagValues, type GivenFlags } from './flag-values.js';
+import { readBackendConfig, readMetricsConfig } from './key-values.js';
+import { flags } from './option-table.js';
+import type { Options } from './options.js';
+
+/** `notes`: one line for each flag given that changes nothing or is deprecated, for the log. */
+export interface BuiltOptions {
+  readonly options: Options;
+  readonly notes: readonly string[];
+}
+
+/** Throws INVALID_ARGUMENT that names the flag; `folders` are model repositories beside those of the flag. */
+export function buildOptions(given: GivenFlags, folders: readonly string[]): BuiltOptions {
+  const values = new FlagValues(flags, given);
+  const options: Options = {
+    ...serverOptions(values),
+    ...modelOptions(values, folders),
+    ...httpOptions(values),
+    ...metricsOptions(values),
+    ...logOptions(values),
+  };
+  checkPorts(options);
+  return { options, notes: flags.filter((flag) => given.has(flag.name)).flatMap((flag) => notesOn(flag, values)) };
+}
+
+function serverOptions(values: FlagValues) {
+  return {
+    id: values.text('id'),
+    exitTimeoutSecs: values.number('exit-timeout-secs'),
+    exitOnError: values.boolean('exit-on-error'),
+    strictReadiness: values.boolean('strict-readiness'),
+  };
+}
+
+function modelOptions(values: FlagValues, folders: readonly string[]) {
+  return {
+    modelRepositories: repositories([...values.list('model-repository'), ...folders]),
+    modelConfigName: values.text('model-config-name'),
+    disableAutoCompleteConfig: values.boolean('disable-auto-complete-config') || values.boolean('strict-model-config'),
+    modelLoadThreadCount: values.number('model-load-thread-count'),
+    backendConfig: readBackendConfig(values.list('backend-config')),
+    tensorMemoryByteSize: values.number('tensor-memory-byte-size'),
+  };
+}
+
+function httpOptions(values: FlagValues) {
+  return {
+    allowHttp: values.boolean('allow-http'),
+    httpAddress: address(values, 'http-address'),
+    httpPort: values.number('http-port'),
+    reuseHttpPort: values.boolean('reuse-http-port'),
+    httpEngine: values.text('http-engine') as Options['httpEngine'],
+    httpHeaderForwardPattern: pattern(values, 'http-header-forward-pattern'),
+    httpMaxInputSize: values.number('http-max-input-size'),
+    httpMaxBodySize: values.number('http-max-body-size'),
+    httpMaxHeaderSize: values.number('http-max-header-size'),
+    httpMaxHeaderCount: values.number('http-max-header-count'),
+    httpMaxConnections: values.number('http-max-connections'),
+    httpIdleTimeoutSecs: values.number('http-idle-timeout-secs'),
+    httpBodyTimeoutSecs: values.number('http-body-timeout-secs'),
+  };
+}
+
+function metricsOptions(values: FlagValues) {
+  return {
+    allowMetrics: values.boolean('allow-metrics'),
+    allowCpuMetrics: values.boolean('allow-cpu-metrics'),
+    metricsAddress: address(values, values.isGiven('metrics-address') ? 'metrics-address' : 'http-address'),
+    metricsPort: values.number('metrics-port'),
+    metricsIntervalMs: values.number('metrics-interval-ms'),
+    metricsConfig: readMetricsConfig(values.list('metrics-config')),
+  };
+}
+
+function logOptions(values: FlagValues) {
+  return {
+    logVerbose: values.number('log-verbose'),
+    logInfo: values.boolean('log-info'),
+    logWarning: values.boolean('log-warning'),
+    logError: values.boolean('log-error'),
+    logFormat: values.text('log-format') as Options['logFormat'],
+    logFile: values.text('log-file'),
+  };
+}
+
+function repositories(folders: readonly string[]): string[] {
+  if (folders.includes('')) throw badOption('model-repository', 'the name of the folder is empty');
+  if (folders.length === 0) {
+    throw invalid('--model-repository must be specified: a folder that holds one folder for each model');
+  }
+  return [...new Set(folders)];
+}
+
+/** IPv6 also as `[::1]` and, as Triton has it, `ipv6:[::1]`. */
+function address(values: FlagValues, name: string): string {
+  const given = values.text(name);
+  if (given === '') throw badOption(name, 'the address is empty; 0.0.0.0 listens at all of them');
+  return given.replace(/^(?:ipv6:)?\[(.*)\]$/, '$1');
+}
+
+function pattern(values: FlagValues, name: string): RegExp | null {
+  const given = values.text(name);
+  if (given === '') return null;
+  try {
+    return new RegExp(given, 'i');
+  } catch (error) {
+    throw badOption(name, (error as Error).message);
+  }
+}
+
+function checkPorts(options: Options): void {
+  if (!options.allowHttp || !options.allowMetrics) return;
+  const { httpAddress, httpPort, metricsAddress, metricsPort } = options;
+  if (httpPort === 0 || httpPort !== metricsPort || !overlap(httpAddress, metricsAddress)) return;
+  throw invalid(
+    `The server cannot listen to HTTP requests and metrics requests at the same port ${httpPort}: ` +
+      'give --http-port or --metrics-port another one',
+  );
+}
+
+function overlap(a: string, b: string): boolean {
+  const everything = ['0.0.0.0', '::'];
+  return a === b || everything.includes(a) || everything.includes(b);
+}
+
+function notesOn(flag: Flag, values: FlagValues): string[] {
+  const name = `--${flag.name}`;
+  if (flag.effect.kind === 'later') return [`${name} has no effect yet: ${flag.effect.reason}`];
+  if (flag.effect.kind === 'none') return [`${name} has no effect: ${flag.effect.reason}`];
+  if (flag.name === 'strict-model-config') return [`${name} is deprecated: use --disable-auto-complete-config`];
+  const keyOnly =
+    flag.name === 'metrics-config' && values.list(flag.name).some((text) => text.startsWith('histogram_'));
+  return keyOnly ? [`${name} histogram_latencies has no effect yet: there are no decoupled models to measure`] : [];
+}

@@ -1,0 +1,165 @@
+import { boolean, choice, type Effect, type Flag, integer, list, type Range, section, text } from './flag.js';
+
+const MAX_INT32 = 2_147_483_647;
+const count: Range = { min: 0, max: MAX_INT32, unit: '' };
+const some: Range = { min: 1, max: MAX_INT32, unit: '' };
+const port: Range = { min: 0, max: 65_535, unit: '' };
+const ms: Range = { min: 0, max: MAX_INT32, unit: 'ms' };
+const bytes: Range = { min: 0, max: Number.MAX_SAFE_INTEGER, unit: 'bytes' };
+
+function later(reason: string): Effect {
+  return { kind: 'later', reason };
+}
+
+function none(reason: string): Effect {
+  return { kind: 'none', reason };
+}
+
+/** Triton's flags that are understood and checked, and change nothing. Who makes one work moves it to `option-table.ts`. */
+export const idleFlags: readonly Flag[] = [
+  ...section('Model repository', later('all models are loaded at start, and the repositories are not watched'), [
+    choice('model-control-mode', ['none', 'poll', 'explicit'], 'Who loads models after the start.'),
+    integer(
+      'repository-poll-secs',
+      15,
+      { ...count, unit: 's' },
+      'Time between two looks at the repositories; 0 = none.',
+    ),
+    list('load-model', 'NAME', 'Model to load at start in mode explicit; * = all.'),
+  ]),
+  ...section('Model repository', later('a model that does not load is not tried again'), [
+    integer('model-load-retry-count', 0, count, 'How often a failed load is repeated.'),
+  ]),
+  ...section('Model repository', later('a name in two repositories is available in neither'), [
+    boolean('model-namespacing', false, 'Models of one name in several repositories.'),
+  ]),
+  ...section('Model repository', later('there are no repository agents'), [
+    text('repoagent-directory', '', 'DIR', 'Where repository agents lie.'),
+  ]),
+  ...section('Backends', later('the backends are those that come with Conch'), [
+    text('backend-directory', '', 'DIR', 'Where backends lie.'),
+  ]),
+  ...section('HTTP', none('networking is done by one thread'), [
+    integer('http-thread-count', 8, some, 'Threads of HTTP.'),
+  ]),
+  ...section('HTTP', later('every endpoint is open to whoever reaches the port'), [
+    list('http-restricted-api', 'API[,API...]:KEY=VALUE', 'Endpoints that need a header KEY with this value.'),
+  ]),
+  ...section('gRPC', later('gRPC is not served'), [
+    boolean('allow-grpc', true, 'Serve gRPC.'),
+    text('grpc-address', '127.0.0.1', 'ADDRESS', 'Address to listen at.'),
+    integer('grpc-port', 8001, port, 'Port of gRPC.'),
+    boolean('reuse-grpc-port', false, 'Let several processes listen at the port (SO_REUSEPORT).'),
+    text(
+      'grpc-header-forward-pattern',
+      '',
+      'REGEXP',
+      'Metadata whose name contains a match becomes request parameters.',
+    ),
+    boolean('grpc-use-ssl', false, 'Encrypt.'),
+    boolean('grpc-use-ssl-mutual', false, 'Encrypt, and ask clients for certificates.'),
+    text('grpc-server-cert', '', 'FILE', 'Certificate of the server, PEM.'),
+    text('grpc-server-key', '', 'FILE', 'Key of the server, PEM.'),
+    text('grpc-root-cert', '', 'FILE', 'Certificates of the authorities that clients are checked against, PEM.'),
+    choice(
+      'grpc-infer-response-compression-level',
+      ['none', 'low', 'medium', 'high'],
+      'Compression of inference replies.',
+    ),
+    integer('grpc-keepalive-time', 7_200_000, ms, 'Silence after which the server sends a ping.'),
+    integer('grpc-keepalive-timeout', 20_000, ms, 'How long the answer to a ping may take.'),
+    boolean('grpc-keepalive-permit-without-calls', false, 'Send pings on a connection without calls.'),
+    integer('grpc-http2-max-pings-without-data', 2, count, 'Pings sent between two data frames; 0 = without limit.'),
+    integer('grpc-http2-min-recv-ping-interval-without-data', 300_000, ms, 'Least time between two pings of a client.'),
+    integer('grpc-http2-max-ping-strikes', 2, count, 'Pings that may come too early; 0 = without limit.'),
+    integer('grpc-max-connection-age', 0, ms, 'Age at which a connection is closed; 0 = never.'),
+    integer('grpc-max-connection-age-grace', 0, ms, 'What its calls get to finish then; 0 = without limit.'),
+    list('grpc-restricted-protocol', 'API[,API...]:KEY=VALUE', 'Calls that need metadata triton-grpc-protocol-KEY.'),
+  ]),
+  ...section('gRPC', none('networking is done by one thread'), [
+    integer('grpc-infer-thread-count', 2, { min: 2, max: 128, unit: '' }, 'Threads of gRPC.'),
+  ]),
+  ...section('gRPC', none('messages are not pooled'), [
+    integer('grpc-infer-allocation-pool-size', 8, count, 'Requests kept for use again.'),
+    integer('grpc-max-response-pool-size', MAX_INT32, some, 'Responses kept for use again.'),
+  ]),
+  ...section('Metrics', later('nothing is measured on a GPU'), [
+    boolean('allow-gpu-metrics', true, 'Report load and memory of the GPUs (nv_gpu_*).'),
+  ]),
+  ...section('Tracing', later('requests are not traced'), [
+    list(
+      'trace-config',
+      '[MODE,]KEY=VALUE',
+      'mode, level, rate, count; triton,file; triton,log-frequency; opentelemetry,url.',
+    ),
+    deprecated(text('trace-file', '', 'FILE', 'Use --trace-config triton,file=FILE.')),
+    deprecated(choice('trace-level', ['OFF', 'TIMESTAMPS', 'TENSORS'], 'Use --trace-config level=LEVEL.')),
+    deprecated(integer('trace-rate', 1000, count, 'Use --trace-config rate=N.')),
+    deprecated(integer('trace-count', -1, { ...count, min: -1 }, 'Use --trace-config count=N; -1 = without limit.')),
+    deprecated(integer('trace-log-frequency', 0, count, 'Use --trace-config triton,log-frequency=N.')),
+  ]),
+  ...section('Response cache', later('responses are not cached'), [
+    list('cache-config', 'NAME,KEY=VALUE', 'Setting of a cache: local,size=1048576.'),
+    deprecated(integer('response-cache-byte-size', 0, bytes, 'Use --cache-config local,size=N.')),
+  ]),
+  ...section('Response cache', none('caches are part of Conch'), [
+    text('cache-directory', '', 'DIR', 'Where caches lie.'),
+  ]),
+  ...section('Rate limit', later('every instance runs whenever it has work'), [
+    choice('rate-limit', ['off', 'execution_count'], 'Who decides which instance runs next.'),
+    list('rate-limit-resource', 'NAME:COUNT[:DEVICE]', 'How much there is of a resource of the rate limiter.'),
+  ]),
+  ...section('Memory and devices', later('clients hand tensors over in the request'), [
+    boolean('allow-client-shm', false, 'Let clients register shared memory.'),
+  ]),
+  ...section(
+    'Memory and devices',
+    none('tensors lie in --tensor-memory-byte-size, and ONNX Runtime manages GPU memory'),
+    [
+      integer('pinned-memory-pool-byte-size', 268_435_456, bytes, 'Pinned host memory.'),
+      list('cuda-memory-pool-byte-size', 'GPU:BYTES', 'GPU memory for tensors (Triton: 67108864 for each GPU).'),
+      list(
+        'cuda-virtual-address-size',
+        'GPU:BYTES',
+        'Address space of growing state (Triton: 1073741824 for each GPU).',
+      ),
+      boolean('enable-peer-access', true, 'Copy from one GPU to another directly.'),
+    ],
+  ),
+  ...section('Memory and devices', none('ONNX Runtime decides which GPUs it can use'), [
+    {
+      ...integer(
+        'min-supported-compute-capability',
+        0,
+        { min: 0, max: 100, unit: '' },
+        'Least compute capability of a GPU.',
+      ),
+      type: 'number',
+    },
+  ]),
+  ...section('Memory and devices', none('tensors are copied by the thread that needs them'), [
+    integer('buffer-manager-thread-count', 0, count, 'Threads that copy tensors.'),
+  ]),
+  ...section('Memory and devices', none('Node cannot bind its threads to cores'), [
+    list('host-policy', 'NAME,KEY=VALUE', 'numa-node=N or cpu-cores=FIRST-LAST.'),
+  ]),
+  ...section('Memory and devices', later('the memory of a GPU is not watched'), [
+    list('model-load-gpu-limit', 'GPU:FRACTION', 'Share of the memory of a GPU beyond which loads fail.'),
+  ]),
+  ...section('SageMaker and Vertex AI', later('there is no SageMaker endpoint'), [
+    boolean('allow-sagemaker', false, 'Serve the protocol of SageMaker.'),
+    integer('sagemaker-port', 8080, port, 'Port of SageMaker.'),
+    text('sagemaker-safe-port-range', '', 'FIRST-LAST', 'Ports that SageMaker may use.'),
+    integer('sagemaker-thread-count', 8, some, 'Threads of SageMaker.'),
+  ]),
+  ...section('SageMaker and Vertex AI', later('there is no Vertex AI endpoint'), [
+    boolean('allow-vertex-ai', false, 'Serve the protocol of Vertex AI.'),
+    integer('vertex-ai-port', 8080, port, 'Port of Vertex AI.'),
+    integer('vertex-ai-thread-count', 8, some, 'Threads of Vertex AI.'),
+    text('vertex-ai-default-model', '', 'NAME', 'Model that Vertex AI asks when it names none.'),
+  ]),
+];
+
+function deprecated<T extends object>(row: T): T & { deprecated: true } {
+  return { ...row, deprecated: true };
+}

@@ -1,0 +1,135 @@
+import { bare, boolean, choice, type Flag, integer, list, type Range, section, text } from './flag.js';
+import { idleFlags } from './idle-flags.js';
+
+const MAX_UINT32 = 4_294_967_295;
+const MAX_INT32 = 2_147_483_647;
+const works = { kind: 'works' } as const;
+
+const port: Range = { min: 0, max: 65_535, unit: '' };
+const bytes: Range = { min: 1, max: Number.MAX_SAFE_INTEGER, unit: 'bytes' };
+/** Timers of Node count milliseconds in 31 bits. */
+const seconds: Range = { min: 0, max: Math.floor(MAX_INT32 / 1000), unit: 's' };
+
+const working: readonly Flag[] = [
+  ...section('General', works, [
+    bare('help', 'Print this text.'),
+    bare('version', 'Print the version.'),
+    text('id', 'triton', 'NAME', 'Name of the server in its metadata.'),
+    integer('exit-timeout-secs', 30, seconds, 'How long requests in flight may take at the end; 0 = do not wait.'),
+  ]),
+  ...section('Logging', works, [
+    {
+      ...integer('log-verbose', 0, { min: 0, max: MAX_INT32, unit: '' }, 'Level of verbose lines; 0 = none.'),
+      type: 'level',
+    },
+    boolean('log-info', true, 'Write lines of level INFO.'),
+    boolean('log-warning', true, 'Write lines of level WARNING.'),
+    boolean('log-error', true, 'Write lines of level ERROR.'),
+    choice('log-format', ['default', 'ISO8601'], 'How a line begins.'),
+    text('log-file', '', 'FILE', 'Append all lines to this file instead of standard output and standard error.'),
+  ]),
+  ...section('Model repository', works, [
+    {
+      ...list('model-repository', 'DIR', 'Folder of models. Several are merged; at least one is needed.'),
+      aliases: ['model-store'],
+    },
+    boolean('exit-on-error', true, 'A model that does not load at start ends the server.'),
+    bare('disable-auto-complete-config', 'Complete nothing that a config.pbtxt leaves out.'),
+    boolean('strict-readiness', true, 'Ready only while every model is ready; false = as soon as the server answers.'),
+    text(
+      'model-config-name',
+      '',
+      'NAME',
+      'Use configs/NAME.pbtxt of a model, where it exists, instead of its config.pbtxt.',
+    ),
+    integer('model-load-thread-count', 4, { min: 1, max: 1024, unit: '' }, 'Models that load at the same time.'),
+    {
+      ...boolean('strict-model-config', false, 'true = --disable-auto-complete-config, which is the name to use.'),
+      deprecated: true,
+    },
+  ]),
+  ...section('Backends', works, [
+    list('backend-config', '[BACKEND,]KEY=VALUE', 'Setting of a backend, or of all: default-max-batch-size=4.'),
+    integer(
+      'tensor-memory-byte-size',
+      1_073_741_824,
+      { min: 1_048_576, max: MAX_UINT32, unit: 'bytes' },
+      'Shared memory for the tensors of all models; beyond it requests are refused until others are answered.',
+    ),
+  ]),
+  ...section('HTTP', works, [
+    boolean('allow-http', true, 'Serve HTTP.'),
+    text(
+      'http-address',
+      '127.0.0.1',
+      'ADDRESS',
+      'Address to listen at: 0.0.0.0 = all of IPv4; [::1] or ipv6:[::1] is IPv6.',
+    ),
+    integer('http-port', 8000, port, 'Port of HTTP; 0 = any free one.'),
+    boolean('reuse-http-port', false, 'Let several processes listen at the port (SO_REUSEPORT).'),
+    choice(
+      'http-engine',
+      ['auto', 'uws', 'net'],
+      'uws = uWebSockets; net = without it; auto = uws where it runs, else net.',
+    ),
+    text('http-header-forward-pattern', '', 'REGEXP', 'Headers whose name contains a match become request parameters.'),
+    integer('http-max-input-size', 67_108_864, bytes, 'JSON, raw and decompressed bytes of one request.'),
+    integer(
+      'http-max-body-size',
+      MAX_INT32,
+      { min: 1, max: MAX_UINT32, unit: 'bytes' },
+      'Any request body; a larger one is answered 413. The engine uws takes 999999999 at most.',
+    ),
+    integer(
+      'http-max-header-size',
+      16_384,
+      { min: 1024, max: 1_048_576, unit: 'bytes' },
+      'All headers of a request together; more is answered 431.',
+    ),
+    integer(
+      'http-max-header-count',
+      100,
+      { min: 1, max: 10_000, unit: '' },
+      'Headers of a request; more is answered 431. The engine uws takes 49 at most and hangs up beyond.',
+    ),
+    integer(
+      'http-max-connections',
+      10_000,
+      { min: 1, max: 1_000_000, unit: '' },
+      'Open connections; one more is answered 429 and closed.',
+    ),
+    integer(
+      'http-idle-timeout-secs',
+      75,
+      seconds,
+      'A connection without a request is closed after this; 0 = never. The engine uws always takes about 10 s.',
+    ),
+    integer(
+      'http-body-timeout-secs',
+      60,
+      { ...seconds, min: 1 },
+      'From the head of a request to the end of its body; slower is answered 408.',
+    ),
+  ]),
+  ...section('Metrics', works, [
+    boolean('allow-metrics', true, 'Serve metrics.'),
+    boolean('allow-cpu-metrics', true, 'Report load and memory of the machine (nv_cpu_*).'),
+    text('metrics-address', '', 'ADDRESS', 'Address of the metrics; the one of HTTP where it is not given.'),
+    integer('metrics-port', 8002, port, 'Port of the metrics; 0 = any free one.'),
+    integer('metrics-interval-ms', 2000, { min: 1, max: MAX_INT32, unit: 'ms' }, 'How often the machine is measured.'),
+    list(
+      'metrics-config',
+      'KEY=VALUE',
+      'counter_latencies=true|false (true), summary_latencies=true|false (false), ' +
+        'summary_quantiles="0.5:0.05,0.9:0.01" (quantile:error).',
+    ),
+  ]),
+];
+
+/** Every flag of Triton's and of our own, by group; a group's working flags come first. */
+export const flags: readonly Flag[] = byGroup([...working, ...idleFlags]);
+
+function byGroup(all: readonly Flag[]): Flag[] {
+  const groups = new Set(all.map((flag) => flag.group));
+  return [...groups].flatMap((group) => all.filter((flag) => flag.group === group));
+}

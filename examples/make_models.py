@@ -72,8 +72,8 @@ ReLU, dense to 10, softmax.
 - Split: one fifth is held out, stratified by digit, with random seed {seed}: {train} pictures to train on, {total} held out.
 - Training: cross-entropy, Adam, {epochs} epochs of batches of {batch}, learning rate {rate:g} falling to 0 along a cosine;
   each picture is shifted at random by up to one pixel, and before the first dense layer three values in ten are dropped
-  out. The held-out pictures took no part in it, nor in the choice of
-  the settings or of the seed.
+  out. The held-out pictures took no part in it, nor in the choice of the settings, which were tried on a part of the
+  training pictures only.
 - Accuracy: counted by running the ONNX file with ONNX Runtime over the held-out pictures. `test/examples/digits.test.ts`
   counts it again from the PNG files and expects exactly the number above.
 

@@ -78,7 +78,8 @@ export class WorkerInstance implements Instance {
   }
 
   get isIdle(): boolean {
-    return this.#state === 'serving' && (this.#ring.inFlight === 0 || this.#ring.stateOf(this.#ring.newest) === DONE);
+    if (this.#state !== 'serving' || this.#ring.full) return false;
+    return this.#ring.inFlight === 0 || this.#ring.stateOf(this.#ring.newest) === DONE;
   }
 
   get canBegin(): boolean {

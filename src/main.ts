@@ -1,0 +1,65 @@
+#!/usr/bin/env node
+import { createLog, type ServerLog } from './base/log.js';
+import { packageVersion, parseCommandLine } from './cli.js';
+import type { Options } from './config/options.js';
+import { Conch } from './conch.js';
+import { exampleCall, statusTable } from './status-table.js';
+import { asServerError } from './types/errors.js';
+
+await main(process.argv.slice(2));
+
+async function main(argv: readonly string[]): Promise<void> {
+  const command = parseCommandLine(argv);
+  if (command.kind === 'print') {
+    process[command.stream].write(command.text);
+    process.exitCode = command.exitCode;
+    return;
+  }
+  const log = openLog(command.options);
+  for (const note of command.notes) log.warning(note);
+  await serve(command.options, log);
+}
+
+function openLog(options: Options): ServerLog {
+  return createLog({
+    verbose: options.logVerbose,
+    info: options.logInfo,
+    warning: options.logWarning,
+    error: options.logError,
+    format: options.logFormat,
+    file: options.logFile,
+  });
+}
+
+async function serve(options: Options, log: ServerLog): Promise<void> {
+  const conch = new Conch(options, packageVersion(), log);
+  try {
+    await conch.start();
+  } catch (error) {
+    log.error(`creating server: ${asServerError(error)}`);
+    process.exit(1);
+  }
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void shutDown(conch, log));
+  if (options.allowHttp && options.logInfo && options.logFile === '') greet(conch, options);
+}
+
+function greet(conch: Conch, options: Options): void {
+  const host = options.httpAddress.includes(':') ? `[${options.httpAddress}]` : options.httpAddress;
+  const url = `http://${host}:${conch.httpPort}`;
+  const example = exampleCall(conch.server, url);
+  const lines = [statusTable(conch.server), `Ready at ${url}`];
+  if (example !== '') lines.push('Try:', example);
+  process.stdout.write(`\n${lines.join('\n')}\n\n`);
+}
+
+let isStopping = false;
+
+/** Further signals are ignored: the limit is `--exit-timeout-secs`. */
+async function shutDown(conch: Conch, log: ServerLog): Promise<void> {
+  if (isStopping) return;
+  isStopping = true;
+  log.info('stopping: requests in flight are finished');
+  const inTime = await conch.stop();
+  if (!inTime) log.error('failed to stop server: Internal - Exit timeout expired. Exiting immediately.');
+  process.exit(inTime ? 0 : 1);
+}

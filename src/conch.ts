@@ -13,11 +13,15 @@ import { InferenceServer } from './core/server.js';
 import { Arena } from './memory/arena.js';
 import { BodyBudget } from './protocols/http/body-buffer.js';
 import { chooseHttpEngine } from './protocols/http/choose-engine.js';
-import type { HttpListener } from './protocols/http/engine.js';
+import type { HttpEngine, HttpHandler, HttpListener } from './protocols/http/engine.js';
+import { metricsHandler } from './protocols/http/metrics.js';
 import { httpHandler } from './protocols/http/server.js';
 import { ModelManager } from './repository/manager.js';
 import { scanRepositories } from './repository/scan.js';
 import { type UnderstoodModel, understandModel } from './repository/wanted.js';
+import { MetricRegistry } from './telemetry/metrics.js';
+import { modelMetrics } from './telemetry/model-metrics.js';
+import { MachineMetrics, serverMetrics } from './telemetry/server-metrics.js';
 import { ServerError } from './types/errors.js';
 
 /** A server that runs: built from options, stopped once. */
@@ -27,8 +31,9 @@ export class Conch {
   readonly #log: Log;
   readonly #arena: Arena;
   readonly #manager: ModelManager<Model>;
-  readonly #listeners: HttpListener[] = [];
   #http: HttpListener | null = null;
+  #metrics: HttpListener | null = null;
+  #machineMetrics: MachineMetrics | null = null;
   #models: ReadonlyMap<string, UnderstoodModel> = new Map();
   #machine: Machine = { gpus: [] };
   readonly #backends: ReadonlyMap<string, Backend>;
@@ -50,20 +55,29 @@ export class Conch {
     return this.#http?.port ?? 0;
   }
 
+  get metricsPort(): number {
+    return this.#metrics?.port ?? 0;
+  }
+
   /** Loads all models, then listens. Throws where a repository cannot be read, or with --exit-on-error where a model does not load. */
   async start(): Promise<void> {
     await this.#loadModels();
     this.server.opened();
-    if (this.#options.allowHttp) await this.#listenHttp();
+    const { engine, line } = chooseHttpEngine(this.#options.httpEngine);
+    this.#log.info(line);
+    if (this.#options.allowHttp) await this.#listenHttp(engine);
+    if (this.#options.allowMetrics) await this.#listenMetrics(engine);
   }
 
   /** Not ready at once; what is in flight is answered within the limit, then everything ends. True = all was answered. */
   async stop(): Promise<boolean> {
-    for (const listener of this.#listeners) listener.drain();
-    const drained = Promise.all([this.server.drain(), ...this.#listeners.map((listener) => listener.idle())]);
+    this.#http?.drain();
+    const drained = Promise.all([this.server.drain(), this.#http?.idle()]);
     const inTime = await within(this.#options.exitTimeoutSecs * 1000, drained);
-    await Promise.all(this.#listeners.map((listener) => listener.close()));
+    await this.#http?.close();
     if (inTime) await this.server.stop();
+    this.#machineMetrics?.stop();
+    await this.#metrics?.close();
     return inTime;
   }
 
@@ -104,31 +118,57 @@ export class Conch {
     return config;
   }
 
-  async #listenHttp(): Promise<void> {
+  async #listenHttp(engine: HttpEngine): Promise<void> {
+    const { httpAddress, httpPort, httpMaxInputSize, tensorMemoryByteSize } = this.#options;
+    const budget = new BodyBudget(tensorMemoryByteSize);
+    const handler = httpHandler(this.server, { maxInputBytes: httpMaxInputSize }, budget, this.#log);
+    this.#http = await this.#listen(engine, httpAddress, httpPort, handler);
+    this.#log.info(`Started HTTPService at ${httpAddress}:${this.#http.port}`);
+  }
+
+  async #listenMetrics(engine: HttpEngine): Promise<void> {
+    const { metricsAddress, metricsPort } = this.#options;
+    this.#metrics = await this.#listen(engine, metricsAddress, metricsPort, metricsHandler(this.#registry()));
+    this.#log.info(`Started Metrics Service at ${metricsAddress}:${this.#metrics.port}`);
+  }
+
+  #listen(engine: HttpEngine, address: string, port: number, handler: HttpHandler): Promise<HttpListener> {
     const options = this.#options;
-    const { engine, line } = chooseHttpEngine(options.httpEngine);
-    this.#log.info(line);
-    const limits = { maxInputBytes: options.httpMaxInputSize };
-    const handler = httpHandler(this.server, limits, new BodyBudget(options.tensorMemoryByteSize), this.#log);
-    this.#http = await engine.listen(
-      {
-        address: options.httpAddress,
-        port: options.httpPort,
-        reusePort: options.reuseHttpPort,
-        limits: {
-          maxBodyBytes: options.httpMaxBodySize,
-          maxHeaderBytes: options.httpMaxHeaderSize,
-          maxHeaderCount: options.httpMaxHeaderCount,
-          maxConnections: options.httpMaxConnections,
-          idleTimeoutMs: options.httpIdleTimeoutSecs * 1000,
-          bodyTimeoutMs: options.httpBodyTimeoutSecs * 1000,
-        },
-        log: this.#log,
-      },
-      handler,
+    const limits = {
+      maxBodyBytes: options.httpMaxBodySize,
+      maxHeaderBytes: options.httpMaxHeaderSize,
+      maxHeaderCount: options.httpMaxHeaderCount,
+      maxConnections: options.httpMaxConnections,
+      idleTimeoutMs: options.httpIdleTimeoutSecs * 1000,
+      bodyTimeoutMs: options.httpBodyTimeoutSecs * 1000,
+    };
+    return engine.listen({ address, port, reusePort: options.reuseHttpPort, limits, log: this.#log }, handler);
+  }
+
+  #registry(): MetricRegistry {
+    const { metricsConfig, metricsIntervalMs, allowCpuMetrics } = this.#options;
+    const registry = new MetricRegistry();
+    const models = () =>
+      this.server.loaded().map((model) => ({
+        name: model.name,
+        version: model.version,
+        tags: model.config.metric_tags,
+        statistics: model.statistics,
+        pending: model.pending,
+      }));
+    registry.add(...modelMetrics(models, { latencyCounters: metricsConfig.counterLatencies }));
+    registry.add(
+      ...serverMetrics({
+        tensorBytesUsed: () => this.#arena.used,
+        tensorBytesTotal: this.#arena.capacity,
+        connections: () => this.#http?.connections ?? 0,
+      }),
     );
-    this.#listeners.push(this.#http);
-    this.#log.info(`Started HTTPService at ${options.httpAddress}:${this.#http.port}`);
+    if (allowCpuMetrics) {
+      this.#machineMetrics = new MachineMetrics(metricsIntervalMs);
+      registry.add(...this.#machineMetrics.families());
+    }
+    return registry;
   }
 }
 

@@ -1,0 +1,314 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { type CommandLine, packageVersion, parseCommandLine } from '../src/cli.js';
+import { spellOut } from '../src/config/flag-names.js';
+import { flags } from '../src/config/option-table.js';
+import type { Options } from '../src/config/options.js';
+
+function serve(...argv: string[]): Extract<CommandLine, { kind: 'serve' }> {
+  const result = parseCommandLine(argv);
+  if (result.kind !== 'serve') throw new Error(result.text);
+  return result;
+}
+
+function options(...argv: string[]): Options {
+  return serve('models', ...argv).options;
+}
+
+/** What stands last on standard error, behind the hint. */
+function error(...argv: string[]): string {
+  const result = parseCommandLine(argv);
+  expect(result).toMatchObject({ kind: 'print', stream: 'stderr', exitCode: 1 });
+  const text = result.kind === 'print' ? result.text : '';
+  expect(text).toMatch(/^Usage: conch/);
+  return text.slice(text.indexOf('\n\n') + 2).trimEnd();
+}
+
+describe('model repositories', () => {
+  test('are words, flags, or both, in any order, once each', () => {
+    expect(
+      serve('serve', 'a', '--model-repository', 'b', 'c', '--model-store=d', '--model-repository=b').options,
+    ).toMatchObject({
+      modelRepositories: ['b', 'd', 'a', 'c'],
+    });
+  });
+
+  test('the command may be left out, and may stand behind flags', () => {
+    expect(serve('a').options.modelRepositories).toEqual(['a']);
+    expect(serve('--http-port', '1', 'serve', 'a').options.modelRepositories).toEqual(['a']);
+  });
+
+  test('behind -- nothing is a flag', () => {
+    expect(serve('serve', '--', '--id').options.modelRepositories).toEqual(['--id']);
+  });
+
+  test('at least one is needed', () => {
+    expect(error()).toContain('--model-repository must be specified');
+    expect(error('serve', '--http-port=1')).toContain('--model-repository must be specified');
+    expect(error('--model-repository=')).toBe('Bad option: "--model-repository".\nthe name of the folder is empty');
+  });
+});
+
+describe('names', () => {
+  test('the beginning of one name is enough', () => {
+    expect(options('--http-p', '9000').httpPort).toBe(9000);
+    expect(options('--http-p=9000').httpPort).toBe(9000);
+    expect(options('--disable').disableAutoCompleteConfig).toBe(true);
+    expect(options('--model-s', 'more').modelRepositories).toEqual(['more', 'models']);
+  });
+
+  test('a whole name wins over longer ones that begin so', () => {
+    expect(serve('m', '--grpc-use-ssl=true').notes).toEqual(['--grpc-use-ssl has no effect yet: gRPC is not served']);
+  });
+
+  test('the beginning of several is refused with all of them', () => {
+    expect(error('--log-f=x')).toBe("flag '--log-f' is ambiguous: --log-format, --log-file");
+    expect(error('--=x')).toMatch(/^unknown flag '--'/);
+  });
+
+  test.each([
+    ['--htp-port', '--http-port'],
+    ['--http_port', '--http-port'],
+    ['--model-repo-sitory', '--model-repository'],
+    ['--stric-model-config', '--strict-model-config'],
+  ])('%s is unknown, and %s is the nearest', (given, nearest) => {
+    expect(error('m', `${given}=1`)).toBe(`unknown flag '${given}', did you mean '${nearest}'?`);
+  });
+
+  test('a short flag is unknown', () => {
+    expect(error('m', '-x')).toBe("error: unknown option '-x'");
+  });
+
+  test('a flag that needs a value takes the next word, whatever it is', () => {
+    expect(options('--id', '--http-port').id).toBe('--http-port');
+    expect(error('m', '--id')).toBe('Bad option: "--id".\nit needs a value: --id=NAME');
+    expect(options('--id=').id).toBe('');
+    expect(options('--id=a=b').id).toBe('a=b');
+  });
+
+  test('a bare flag takes no value', () => {
+    expect(options('--disable-auto-complete-config').disableAutoCompleteConfig).toBe(true);
+    expect(serve('--disable-auto-complete-config', 'true').options.modelRepositories).toEqual(['true']);
+    expect(error('m', '--disable-auto-complete-config=true')).toContain("it takes no value, got 'true'");
+  });
+
+  test('a line of words and flags in any form comes out as words and full flags, in order', () => {
+    const entry = fc.oneof(
+      fc.constantFrom('dir', '-', '').map((word) => ({ argv: [word], word, flag: null })),
+      fc.constantFrom('-x', '-h').map((flag) => ({ argv: [flag], word: null, flag })),
+      fc.constantFrom('--disable-auto-complete-config', '--disable').map((name) => ({
+        argv: [name],
+        word: null,
+        flag: '--disable-auto-complete-config',
+      })),
+      fc
+        .record({ name: fc.constantFrom('--http-port', '--http-p'), value: fc.string(), joined: fc.boolean() })
+        .map(({ name, value, joined }) => ({
+          argv: joined ? [`${name}=${value}`] : [name, value],
+          word: null,
+          flag: `--http-port=${value}`,
+        })),
+    );
+    fc.assert(
+      fc.property(fc.array(entry), fc.array(fc.string()), (entries, rest) => {
+        expect(spellOut([...entries.flatMap(({ argv }) => argv), '--', ...rest], flags)).toEqual({
+          words: entries.map(({ word }) => word).filter((word) => word !== null),
+          flags: entries.map(({ flag }) => flag).filter((flag) => flag !== null),
+          rest,
+        });
+      }),
+    );
+  });
+});
+
+describe('values', () => {
+  test.each(['true', 'TRUE', 'on', 'On', '1'])('%s is true', (text) => {
+    expect(options(`--reuse-http-port=${text}`).reuseHttpPort).toBe(true);
+  });
+
+  test.each(['false', 'False', 'off', 'OFF', '0'])('%s is false', (text) => {
+    expect(options('--allow-http', text).allowHttp).toBe(false);
+  });
+
+  test.each(['yes', '', '2', 'truee', '__proto__'])("'%s' is no boolean", (text) => {
+    expect(error('m', `--exit-on-error=${text}`)).toBe(
+      `Bad option: "--exit-on-error".\ninvalid value for bool option: ${text}`.trimEnd(),
+    );
+  });
+
+  test.each(['-1', '65536', '80a', '', '1.5', '0x50', '1e3', ' 80'])("'%s' is no port", (text) => {
+    expect(error('m', `--http-port=${text}`)).toBe(
+      `Bad option: "--http-port".\nexpected a whole number from 0 to 65535, got '${text}'`,
+    );
+  });
+
+  test('numbers have bounds, with their unit', () => {
+    expect(error('m', '--tensor-memory-byte-size=4294967296')).toContain('to 4294967295 (bytes)');
+    expect(error('m', '--http-max-input-size=0')).toContain('from 1 to');
+    expect(error('m', '--exit-timeout-secs=2147484')).toContain('from 0 to 2147483 (s)');
+    expect(error('m', '--grpc-infer-thread-count=129')).toContain('from 2 to 128');
+    expect(options('--tensor-memory-byte-size=4294967295').tensorMemoryByteSize).toBe(4294967295);
+    expect(serve('m', '--min-supported-compute-capability=7.5').notes).toHaveLength(1);
+  });
+
+  test('a choice is read in any case', () => {
+    expect(options('--log-format=iso8601').logFormat).toBe('ISO8601');
+    expect(options('--http-engine', 'NET').httpEngine).toBe('net');
+    expect(error('m', '--http-engine=node')).toBe(
+      'Bad option: "--http-engine".\ninvalid argument for --http-engine: expected one of auto, uws, net, got \'node\'',
+    );
+  });
+
+  test.each([
+    ['true', 1],
+    ['FALSE', 0],
+    ['0', 0],
+    ['3', 3],
+  ])('the verbose level %s is %i', (text, level) => {
+    expect(options('--log-verbose', text).logVerbose).toBe(level);
+  });
+
+  test('the last of several counts, and each is checked', () => {
+    expect(options('--http-port=1', '--http-port=2').httpPort).toBe(2);
+    expect(error('m', '--http-port=x', '--http-port=2')).toContain("got 'x'");
+  });
+
+  test('an address of IPv6 loses its brackets', () => {
+    expect(options('--http-address=ipv6:[::1]').httpAddress).toBe('::1');
+    expect(options('--http-address=[::]', '--metrics-port=1').httpAddress).toBe('::');
+    expect(error('m', '--http-address=')).toContain('the address is empty');
+  });
+
+  test('a header pattern is compiled, for any case', () => {
+    expect(options().httpHeaderForwardPattern).toBeNull();
+    expect(options('--http-header-forward-pattern=x-.*').httpHeaderForwardPattern?.test('My-X-Id')).toBe(true);
+    expect(error('m', '--http-header-forward-pattern=(')).toContain('Bad option: "--http-header-forward-pattern".');
+  });
+
+  test('completion is off by the old flag or the new one', () => {
+    expect(options().disableAutoCompleteConfig).toBe(false);
+    expect(options('--strict-model-config=true').disableAutoCompleteConfig).toBe(true);
+    expect(options('--strict-model-config=false').disableAutoCompleteConfig).toBe(false);
+    expect(options('--strict-model-config=false', '--disable-auto-complete-config').disableAutoCompleteConfig).toBe(
+      true,
+    );
+  });
+});
+
+describe('settings of backends', () => {
+  test('belong to one backend or to all; the last of a key counts', () => {
+    const { backendConfig } = options(
+      '--backend-config=default-max-batch-size=8',
+      '--backend-config=onnxruntime,a=1',
+      '--backend-config',
+      'onnxruntime,a=2,b=3',
+    );
+    expect(backendConfig).toEqual(
+      new Map([
+        ['', new Map([['default-max-batch-size', '8']])],
+        ['onnxruntime', new Map([['a', '2,b=3']])],
+      ]),
+    );
+  });
+
+  test.each(['x', 'a,b', 'a=', '=1', 'a,=1', ',a=1'])("'%s' is refused", (text) => {
+    expect(error('m', `--backend-config=${text}`)).toBe(
+      `Bad option: "--backend-config".\nexpected [BACKEND,]KEY=VALUE, got '${text}'`,
+    );
+  });
+});
+
+describe('settings of metrics', () => {
+  test('have defaults and are read key by key', () => {
+    expect(options().metricsConfig).toEqual({
+      counterLatencies: true,
+      summaryLatencies: false,
+      summaryQuantiles: [
+        { quantile: 0.5, error: 0.05 },
+        { quantile: 0.9, error: 0.01 },
+      ],
+    });
+    const given = ['counter_latencies=false', 'summary_latencies=true', 'summary_quantiles="0.99:0.001"'];
+    expect(options(...given.map((text) => `--metrics-config=${text}`)).metricsConfig).toEqual({
+      counterLatencies: false,
+      summaryLatencies: true,
+      summaryQuantiles: [{ quantile: 0.99, error: 0.001 }],
+    });
+  });
+
+  test.each(['x=1', 'counter_latencies', 'counter_latencies=maybe', 'summary_quantiles=1', 'summary_quantiles=2:0'])(
+    "'%s' is refused",
+    (text) => {
+      expect(error('m', `--metrics-config=${text}`)).toContain(`got '${text}'`);
+    },
+  );
+
+  test('their address is that of HTTP unless given', () => {
+    expect(options('--http-address=0.0.0.0').metricsAddress).toBe('0.0.0.0');
+    expect(options('--http-address=0.0.0.0', '--metrics-address=127.0.0.1').metricsAddress).toBe('127.0.0.1');
+  });
+});
+
+describe('ports', () => {
+  test('HTTP and metrics need two', () => {
+    expect(error('m', '--http-port=8002')).toMatch(
+      /^The server cannot listen to HTTP requests and metrics requests at the same port 8002/,
+    );
+    expect(error('m', '--metrics-port=8000', '--metrics-address=0.0.0.0')).toContain('at the same port 8000');
+  });
+
+  test('one is enough at two addresses, when one is not served, or when any will do', () => {
+    expect(options('--http-port=8002', '--metrics-address=127.0.0.2').httpPort).toBe(8002);
+    expect(options('--http-port=8002', '--allow-metrics=false').httpPort).toBe(8002);
+    expect(options('--http-port=0', '--metrics-port=0').metricsPort).toBe(0);
+  });
+});
+
+describe('notes', () => {
+  test('name each flag without effect once, with the reason', () => {
+    expect(
+      serve('m', '--http-thread-count=8', '--http-thread-count=9', '--load-model=a', '--load-model=b').notes,
+    ).toEqual([
+      '--load-model has no effect yet: all models are loaded at start, and the repositories are not watched',
+      '--http-thread-count has no effect: networking is done by one thread',
+    ]);
+  });
+
+  test('name deprecated flags and settings without effect', () => {
+    expect(serve('m', '--strict-model-config=true').notes).toEqual([
+      '--strict-model-config is deprecated: use --disable-auto-complete-config',
+    ]);
+    expect(serve('m', '--metrics-config=histogram_latencies=true').notes[0]).toContain(
+      'histogram_latencies has no effect yet',
+    );
+    expect(serve('m', '--http-port=1').notes).toEqual([]);
+  });
+});
+
+describe('printing', () => {
+  test('--help lists every flag under its group, on standard output', () => {
+    const result = parseCommandLine(['--help']);
+    expect(result).toMatchObject({ kind: 'print', stream: 'stdout', exitCode: 0 });
+    const lines = result.kind === 'print' ? result.text.split('\n') : [];
+    for (const flag of flags) {
+      const group = lines.indexOf(`${flag.group}:`);
+      const line = lines.findIndex((text) => text.trim().split(' ')[0] === `--${flag.name}`);
+      expect(line, flag.name).toBeGreaterThan(group);
+      expect(group).toBeGreaterThan(0);
+    }
+    expect(Math.max(...lines.map((text) => text.length))).toBeLessThanOrEqual(100);
+  });
+
+  test('help is the same behind a command, by a prefix, and as a word', () => {
+    const help = parseCommandLine(['--help']);
+    expect(parseCommandLine(['serve', '--he'])).toEqual(help);
+    expect(parseCommandLine(['help'])).toEqual(help);
+  });
+
+  test('--version is the one of the package', () => {
+    expect(packageVersion()).toMatch(/^\d+\.\d+\.\d+/);
+    const printed = { kind: 'print', text: `${packageVersion()}\n`, stream: 'stdout', exitCode: 0 };
+    expect(parseCommandLine(['--version'])).toEqual(printed);
+    expect(parseCommandLine(['serve', '--version', 'a'])).toEqual(printed);
+  });
+});

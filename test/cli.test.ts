@@ -219,21 +219,11 @@ describe('settings of backends', () => {
 });
 
 describe('settings of metrics', () => {
-  test('have defaults and are read key by key', () => {
-    expect(options().metricsConfig).toEqual({
-      counterLatencies: true,
-      summaryLatencies: false,
-      summaryQuantiles: [
-        { quantile: 0.5, error: 0.05 },
-        { quantile: 0.9, error: 0.01 },
-      ],
-    });
-    const given = ['counter_latencies=false', 'summary_latencies=true', 'summary_quantiles="0.99:0.001"'];
-    expect(options(...given.map((text) => `--metrics-config=${text}`)).metricsConfig).toEqual({
-      counterLatencies: false,
-      summaryLatencies: true,
-      summaryQuantiles: [{ quantile: 0.99, error: 0.001 }],
-    });
+  test('turn the latency counters off; the last of a key counts', () => {
+    expect(options().metricsConfig).toEqual({ counterLatencies: true });
+    const off = '--metrics-config=counter_latencies=false';
+    expect(options(off).metricsConfig).toEqual({ counterLatencies: false });
+    expect(options(off, '--metrics-config=counter_latencies=true').metricsConfig).toEqual({ counterLatencies: true });
   });
 
   test.each(['x=1', 'counter_latencies', 'counter_latencies=maybe', 'summary_quantiles=1', 'summary_quantiles=2:0'])(
@@ -278,9 +268,11 @@ describe('notes', () => {
     expect(serve('m', '--strict-model-config=true').notes).toEqual([
       '--strict-model-config is deprecated: use --disable-auto-complete-config',
     ]);
-    expect(serve('m', '--metrics-config=histogram_latencies=true').notes[0]).toContain(
-      'histogram_latencies has no effect yet',
-    );
+    const keys = ['histogram_latencies=true', 'summary_quantiles="0.5:0.05,.9:0.01"', 'summary_quantiles=1:0'];
+    expect(serve('m', ...keys.map((key) => `--metrics-config=${key}`)).notes).toEqual([
+      '--metrics-config histogram_latencies has no effect yet: latencies are reported as counters',
+      '--metrics-config summary_quantiles has no effect yet: latencies are reported as counters',
+    ]);
     expect(serve('m', '--http-port=1').notes).toEqual([]);
   });
 });

@@ -1,7 +1,7 @@
 import { invalid } from '../types/errors.js';
 import { badOption, type Flag } from './flag.js';
 import { FlagValues, type GivenFlags } from './flag-values.js';
-import { readBackendConfig, readMetricsConfig } from './key-values.js';
+import { idleMetricsKeys, readBackendConfig, readMetricsConfig } from './key-values.js';
 import { flags } from './option-table.js';
 import type { Options } from './options.js';
 
@@ -130,7 +130,6 @@ function notesOn(flag: Flag, values: FlagValues): string[] {
   if (flag.effect.kind === 'later') return [`${name} has no effect yet: ${flag.effect.reason}`];
   if (flag.effect.kind === 'none') return [`${name} has no effect: ${flag.effect.reason}`];
   if (flag.name === 'strict-model-config') return [`${name} is deprecated: use --disable-auto-complete-config`];
-  const keyOnly =
-    flag.name === 'metrics-config' && values.list(flag.name).some((text) => text.startsWith('histogram_'));
-  return keyOnly ? [`${name} histogram_latencies has no effect yet: there are no decoupled models to measure`] : [];
+  const keys = flag.name === 'metrics-config' ? idleMetricsKeys(values.list(flag.name)) : [];
+  return keys.map((key) => `${name} ${key} has no effect yet: latencies are reported as counters`);
 }

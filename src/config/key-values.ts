@@ -1,5 +1,5 @@
 import { badOption } from './flag.js';
-import type { BackendConfig, MetricsConfig, SummaryQuantile } from './options.js';
+import type { BackendConfig, MetricsConfig } from './options.js';
 
 /** `[backend,]key=value`, each. A comma behind the `=` belongs to the value. */
 export function readBackendConfig(texts: readonly string[]): BackendConfig {
@@ -13,49 +13,38 @@ export function readBackendConfig(texts: readonly string[]): BackendConfig {
   return config;
 }
 
-const defaultQuantiles: readonly SummaryQuantile[] = [
-  { quantile: 0.5, error: 0.05 },
-  { quantile: 0.9, error: 0.01 },
-];
+const quantiles = /^"?(0?\.\d+|[01]):(0?\.\d+|[01])(,(0?\.\d+|[01]):(0?\.\d+|[01]))*"?$/;
+
+/** What a value of `--metrics-config` looks like, by key. */
+const metricsKeys = new Map<string, { readonly pattern: RegExp; readonly expected: string }>([
+  ['counter_latencies', { pattern: /^(true|false)$/, expected: 'true or false' }],
+  ['summary_latencies', { pattern: /^(true|false)$/, expected: 'true or false' }],
+  ['summary_quantiles', { pattern: quantiles, expected: 'QUANTILE:ERROR,... of numbers from 0 to 1' }],
+  ['histogram_latencies', { pattern: /^(true|false)$/, expected: 'true or false' }],
+]);
 
 /** `key=value`, each; the last of a key counts (fact sheet 7.3). */
 export function readMetricsConfig(texts: readonly string[]): MetricsConfig {
-  let config: MetricsConfig = { counterLatencies: true, summaryLatencies: false, summaryQuantiles: defaultQuantiles };
-  for (const text of texts) config = { ...config, ...metricsSetting(text) };
-  return config;
+  const settings = new Map(texts.map(metricsSetting));
+  return { counterLatencies: settings.get('counter_latencies') !== 'false' };
 }
 
-function metricsSetting(text: string): Partial<MetricsConfig> {
-  const equals = text.indexOf('=');
-  const value = text.slice(equals + 1);
-  switch (text.slice(0, Math.max(0, equals))) {
-    case 'counter_latencies':
-      return { counterLatencies: truth(text, value) };
-    case 'summary_latencies':
-      return { summaryLatencies: truth(text, value) };
-    case 'summary_quantiles':
-      return { summaryQuantiles: quantiles(text, value) };
-    case 'histogram_latencies':
-      truth(text, value);
-      return {};
-    default:
-      throw badOption('metrics-config', `expected ${metricsKeys}, got '${text}'`);
+/** Those among `texts` that are understood and change nothing. */
+export function idleMetricsKeys(texts: readonly string[]): string[] {
+  const keys = texts.map((text) => metricsSetting(text)[0]).filter((key) => key !== 'counter_latencies');
+  return [...new Set(keys)];
+}
+
+function metricsSetting(text: string): [key: string, value: string] {
+  const key = text.split('=', 1)[0]!;
+  const value = text.slice(key.length + 1);
+  const known = metricsKeys.get(key);
+  if (known === undefined) {
+    throw badOption(
+      'metrics-config',
+      `expected KEY=VALUE with one of ${[...metricsKeys.keys()].join(', ')}, got '${text}'`,
+    );
   }
-}
-
-const metricsKeys = 'counter_latencies, summary_latencies, summary_quantiles or histogram_latencies and =VALUE';
-
-function truth(text: string, value: string): boolean {
-  if (value !== 'true' && value !== 'false') throw badOption('metrics-config', `expected true or false, got '${text}'`);
-  return value === 'true';
-}
-
-/** `0.5:0.05,0.9:0.01`, with or without quotes around it. */
-function quantiles(text: string, value: string): SummaryQuantile[] {
-  const parts = value.replace(/^"(.*)"$/, '$1').split(',');
-  return parts.map((part) => {
-    const [, quantile, error] = /^(\d*\.?\d+):(\d*\.?\d+)$/.exec(part) ?? [];
-    if (Number(quantile) <= 1 && Number(error) <= 1) return { quantile: Number(quantile), error: Number(error) };
-    throw badOption('metrics-config', `expected pairs QUANTILE:ERROR of numbers from 0 to 1, got '${text}'`);
-  });
+  if (!known.pattern.test(value)) throw badOption('metrics-config', `expected ${known.expected}, got '${text}'`);
+  return [key, value];
 }

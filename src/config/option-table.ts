@@ -120,8 +120,7 @@ const working: readonly Flag[] = [
     list(
       'metrics-config',
       'KEY=VALUE',
-      'counter_latencies=true|false (true), summary_latencies=true|false (false), ' +
-        'summary_quantiles="0.5:0.05,0.9:0.01" (quantile:error).',
+      'counter_latencies=false leaves the latency counters out. Other keys have no effect yet.',
     ),
   ]),
 ];

@@ -68,12 +68,4 @@ export type BackendConfig = ReadonlyMap<string, ReadonlyMap<string, string>>;
 export interface MetricsConfig {
   /** The latency counters and the cache counters. */
   readonly counterLatencies: boolean;
-  readonly summaryLatencies: boolean;
-  readonly summaryQuantiles: readonly SummaryQuantile[];
-}
-
-/** Both between 0 and 1. */
-export interface SummaryQuantile {
-  readonly quantile: number;
-  readonly error: number;
 }

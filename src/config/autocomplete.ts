@@ -27,10 +27,18 @@ export function autocomplete(
   const completed = completeBatching(config, canBatch, settings);
   const batching = completed.max_batch_size > 0;
   if (config.input.length === 0 && config.batch_input.length === 0) {
-    completed.input = signature.inputs.map((tensor) => inputOf(tensor, batching));
+    const ours = new Set(serverInputs(config));
+    completed.input = signature.inputs.filter(({ name }) => !ours.has(name)).map((tensor) => inputOf(tensor, batching));
   }
   if (config.output.length === 0) completed.output = signature.outputs.map((tensor) => outputOf(tensor, batching));
   return { config: completed, notes: [`model '${config.name}': completed from the model file`] };
+}
+
+/** Inputs of the model that the server feeds and no client: controls and states of sequences. Triton lists them twice and then fails. */
+function serverInputs({ sequence_batching }: ModelConfig): string[] {
+  const controls = sequence_batching?.control_input.map(({ name }) => name) ?? [];
+  const states = sequence_batching?.state.map(({ input_name }) => input_name) ?? [];
+  return [...controls, ...states];
 }
 
 /** Zero and absent cannot be told apart: a model that can batch does. */
@@ -50,7 +58,7 @@ function completeBatching(config: ModelConfig, canBatch: boolean, settings: Auto
       preserve_ordering: false,
       priority_levels: 0,
       default_priority_level: 0,
-      priority_queue_policy: {},
+      priority_queue_policy: Object.create(null),
     };
   }
   return completed;

@@ -1,100 +1,165 @@
-import { invalid } from '../types/errors.js';
+import { invalid, type ServerError } from '../types/errors.js';
 import type { ModelSignature, SignatureTensor } from '../types/model.js';
-import { type Shape, shapeText } from '../types/tensor.js';
+import { type Shape, sameShape, shapeText } from '../types/tensor.js';
+import { checkControls } from './check-controls.js';
 import { dataTypeInConfig } from './datatype.js';
-import type { ConfigDataType, ModelConfig, ModelTensorReshape } from './model-config.js';
+import type { ConfigDataType, ModelConfig, ModelInput, ModelOutput, SequenceState } from './model-config.js';
 
-interface ConfigTensor {
-  readonly name: string;
-  readonly data_type: ConfigDataType;
-  readonly dims: readonly number[];
-  readonly reshape?: ModelTensorReshape;
-}
+type Tensors = ReadonlyMap<string, SignatureTensor>;
 
 /**
  * Holds a complete configuration against the model's own signature. Throws INVALID_ARGUMENT that names the tensor, both shapes with
  * their batch dimension and the way out (texts of Triton's ONNX backend, fact sheet 4.5).
  */
 export function checkSignature(config: ModelConfig, signature: ModelSignature): void {
-  const { name } = config;
-  const known = new Map([...signature.inputs, ...signature.overridable].map((tensor) => [tensor.name, tensor]));
-  checkCount(config, signature);
-  for (const input of config.input) {
-    const tensor = known.get(input.name);
-    if (tensor === undefined) throw unknown('input', input.name, [...known.keys()]);
-    if (input.optional && config.max_batch_size > 0) {
-      throw invalid(`unable to load model '${name}', optional input '${input.name}' is not supported for models that support batching`);
-    }
-    checkTensor(config, input, tensor, 'input');
-  }
-  const outputs = new Map(signature.outputs.map((tensor) => [tensor.name, tensor]));
-  for (const output of config.output) {
-    const tensor = outputs.get(output.name);
-    if (tensor === undefined) throw unknown('output', output.name, [...outputs.keys()]);
-    checkTensor(config, output, tensor, 'output');
-  }
+  const inputs = byName([...signature.inputs, ...signature.overridable]);
+  const outputs = byName(signature.outputs);
+  checkCount(config, signature, inputs);
+  checkControls(config, inputs);
+  for (const input of config.input) checkInput(config, input, inputs);
+  for (const output of config.output) checkOutput(config, output, outputs);
+  for (const state of config.sequence_batching?.state ?? []) checkState(config, state, inputs, outputs);
+}
+
+function byName(tensors: readonly SignatureTensor[]): Tensors {
+  return new Map(tensors.map((tensor) => [tensor.name, tensor]));
+}
+
+function find(kind: 'input' | 'output', name: string, tensors: Tensors): SignatureTensor {
+  const tensor = tensors.get(name);
+  if (tensor !== undefined) return tensor;
+  throw invalid(
+    `unexpected inference ${kind} '${name}', allowed ${kind}s are: ${[...tensors.keys()].sort().join(', ')}`,
+  );
 }
 
 /** Every input of the graph needs a value; those with one of their own may be listed. */
-function checkCount(config: ModelConfig, signature: ModelSignature): void {
-  const controls = config.sequence_batching?.control_input.length ?? 0;
-  const states = config.sequence_batching?.state.length ?? 0;
-  const listed = new Set(config.input.map((input) => input.name));
-  const overridden = signature.overridable.filter((tensor) => listed.has(tensor.name)).length;
-  const targets = config.batch_input.reduce((sum, input) => sum + input.target_name.length, 0);
-  const expected = config.input.length + controls + states + targets;
+function checkCount(config: ModelConfig, signature: ModelSignature, inputs: Tensors): void {
+  const configured = configuredInputs(config);
+  const overridden = signature.overridable.filter(({ name }) => configured.includes(name)).length;
   const provided = signature.inputs.length + overridden;
-  if (expected === provided || config.input.some((input) => isUnknown(input.name, signature))) return;
-  const missing = signature.inputs.filter((tensor) => !listed.has(tensor.name)).map((tensor) => `'${tensor.name}'`);
-  const fix = missing.length > 0 ? `; not configured: ${missing.join(', ')}` : '';
-  throw invalid(
-    `unable to load model '${config.name}', configuration expects ${expected} inputs, model provides ${provided}${fix}`,
+  if (configured.length === provided) return;
+  const unknown = configured.filter((name) => !inputs.has(name));
+  const missing = signature.inputs.map(({ name }) => name).filter((name) => !configured.includes(name));
+  const hints = [
+    missing.length > 0 ? `; not configured: ${quoted(missing)}` : '',
+    unknown.length > 0 ? `; not in the model: ${quoted(unknown)}` : '',
+  ];
+  throw unable(
+    config,
+    `configuration expects ${configured.length} inputs, model provides ${provided}${hints.join('')}`,
   );
 }
 
-function isUnknown(name: string, signature: ModelSignature): boolean {
-  return ![...signature.inputs, ...signature.overridable].some((tensor) => tensor.name === name);
+function configuredInputs({ input, batch_input, sequence_batching }: ModelConfig): string[] {
+  return [
+    ...input.map(({ name }) => name),
+    ...(sequence_batching?.control_input.map(({ name }) => name) ?? []),
+    ...(sequence_batching?.state.map(({ input_name }) => input_name) ?? []),
+    ...batch_input.flatMap(({ target_name }) => target_name),
+  ];
 }
 
-function unknown(kind: 'input' | 'output', name: string, allowed: readonly string[]) {
-  return invalid(`unexpected inference ${kind} '${name}', allowed ${kind}s are: ${[...allowed].sort().join(', ')}`);
+function quoted(names: readonly string[]): string {
+  return names.map((name) => `'${name}'`).join(', ');
 }
 
-function checkTensor(config: ModelConfig, tensor: ConfigTensor, model: SignatureTensor, kind: 'input' | 'output'): void {
+function checkInput(config: ModelConfig, input: ModelInput, inputs: Tensors): void {
+  if (input.optional && config.max_batch_size > 0) {
+    throw unable(
+      config,
+      `optional input '${input.name}' is not supported for models that support batching. ` +
+        'Set max_batch_size to 0 or take the optional input out',
+    );
+  }
+  const model = find('input', input.name, inputs);
+  checkType(config, `input '${input.name}'`, input.data_type, model);
+  if (input.allow_ragged_batch) checkRagged(config, input, model);
+  else checkShape(config, input, model, isStricter);
+}
+
+function checkOutput(config: ModelConfig, output: ModelOutput, outputs: Tensors): void {
+  const model = find('output', output.name, outputs);
+  checkType(config, `output '${output.name}'`, output.data_type, model);
+  const isScattered = config.batch_output.some(({ target_name }) => target_name.includes(output.name));
+  if (!isScattered) checkShape(config, output, model, sameShape);
+}
+
+/** Types only: a state has the shape that the model gave it. */
+function checkState(config: ModelConfig, state: SequenceState, inputs: Tensors, outputs: Tensors): void {
+  const { input_name, output_name, data_type } = state;
+  checkType(config, `input state '${input_name}'`, data_type, find('input', input_name, inputs));
+  checkType(config, `output state '${output_name}'`, data_type, find('output', output_name, outputs));
+}
+
+function checkType(config: ModelConfig, what: string, configured: ConfigDataType, model: SignatureTensor): void {
   const provided = dataTypeInConfig(model.datatype);
-  if (tensor.data_type !== provided) {
-    throw invalid(
-      `unable to load model '${config.name}', configuration expects datatype ${tensor.data_type} for ${kind} '${tensor.name}', model provides ${provided}`,
-    );
-  }
-  const batching = config.max_batch_size > 0;
-  if (batching && model.shape[0] !== -1) {
-    throw invalid(
-      `model '${config.name}', tensor '${tensor.name}': for the model to support batching the shape should have at least 1 dimension and ` +
-        `the first dimension must be -1; but shape expected by the model is ${shapeText(model.shape)}. ` +
-        'Set max_batch_size to 0 and write the full shape into dims, or export the model with a symbolic first dimension',
-    );
-  }
+  if (configured === provided) return;
+  throw unable(config, `configuration expects datatype ${configured} for ${what}, model provides ${provided}`);
+}
+
+/** The requests' elements arrive in one row: `[-1]`. */
+function checkRagged(config: ModelConfig, input: ModelInput, model: SignatureTensor): void {
+  if (sameShape(model.shape, [-1])) return;
+  throw unable(
+    config,
+    `configuration expects model provides input with shape [-1]  for ragged input '${input.name}', model provides ${shapeText(model.shape)}`,
+  );
+}
+
+/** An input may be stricter than the model, where the model leaves a dimension open. */
+function isStricter(config: Shape, model: Shape): boolean {
+  return config.length === model.length && config.every((dim, i) => dim === model[i] || model[i] === -1);
+}
+
+/** The reshape is what the model sees. */
+function checkShape(
+  config: ModelConfig,
+  tensor: ModelInput | ModelOutput,
+  model: SignatureTensor,
+  fits: (config: Shape, model: Shape) => boolean,
+): void {
   const own = tensor.reshape?.shape ?? tensor.dims;
-  const full = batching ? [-1, ...own] : own;
-  if (!fits(full, model.shape, kind, batching)) throw shapeError(config, tensor, full, model.shape, batching);
+  if (config.max_batch_size === 0) {
+    if (model.shape.length === 0) checkScalar(config, tensor.name, own);
+    else if (!fits(own, model.shape)) throw shapeError(config, tensor, own, model.shape);
+    return;
+  }
+  if (model.shape[0] !== -1) throw noBatching(config, tensor, model.shape);
+  if (!fits([-1, ...own], model.shape)) throw shapeError(config, tensor, [-1, ...own], model.shape);
 }
 
-/** An input may be stricter than the model; an output is what the model makes. One element may stand for a scalar. */
-function fits(config: Shape, model: Shape, kind: 'input' | 'output', batching: boolean): boolean {
-  if (!batching && model.length === 0 && config.length === 1 && config[0] === 1) return true;
-  if (config.length !== model.length) return false;
-  return config.every((dim, i) => dim === model[i] || (model[i] === -1 && (kind === 'input' || dim === -1)));
+/** Without batching, one element stands for a scalar. */
+function checkScalar(config: ModelConfig, name: string, own: Shape): void {
+  if (own.every((dim) => dim === 1)) return;
+  throw unable(
+    config,
+    `scalar tensor '${name}', should only provide 1 in the model configuration when the model doesn't support batching. ` +
+      `Model configuration provided: ${shapeText(own)}.`,
+  );
 }
 
-function shapeError(config: ModelConfig, tensor: ConfigTensor, full: Shape, model: Shape, batching: boolean) {
+function noBatching(config: ModelConfig, tensor: ModelInput | ModelOutput, model: Shape): ServerError {
+  return invalid(
+    `model '${config.name}', tensor '${tensor.name}': for the model to support batching the shape should have at least 1 dimension and ` +
+      `the first dimension must be -1; but shape expected by the model is ${shapeText(model)}. ` +
+      'Set max_batch_size to 0 and write the full shape into dims, or export the model with a symbolic first dimension',
+  );
+}
+
+function shapeError(config: ModelConfig, tensor: ModelInput | ModelOutput, full: Shape, model: Shape): ServerError {
+  const batching = config.max_batch_size > 0;
   const form = batching
     ? `(an initial batch dimension because max_batch_size > 0 followed by the explicit tensor shape, making complete shape ${shapeText(full)})`
     : `(shape ${shapeText(full)})`;
-  const expected = batching ? model.slice(1) : model;
+  const expected = shapeText(batching ? model.slice(1) : model);
   const field = tensor.reshape === undefined ? 'dims' : 'reshape.shape';
   return invalid(
     `model '${config.name}', tensor '${tensor.name}': the model expects ${model.length} dimensions (shape ${shapeText(model)}) but the model ` +
-      `configuration specifies ${full.length} dimensions ${form}. To fit the model, ${field} should be ${shapeText(expected)}`,
+      `configuration specifies ${full.length} dimensions ${form}. To fit the model, ${field} should be ${expected}`,
   );
+}
+
+function unable(config: ModelConfig, what: string): ServerError {
+  return invalid(`unable to load model '${config.name}', ${what}`);
 }

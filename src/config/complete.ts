@@ -31,7 +31,8 @@ export function completeConfig(config: ModelConfig, modelName: string, entries: 
       `unexpected directory name '${modelName}' for model '${completed.name}', directory name must equal model name`,
     );
   }
-  if (completed.platform === 'ensemble' || completed.ensemble_scheduling !== undefined) return completeEnsemble(completed);
+  if (completed.platform === 'ensemble' || completed.ensemble_scheduling !== undefined)
+    return completeEnsemble(completed);
   const recognised = recognitions.find((candidate) => fits(candidate, completed, entries));
   if (recognised !== undefined) return fill(completed, recognised);
   return completed.backend === '' ? backendFromName(completed) : completed;
@@ -46,14 +47,11 @@ function completeEnsemble(config: ModelConfig): ModelConfig {
 }
 
 function fits(candidate: Recognition, config: ModelConfig, entries: readonly string[]): boolean {
-  if (config.backend !== '') return config.backend === candidate.backend && fitsPlatform(candidate, config);
-  if (config.platform !== '') return config.platform === candidate.platform;
-  if (config.default_model_filename !== '') return config.default_model_filename === candidate.filename;
-  return entries.includes(candidate.filename);
-}
-
-function fitsPlatform(candidate: Recognition, config: ModelConfig): boolean {
-  return config.platform === '' || config.platform === candidate.platform;
+  const { backend, platform, default_model_filename } = config;
+  if (backend !== '') return backend === candidate.backend && (platform === '' || platform === candidate.platform);
+  if (platform !== '' && platform === candidate.platform) return true;
+  if (default_model_filename !== '') return default_model_filename === candidate.filename;
+  return platform === '' && entries.includes(candidate.filename);
 }
 
 function fill(config: ModelConfig, recognised: Recognition): ModelConfig {

@@ -24,7 +24,9 @@ function messageJson(message: Record<string, unknown>, schema: MessageSchema): s
 
 function fieldJson(value: unknown, field: FieldSchema, schema: MessageSchema): string {
   if (field.mapKey !== '') {
-    const entries = Object.entries(value as object).map(([key, item]) => `${JSON.stringify(key)}:${itemJson(item, field, schema)}`);
+    const entries = Object.entries(value as object).map(
+      ([key, item]) => `${JSON.stringify(key)}:${itemJson(item, field, schema)}`,
+    );
     return `{${entries.join(',')}}`;
   }
   if (field.repeated) return `[${(value as unknown[]).map((item) => itemJson(item, field, schema)).join(',')}]`;
@@ -36,5 +38,15 @@ function itemJson(value: unknown, field: FieldSchema, schema: MessageSchema): st
   if (STRING_FIELDS.has(`${schema.name}.${field.name}`)) return JSON.stringify(String(value));
   if (typeof value === 'bigint') return String(value);
   if (typeof value === 'number' && !Number.isFinite(value)) return JSON.stringify(String(value));
+  if (field.scalar === 'float') return String(shortestFloat(value as number));
   return JSON.stringify(value);
+}
+
+/** The double with the fewest digits that is this FP32 value: 0.1 instead of 0.10000000149011612. */
+function shortestFloat(value: number): number {
+  for (let digits = 1; digits < 9; digits++) {
+    const candidate = Number(value.toPrecision(digits));
+    if (Math.fround(candidate) === value) return candidate;
+  }
+  return value;
 }

@@ -4,18 +4,25 @@ import type { ModelConfig, ModelInstanceGroup } from './model-config.js';
 export interface Machine {
   /** CUDA devices that can be used. */
   readonly gpus: readonly number[];
+  /** Instances of a CPU group that gives no count, for ONNX Runtime and TensorFlow models; absent = 2 (fact sheet 4.4). */
+  readonly cpuBackendDefaultCount?: number;
 }
 
 /** Sequences that say nothing for a second are over (Triton's default). */
 const DEFAULT_SEQUENCE_IDLE_US = 1_000_000;
 
-/** Instances of a CPU group of these backends where the configuration gives no count (fact sheet 4.4). */
-const DEFAULT_CPU_COUNT: Readonly<Record<string, number>> = { onnxruntime: 2, tensorflow: 2 };
+const DEFAULT_CPU_COUNT = 2;
+/** All other backends start one instance. */
+const CPU_BACKENDS = ['onnxruntime', 'tensorflow'];
 
 /** Writes out the defaults that are not proto defaults. The result says everything; normalising it again changes nothing. */
 export function normalizeConfig(config: ModelConfig, machine: Machine): ModelConfig {
-  const normalized: ModelConfig = { ...config, version_policy: config.version_policy ?? { latest: { num_versions: 1 } } };
-  if (normalized.version_policy?.latest?.num_versions === 0) normalized.version_policy = { latest: { num_versions: 1 } };
+  const normalized: ModelConfig = {
+    ...config,
+    version_policy: config.version_policy ?? { latest: { num_versions: 1 } },
+  };
+  if (normalized.version_policy?.latest?.num_versions === 0)
+    normalized.version_policy = { latest: { num_versions: 1 } };
   normalizeBatching(normalized);
   if (isEnsemble(config)) return normalized;
   normalized.optimization = {
@@ -76,7 +83,7 @@ function emptyGroup(name: string): ModelInstanceGroup {
 
 function finishGroup(group: ModelInstanceGroup, config: ModelConfig, machine: Machine): ModelInstanceGroup {
   const kind = group.kind === 'KIND_AUTO' ? autoKind(group, machine) : group.kind;
-  const count = group.count >= 1 ? group.count : defaultCount(kind, config);
+  const count = group.count >= 1 ? group.count : defaultCount(kind, config, machine);
   const gpus = kind === 'KIND_GPU' && group.gpus.length === 0 ? [...machine.gpus] : group.gpus;
   return { ...group, kind, count, gpus };
 }
@@ -86,6 +93,7 @@ function autoKind(group: ModelInstanceGroup, machine: Machine): 'KIND_CPU' | 'KI
   return isThere ? 'KIND_GPU' : 'KIND_CPU';
 }
 
-function defaultCount(kind: ModelInstanceGroup['kind'], config: ModelConfig): number {
-  return kind === 'KIND_CPU' ? (DEFAULT_CPU_COUNT[config.backend] ?? 1) : 1;
+function defaultCount(kind: ModelInstanceGroup['kind'], config: ModelConfig, machine: Machine): number {
+  if (kind !== 'KIND_CPU' || !CPU_BACKENDS.includes(config.backend)) return 1;
+  return machine.cpuBackendDefaultCount ?? DEFAULT_CPU_COUNT;
 }

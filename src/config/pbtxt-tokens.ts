@@ -1,15 +1,25 @@
+import { isUtf8 } from 'node:buffer';
 import { invalid, type ServerError } from '../types/errors.js';
 
-/** name: a field or enum value. number: as written, with its sign. string: its content. mark: one of `{}<>[]:,;`. */
+/** name: a field, an enum value, or a word for a number. number: its sign and digits. string: its content. mark: one of `{}<>[]:,;`. */
 export interface Token {
   readonly kind: 'name' | 'number' | 'string' | 'mark' | 'end';
   readonly text: string;
   readonly at: number;
 }
 
-const NUMBER = /[-+]?(?:0[xX][0-9a-fA-F]+|(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?[fF]?|(?:inf|infinity|nan)\b)/iy;
-const NAME = /[A-Za-z_][A-Za-z0-9_.]*/y;
-const SPACE = /(?:[ \t\r\n\f\v]+|#[^\n]*)+/y;
+const UNSIGNED = /(?:0[xX][0-9a-fA-F]+|(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?[fF]?)(?![A-Za-z0-9_.])/y;
+const WORD = /(?:inf|infinity|nan)f?(?![A-Za-z0-9_])/iy;
+const NAME = /[A-Za-z_][A-Za-z0-9_]*/y;
+const BLANK = /[ \t\r\n\f\v]+/y;
+const COMMENT = /#[^\n]*/y;
+const HIGH = '[dD][89abAB][0-9a-fA-F]{2}';
+const LOW = '[dD][c-fC-F][0-9a-fA-F]{2}';
+const UNICODE = new RegExp(`^(?:u(${HIGH})\\\\u(${LOW})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))`);
+const LONE_SURROGATE = /^[\ud800-\udfff]$/;
+/** A surrogate pair, behind its first backslash: `uD83D\uDE00`. */
+const LONGEST_ESCAPE = 12;
+const BYTE_ORDER_MARK = '\ufeff';
 
 /** Cuts protobuf text format into tokens and names positions in it. Neighbouring strings are one token, as in the format. */
 export class Tokenizer {
@@ -18,7 +28,7 @@ export class Tokenizer {
   #at = 0;
 
   constructor(text: string, file: string) {
-    this.#text = text;
+    this.#text = text.startsWith(BYTE_ORDER_MARK) ? text.slice(1) : text;
     this.#file = file;
   }
 
@@ -37,9 +47,19 @@ export class Tokenizer {
     if (first === '"' || first === "'") return { kind: 'string', text: this.#strings(), at };
     const name = this.#match(NAME);
     if (name !== null) return { kind: 'name', text: name, at };
-    const number = this.#match(NUMBER);
-    if (number === null) throw this.error(at, `unexpected character '${first}'`);
-    return { kind: 'number', text: number, at };
+    return { kind: 'number', text: this.#number(at), at };
+  }
+
+  /** Blanks and comments may stand between a minus and its number. */
+  #number(at: number): string {
+    const sign = this.#match(/-/y) ?? '';
+    if (sign !== '') this.#skip();
+    const digits = this.#match(UNSIGNED) ?? (sign === '' ? null : this.#match(WORD));
+    if (digits !== null) return sign + digits;
+    if (sign !== '') throw this.error(at, "expected a number behind '-'");
+    const found = this.#match(/[0-9.][A-Za-z0-9_.]*/y);
+    if (found !== null) throw this.error(at, `'${found}' is no number`);
+    throw this.error(at, `unexpected character ${JSON.stringify(String.fromCodePoint(this.#text.codePointAt(at)!))}`);
   }
 
   #mark(text: string): Token {
@@ -48,8 +68,7 @@ export class Tokenizer {
   }
 
   #skip(): void {
-    SPACE.lastIndex = this.#at;
-    if (SPACE.test(this.#text)) this.#at = SPACE.lastIndex;
+    while (this.#match(BLANK) !== null || this.#match(COMMENT) !== null);
   }
 
   #match(pattern: RegExp): string | null {
@@ -60,13 +79,17 @@ export class Tokenizer {
   }
 
   #strings(): string {
+    const begin = this.#at;
     const bytes: Buffer[] = [];
     for (;;) {
       bytes.push(this.#string());
       this.#skip();
       const next = this.#text[this.#at];
-      if (next !== '"' && next !== "'") return Buffer.concat(bytes).toString('utf8');
+      if (next !== '"' && next !== "'") break;
     }
+    const all = Buffer.concat(bytes);
+    if (!isUtf8(all)) throw this.error(begin, 'the escapes of the string that begins here are no UTF-8');
+    return all.toString('utf8');
   }
 
   /** One quoted string, as UTF-8: octal and hex escapes are bytes. */
@@ -76,7 +99,8 @@ export class Tokenizer {
     const parts: Buffer[] = [];
     for (;;) {
       const char = this.#text[this.#at];
-      if (char === undefined || char === '\n') throw this.error(begin, `the string that begins here has no closing ${quote}`);
+      if (char === undefined || char === '\n')
+        throw this.error(begin, `the string that begins here has no closing ${quote}`);
       if (char === quote) break;
       parts.push(char === '\\' ? this.#escape() : this.#plain(quote!));
     }
@@ -91,23 +115,36 @@ export class Tokenizer {
   }
 
   #escape(): Buffer {
-    const rest = this.#text.slice(this.#at + 1, this.#at + 10);
+    const rest = this.#text.slice(this.#at + 1, this.#at + LONGEST_ESCAPE);
     const simple = rest[0] === undefined ? undefined : SIMPLE_ESCAPES[rest[0]];
     if (simple !== undefined) return this.#escaped(1, Buffer.from(simple));
-    const octal = /^[0-7]{1,3}/.exec(rest)?.[0];
-    if (octal !== undefined) return this.#escaped(octal.length, Buffer.from([Number.parseInt(octal, 8) & 255]));
+    const octal = /^(?:[0-3][0-7]{2}|[0-7]{1,2}(?![0-7]))/.exec(rest)?.[0];
+    if (octal !== undefined) return this.#escaped(octal.length, Buffer.from([Number.parseInt(octal, 8)]));
     const hex = /^[xX]([0-9a-fA-F]{1,2})/.exec(rest);
     if (hex !== null) return this.#escaped(hex[0].length, Buffer.from([Number.parseInt(hex[1]!, 16)]));
-    const unicode = /^(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))/.exec(rest);
-    const point = Number.parseInt(unicode?.[1] ?? unicode?.[2] ?? 'x', 16);
-    if (unicode === null || point > 0x10ffff) throw this.error(this.#at, `unknown escape '\\${rest[0] ?? ''}' in a string`);
-    return this.#escaped(unicode[0].length, Buffer.from(String.fromCodePoint(point)));
+    const unicode = unicodeEscape(rest);
+    if (unicode === null) throw this.error(this.#at, `'\\${rest[0] ?? ''}' begins no escape that a string can have`);
+    return this.#escaped(unicode.length, Buffer.from(unicode.text));
   }
 
   #escaped(length: number, bytes: Buffer): Buffer {
     this.#at += 1 + length;
     return bytes;
   }
+}
+
+/** `\u` with 4 hex digits (two of them for a surrogate pair) or `\U` with 8; null = neither, or no character. */
+function unicodeEscape(rest: string): { text: string; length: number } | null {
+  const match = UNICODE.exec(rest);
+  if (match === null) return null;
+  const units = match.slice(1, 4).filter((hex) => hex !== undefined);
+  const point = Number.parseInt(match[4] ?? '0', 16);
+  if (point > 0x10ffff) return null;
+  const text =
+    units.length > 0
+      ? String.fromCharCode(...units.map((hex) => Number.parseInt(hex, 16)))
+      : String.fromCodePoint(point);
+  return LONE_SURROGATE.test(text) ? null : { text, length: match[0].length };
 }
 
 const SIMPLE_ESCAPES: Readonly<Record<string, string>> = {

@@ -5,6 +5,9 @@ import type { FieldSchema } from './schema.js';
 /** A value, or the words for what was expected instead. */
 export type ScalarResult = { readonly value: unknown } | { readonly expected: string };
 
+const TRUE = ['true', 'True', 't'];
+const FALSE = ['false', 'False', 'f'];
+
 const ranges: Readonly<Record<string, readonly [bigint, bigint]>> = {
   int32: [-(2n ** 31n), 2n ** 31n - 1n],
   uint32: [0n, 2n ** 32n - 1n],
@@ -15,7 +18,8 @@ const ranges: Readonly<Record<string, readonly [bigint, bigint]>> = {
 /** Reads one scalar or enum value. 64-bit integers are numbers where that is exact, else bigints. */
 export function scalarValue(token: Token, field: Pick<FieldSchema, 'kind' | 'scalar' | 'values'>): ScalarResult {
   if (field.kind === 'enum') return enumValue(token, field.values);
-  if (field.scalar === 'string') return token.kind === 'string' ? { value: token.text } : { expected: 'a quoted string' };
+  if (field.scalar === 'string')
+    return token.kind === 'string' ? { value: token.text } : { expected: 'a quoted string' };
   if (field.scalar === 'bool') return boolValue(token);
   if (field.scalar === 'float' || field.scalar === 'double') return floatValue(token, field.scalar);
   return integerValue(token, field.scalar);
@@ -24,7 +28,8 @@ export function scalarValue(token: Token, field: Pick<FieldSchema, 'kind' | 'sca
 function enumValue(token: Token, values: Readonly<Record<string, number>>): ScalarResult {
   const names = Object.keys(values);
   if (token.kind === 'number') {
-    const name = names.find((candidate) => values[candidate] === Number(token.text));
+    const number = integer(token.text);
+    const name = names.find((candidate) => number !== null && BigInt(values[candidate]!) === number);
     if (name !== undefined) return { value: name };
   } else if (token.kind === 'name') {
     if (Object.hasOwn(values, token.text)) return { value: token.text };
@@ -34,22 +39,24 @@ function enumValue(token: Token, values: Readonly<Record<string, number>>): Scal
 }
 
 function boolValue(token: Token): ScalarResult {
-  if (['true', 'True', 't', '1'].includes(token.text) && token.kind !== 'string') return { value: true };
-  if (['false', 'False', 'f', '0'].includes(token.text) && token.kind !== 'string') return { value: false };
+  const number = token.kind === 'number' ? integer(token.text) : null;
+  if (number === 1n || (token.kind === 'name' && TRUE.includes(token.text))) return { value: true };
+  if (number === 0n || (token.kind === 'name' && FALSE.includes(token.text))) return { value: false };
   return { expected: 'true or false' };
 }
 
+/** Decimal only, as in protobuf: hex and octal are for integers. Beyond the type's range it is infinite. */
 function floatValue(token: Token, scalar: string): ScalarResult {
-  const word = token.text.toLowerCase().replace(/^\+/, '');
+  const expected = 'a decimal number, inf or nan';
+  if (token.kind !== 'number' && token.kind !== 'name') return { expected };
+  const word = token.text.toLowerCase();
   const special = /^(-?)(inf|infinity|nan)f?$/.exec(word);
-  if (special !== null && token.kind !== 'string') {
+  if (special !== null) {
     const magnitude = special[2] === 'nan' ? Number.NaN : Number.POSITIVE_INFINITY;
     return { value: special[1] === '-' ? -magnitude : magnitude };
   }
-  if (token.kind !== 'number') return { expected: 'a number' };
-  const isHex = /^-?0x/.test(word);
-  const value = Number(isHex ? word.replace('-', '') : word.replace(/f$/, '')) * (isHex && word.startsWith('-') ? -1 : 1);
-  if (Number.isNaN(value)) return { expected: 'a number' };
+  if (token.kind !== 'number' || /^-?0[x0-9]/.test(word)) return { expected };
+  const value = Number(word.replace(/f$/, ''));
   return { value: scalar === 'float' ? Math.fround(value) : value };
 }
 
@@ -57,13 +64,17 @@ function integerValue(token: Token, scalar: string): ScalarResult {
   const [least, most] = ranges[scalar]!;
   const expected = `an integer from ${least} to ${most}`;
   if (token.kind !== 'number') return { expected };
-  const match = /^([-+]?)(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)$/.exec(token.text);
-  if (match === null) return { expected };
-  const digits = match[2]!;
-  const isOctal = /^0[0-7]+$/.test(digits);
-  const magnitude = BigInt(isOctal ? `0o${digits.slice(1)}` : digits);
-  const value = match[1] === '-' ? -magnitude : magnitude;
-  if (value < least || value > most) return { expected };
+  const value = integer(token.text);
+  if (value === null || value < least || value > most) return { expected };
   const number = Number(value);
   return { value: Number.isSafeInteger(number) ? number : value };
+}
+
+/** A decimal, hex (`0x1F`) or octal (`017`) integer; null = the number is none. */
+function integer(text: string): bigint | null {
+  const match = /^(-?)(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)$/.exec(text);
+  if (match === null) return null;
+  const digits = match[2]!;
+  const magnitude = BigInt(/^0[0-7]+$/.test(digits) ? `0o${digits.slice(1)}` : digits);
+  return match[1] === '-' ? -magnitude : magnitude;
 }

@@ -7,6 +7,9 @@ import { defaultValue, emptyMessage, type FieldSchema, type MessageSchema, model
 /** Deeper than any message of the schema nests: a bound for hostile files. */
 const DEEPEST = 64;
 
+/** Characters of the file that a message repeats at most. */
+const LONGEST_QUOTE = 80;
+
 /**
  * Reads a `config.pbtxt`: protobuf text format of ModelConfig. Nothing is filled in but proto defaults. Throws INVALID_ARGUMENT
  * `file:line:column: ...` that names the field, what was expected and what was found.
@@ -85,10 +88,10 @@ class Parser {
     if (!field.repeated && field.mapKey === '') {
       throw this.#tokens.error(this.#token.at, `field '${path}' takes one value, found a list`);
     }
-    while (!this.#skipMark(']')) {
-      this.#store(message, field, path, depth);
-      if (!this.#skipMark(',') && this.#token.text !== ']') throw this.#expected("',' or ']'", path);
-    }
+    if (this.#skipMark(']')) return;
+    do this.#store(message, field, path, depth);
+    while (this.#skipMark(','));
+    if (!this.#skipMark(']')) throw this.#expected("',' or ']'", path);
   }
 
   #store(message: Message, field: FieldSchema, path: string, depth: number): void {
@@ -107,7 +110,14 @@ class Parser {
 
   /** `{ key: ... value: ... }`; either may be left out and is then the default. */
   #mapEntry(map: Message, field: FieldSchema, path: string, depth: number): void {
-    const keyField: FieldSchema = { ...field, name: 'key', kind: 'scalar', scalar: field.mapKey, mapKey: '', message: null };
+    const keyField: FieldSchema = {
+      ...field,
+      name: 'key',
+      kind: 'scalar',
+      scalar: field.mapKey,
+      mapKey: '',
+      message: null,
+    };
     const valueField: FieldSchema = { ...field, name: 'value', mapKey: '', repeated: false };
     const schema: MessageSchema = {
       name: 'map entry',
@@ -149,5 +159,6 @@ function join(path: string, name: string): string {
 
 function describe({ kind, text }: Token): string {
   if (kind === 'end') return text;
-  return kind === 'string' ? `the string ${JSON.stringify(text)}` : `'${text}'`;
+  const short = text.length > LONGEST_QUOTE ? `${text.slice(0, LONGEST_QUOTE)}...` : text;
+  return kind === 'string' ? `the string ${JSON.stringify(short)}` : `'${short}'`;
 }

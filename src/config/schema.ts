@@ -16,7 +16,7 @@ export interface FieldSchema {
   readonly scalar: string;
   /** Name to number, for enums. */
   readonly values: Readonly<Record<string, number>>;
-  /** Made when asked for: messages may nest. */
+  /** Null where the kind is not 'message'. */
   readonly message: MessageSchema | null;
   readonly repeated: boolean;
   /** Name of the oneof it belongs to; '' = none. */

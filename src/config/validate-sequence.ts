@@ -1,17 +1,19 @@
 import { invalid } from '../types/errors.js';
 import type { ModelConfig, ModelSequenceBatching, SequenceControl } from './model-config.js';
+import { validateStates } from './validate-states.js';
 
 const CORRID = 'CONTROL_SEQUENCE_CORRID';
 const corridTypes = ['TYPE_UINT64', 'TYPE_INT64', 'TYPE_UINT32', 'TYPE_INT32', 'TYPE_STRING'];
 
-/** `sequence_batching` (fact sheet 4.6). */
+/** `sequence_batching` (fact sheet 4.6, 5.4). */
 export function validateSequence(config: ModelConfig): void {
   const batching = config.sequence_batching;
   if (batching === undefined) return;
   validateControls(config.name, batching);
+  validateStates(config);
   for (const size of batching.oldest?.preferred_batch_size ?? []) {
     if (size <= 0) throw invalid(`sequence batching preferred batch size must be positive for ${config.name}`);
-    if (size > Math.max(1, config.max_batch_size)) {
+    if (size > config.max_batch_size) {
       throw invalid(`sequence batching preferred batch size must be <= max batch size for ${config.name}`);
     }
   }
@@ -26,14 +28,16 @@ function validateControls(model: string, batching: ModelSequenceBatching): void 
   const kinds = new Set<string>();
   for (const { name, control } of batching.control_input) {
     if (name === '') throw invalid(`sequence batching control tensor must have a name for ${model}`);
-    if (tensors.has(name) || control.length > 1) {
-      throw invalid(`sequence batching control tensor '${name}' is specified for multiple control kinds for ${model}`);
-    }
+    const isShared = tensors.has(name);
     tensors.add(name);
     for (const one of control) {
       if (kinds.has(one.kind)) throw invalid(`sequence batching specifies multiple ${one.kind} tensors for ${model}`);
       kinds.add(one.kind);
       validateControl(model, one);
+    }
+    // Two kinds in one entry are the same thing: one element cannot carry both.
+    if (isShared || control.length > 1) {
+      throw invalid(`sequence batching control tensor '${name}' is specified for multiple control kinds for ${model}`);
     }
   }
 }
@@ -61,7 +65,9 @@ function validateControl(model: string, control: SequenceControl): void {
     throw invalid(`sequence batching must specify either ${any} or 'bool_false_true' for ${control.kind} for ${model}`);
   }
   if (given.length > 1) {
-    throw invalid(`sequence batching specifies more than one from ${any} and 'bool_false_true' for ${control.kind} for ${model}`);
+    throw invalid(
+      `sequence batching specifies more than one from ${any} and 'bool_false_true' for ${control.kind} for ${model}`,
+    );
   }
   const [list, length] = given[0]!;
   if (length === 2) return;

@@ -1,5 +1,6 @@
-import { invalid } from '../types/errors.js';
 import { elementBytes } from '../types/datatype.js';
+import { invalid } from '../types/errors.js';
+import { sameShape, shapeText } from '../types/tensor.js';
 import { configDataType } from './datatype.js';
 import type { ModelConfig, ModelInput, ModelOutput } from './model-config.js';
 
@@ -24,18 +25,24 @@ function validateTensor(config: ModelConfig, kind: string, tensor: Tensor): void
   if (!tensor.dims.every(isDimension)) {
     throw refused(`${subject} dimension must be integer >= 1, or -1 to indicate a variable-size dimension`);
   }
-  if (!isBounded(tensor, config.max_batch_size)) throw refused(`${subject} has dims with too many elements`);
+  if (!isBounded(tensor, config.max_batch_size)) {
+    throw refused(
+      `${subject} has dims ${shapeText(tensor.dims)}, of which a full batch has more than ${Number.MAX_SAFE_INTEGER} bytes`,
+    );
+  }
   if (tensor.reshape !== undefined) validateReshape(config, tensor, tensor.reshape.shape, refused);
   if ('format' in tensor && tensor.format !== 'FORMAT_NONE' && tensor.dims.length !== 3) {
     throw invalid(`model input NHWC/NCHW require 3 dims for ${config.name}`);
   }
+  if (config.platform === 'tensorrt_plan') return;
   if (tensor.is_shape_tensor) throw refused(`${subject}: shape tensors are only supported for TensorRT platform`);
   if (tensor.is_non_linear_format_io) {
     throw refused(`${subject}: Non-linear IO format is only supported for the TensorRT platform`);
   }
 }
 
-function isDimension(dim: number): boolean {
+/** A size, or -1 = any. Parsing keeps integers beyond 2^53 as bigints, which are no sizes. */
+export function isDimension(dim: number): boolean {
   return dim === -1 || (Number.isSafeInteger(dim) && dim >= 1);
 }
 
@@ -58,10 +65,11 @@ function validateReshape(config: ModelConfig, tensor: Tensor, shape: readonly nu
   }
   const from = fixedRuns(tensor.dims);
   const to = fixedRuns(shape);
-  if (from.length !== to.length) {
+  const bothVary = tensor.dims.includes(-1) && shape.includes(-1);
+  if (bothVary && from.length !== to.length) {
     throw refused(`${subject} has different number of variable-size dimensions for dims and reshape`);
   }
-  if (!from.every((size, i) => size === to[i])) throw refused(`${subject} has different size for dims and reshape`);
+  if (!sameShape(from, to)) throw refused(`${subject} has different size for dims and reshape`);
 }
 
 /** Products of the dimensions before, between and behind the variable ones. */

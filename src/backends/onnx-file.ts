@@ -1,141 +1,165 @@
 import type { DataType } from '../types/datatype.js';
 import { ServerError } from '../types/errors.js';
 import type { ModelSignature, SignatureTensor } from '../types/model.js';
+import {
+  datatypeOf,
+  dimProto,
+  elementTypeName,
+  graphProto,
+  modelProto,
+  shapeProto,
+  sparseTensorProto,
+  tensorProto,
+  tensorTypeProto,
+  typeProto,
+  valueInfoProto,
+  valueKinds,
+} from './onnx-proto.js';
 import { type WireField, WireFile } from './onnx-wire.js';
 
-/** Field numbers of onnx.proto. */
-export const MODEL_GRAPH = 7;
-export const GRAPH_INITIALIZER = 5;
-const GRAPH_INPUT = 11;
-const GRAPH_OUTPUT = 12;
-const GRAPH_SPARSE_INITIALIZER = 15;
-export const TENSOR_NAME = 8;
-
-/** TensorProto.DataType; the numbers left out have no name in the protocol. */
-export const onnxTypes: Readonly<Record<number, DataType>> = {
-  1: 'FP32',
-  2: 'UINT8',
-  3: 'INT8',
-  4: 'UINT16',
-  5: 'INT16',
-  6: 'INT32',
-  7: 'INT64',
-  8: 'BYTES',
-  9: 'BOOL',
-  10: 'FP16',
-  11: 'FP64',
-  12: 'UINT32',
-  13: 'UINT64',
-  16: 'BF16',
-};
-
-/** Fields of TypeProto that are no tensors. */
-const valueKinds: Readonly<Record<number, string>> = {
-  4: 'ONNX_TYPE_SEQUENCE',
-  5: 'ONNX_TYPE_MAP',
-  7: 'ONNX_TYPE_OPAQUE',
-  8: 'ONNX_TYPE_SPARSETENSOR',
-  9: 'ONNX_TYPE_OPTIONAL',
-};
+/** A ValueInfoProto: its name, and where its type lies. */
+interface NamedValue {
+  readonly name: string;
+  readonly type: WireField | null;
+}
 
 /**
- * Inputs, outputs and overridable initialisers of an ONNX file, without reading its weights. A symbolic or missing dimension is
- * -1. A tensor without any shape is refused by name: nothing can be checked against it. Throws INTERNAL where the file is no ONNX
- * model, UNSUPPORTED for values that are no tensors.
+ * Inputs, outputs and overridable initialisers of an ONNX file, in its order, without reading its weights. (Up to IR version 3
+ * exporters list all initialisers as graph inputs: all of them are overridable then.)
+ *
+ * A symbolic, negative or missing dimension is -1. Rank 0 is `[]`; a tensor that says nothing of its shape, not even its rank, is
+ * refused by name, because nothing could be held against it. Throws INTERNAL where the file cannot be read or is no ONNX model,
+ * UNSUPPORTED for values that are no tensors and for element types that the protocol has no datatype for.
  */
 export async function readOnnxSignature(path: string): Promise<ModelSignature> {
-  const file = new WireFile(path);
   try {
-    return readSignature(file, path);
+    return readAll(new WireFile(path));
+  } catch (error) {
+    if (error instanceof ServerError) throw error;
+    throw new ServerError('INTERNAL', `failed to read model file ${path}: ${(error as Error).message}`);
+  }
+}
+
+function readAll(file: WireFile): ModelSignature {
+  try {
+    return readSignature(file);
   } finally {
     file.close();
   }
 }
 
-export function readSignature(file: WireFile, path: string): ModelSignature {
-  let graph: WireField | null = null;
-  for (const field of file.fields(0, file.size)) if (field.number === MODEL_GRAPH && field.wire === 2) graph = field;
-  if (graph === null) {
-    throw new ServerError('INTERNAL', `onnx runtime error 7: Load model from ${path} failed:the file has no graph: it is no ONNX model.`);
-  }
+/** For tests: the window is theirs. The file stays open. */
+export function readSignature(file: WireFile): ModelSignature {
+  const graph = findGraph(file);
   const initializers = new Set<string>();
-  const values: { input: WireField[]; output: WireField[] } = { input: [], output: [] };
-  for (const field of file.fields(graph.begin, graph.end)) {
-    if (field.number === GRAPH_INITIALIZER) initializers.add(tensorName(file, field));
-    else if (field.number === GRAPH_SPARSE_INITIALIZER) initializers.add(sparseName(file, field));
-    else if (field.number === GRAPH_INPUT) values.input.push(field);
-    else if (field.number === GRAPH_OUTPUT) values.output.push(field);
+  const inputs: NamedValue[] = [];
+  const outputs: NamedValue[] = [];
+  for (const field of messages(file.within(graph))) {
+    if (field.number === graphProto.initializer) initializers.add(tensorName(file, field));
+    else if (field.number === graphProto.sparseInitializer) initializers.add(sparseName(file, field));
+    else if (field.number === graphProto.input) inputs.push(namedValue(file, field));
+    else if (field.number === graphProto.output) outputs.push(namedValue(file, field));
   }
-  const inputs = values.input.filter((field) => !initializers.has(valueName(file, field)));
-  const overridable = values.input.filter((field) => initializers.has(valueName(file, field)));
+  const read = (value: NamedValue) => readValue(file, value);
   return {
-    inputs: inputs.map((field) => readValue(file, field)),
-    outputs: values.output.map((field) => readValue(file, field)),
-    overridable: overridable.map((field) => readValue(file, field)),
+    inputs: inputs.filter(({ name }) => !initializers.has(name)).map(read),
+    outputs: outputs.map(read),
+    overridable: inputs.filter(({ name }) => initializers.has(name)).map(read),
   };
 }
 
+function findGraph(file: WireFile): WireField {
+  let graph: WireField | null = null;
+  for (const field of messages(file.fields(0, file.size))) if (field.number === modelProto.graph) graph = field;
+  if (graph !== null) return graph;
+  throw new ServerError(
+    'INTERNAL',
+    `onnx runtime error 7: Load model from ${file.path} failed:ModelProto does not have a graph.`,
+  );
+}
+
+/** A known field of another wire type is an unknown field: protobuf skips it. */
+function* messages(fields: Iterable<WireField>): Generator<WireField> {
+  for (const field of fields) if (field.wire === 2) yield field;
+}
+
+function firstMessage(file: WireFile, message: WireField, number: number): WireField | null {
+  for (const field of messages(file.within(message))) if (field.number === number) return field;
+  return null;
+}
+
+/** '' = it has none. The name lies before `raw_data`, so the elements are not even walked over. */
 function tensorName(file: WireFile, tensor: WireField): string {
-  for (const field of file.fields(tensor.begin, tensor.end)) if (field.number === TENSOR_NAME) return file.text(field);
-  return '';
+  const name = firstMessage(file, tensor, tensorProto.name);
+  return name === null ? '' : file.text(name);
 }
 
-/** SparseTensorProto: its `values` tensor carries the name. */
+/** The name of a sparse tensor is that of its values. */
 function sparseName(file: WireFile, sparse: WireField): string {
-  for (const field of file.fields(sparse.begin, sparse.end)) if (field.number === 1) return tensorName(file, field);
-  return '';
+  const values = firstMessage(file, sparse, sparseTensorProto.values);
+  return values === null ? '' : tensorName(file, values);
 }
 
-/** ValueInfoProto.name. */
-function valueName(file: WireFile, value: WireField): string {
-  for (const field of file.fields(value.begin, value.end)) if (field.number === 1) return file.text(field);
-  return '';
+function namedValue(file: WireFile, value: WireField): NamedValue {
+  const name = firstMessage(file, value, valueInfoProto.name);
+  return { name: name === null ? '' : file.text(name), type: firstMessage(file, value, valueInfoProto.type) };
 }
 
-function readValue(file: WireFile, value: WireField): SignatureTensor {
-  const name = valueName(file, value);
-  for (const type of file.fields(value.begin, value.end)) {
-    if (type.number !== 2) continue;
-    for (const kind of file.fields(type.begin, type.end)) {
-      if (kind.number === 1) return readTensorType(file, kind, name);
-      const other = valueKinds[kind.number];
-      if (other !== undefined) {
-        throw new ServerError('UNSUPPORTED', `Unsupported ONNX Type '${other}' for I/O '${name}', expected 'ONNX_TYPE_TENSOR'.`);
-      }
-    }
+function readValue(file: WireFile, { name, type }: NamedValue): SignatureTensor {
+  if (type === null) throw unsaid('type', name);
+  for (const kind of messages(file.within(type))) {
+    if (kind.number === typeProto.tensor) return readTensorType(file, kind, name);
+    const other = valueKinds[kind.number];
+    if (other === undefined) continue;
+    throw new ServerError(
+      'UNSUPPORTED',
+      `Unsupported ONNX Type '${other}' for I/O '${name}', expected 'ONNX_TYPE_TENSOR'.`,
+    );
   }
-  throw new ServerError('UNSUPPORTED', `the ONNX file does not say the type of I/O '${name}'; run shape inference on it and export it again`);
+  throw unsaid('type', name);
 }
 
-/** TypeProto.Tensor: elem_type 1, shape 2. */
 function readTensorType(file: WireFile, type: WireField, name: string): SignatureTensor {
-  let datatype: DataType | undefined;
+  let datatype: DataType | null = null;
   let shape: number[] | null = null;
-  for (const field of file.fields(type.begin, type.end)) {
-    if (field.number === 1) datatype = elementType(field.value, name);
-    if (field.number === 2) shape = readShape(file, field);
+  for (const field of file.within(type)) {
+    if (field.number === tensorTypeProto.elementType && field.wire === 0) datatype = elementType(field.value, name);
+    if (field.number === tensorTypeProto.shape && field.wire === 2) shape = readShape(file, field);
   }
-  if (datatype === undefined || shape === null) {
-    const what = datatype === undefined ? 'element type' : 'shape';
-    throw new ServerError('UNSUPPORTED', `the ONNX file does not say the ${what} of I/O '${name}'; run shape inference on it and export it again`);
-  }
+  if (datatype === null) throw unsaid('element type', name);
+  if (shape === null) throw unsaid('shape', name);
   return { name, datatype, shape };
 }
 
 function elementType(number: number, name: string): DataType {
-  const datatype = onnxTypes[number];
-  if (datatype !== undefined) return datatype;
-  throw new ServerError('UNSUPPORTED', `I/O '${name}' has ONNX element type ${number}, which no datatype of the protocol can carry`);
+  const datatype = datatypeOf(number);
+  if (datatype !== null) return datatype;
+  throw new ServerError(
+    'UNSUPPORTED',
+    `I/O '${name}' has ONNX element type ${elementTypeName(number)}, which no datatype of the protocol can carry; cast it inside the model`,
+  );
 }
 
-/** TensorShapeProto: dim 1 = { dim_value 1 | dim_param 2 }. */
+function unsaid(what: string, name: string): ServerError {
+  return new ServerError(
+    'UNSUPPORTED',
+    `the ONNX file does not say the ${what} of I/O '${name}'; run onnx.shape_inference on it and save it again`,
+  );
+}
+
 function readShape(file: WireFile, shape: WireField): number[] {
   const dims: number[] = [];
-  for (const dim of file.fields(shape.begin, shape.end)) {
-    if (dim.number !== 1) continue;
-    let size = -1;
-    for (const field of file.fields(dim.begin, dim.end)) if (field.number === 1 && field.wire === 0) size = field.value;
-    dims.push(Number.isSafeInteger(size) ? size : -1);
+  for (const dim of messages(file.within(shape))) {
+    if (dim.number === shapeProto.dim) dims.push(readDim(file, dim));
   }
   return dims;
+}
+
+/** Negative numbers are beyond 2^53 as varints. */
+function readDim(file: WireFile, dim: WireField): number {
+  let size = -1;
+  for (const field of file.within(dim)) {
+    if (field.number === dimProto.value && field.wire === 0) size = field.value;
+  }
+  return Number.isSafeInteger(size) ? size : -1;
 }

@@ -1,128 +1,85 @@
 import protobuf from 'protobufjs';
-import { type DataType, elementBytes } from '../types/datatype.js';
 import { invalid } from '../types/errors.js';
-import { GRAPH_INITIALIZER, MODEL_GRAPH, onnxTypes, TENSOR_NAME } from './onnx-file.js';
-
-/** The value that an opened input has where a request leaves it out. */
-export interface InputDefault {
-  readonly name: string;
-  readonly datatype: DataType;
-  readonly shape: readonly number[];
-  readonly bytes: Uint8Array;
-}
+import { graphProto, modelProto, tensorProto } from './onnx-proto.js';
+import { type InputDefault, readTensor } from './onnx-tensor.js';
 
 export interface OpenedModel {
-  readonly model: Uint8Array;
+  readonly model: Uint8Array<ArrayBuffer>;
+  /** In the order of the file. */
   readonly defaults: readonly InputDefault[];
 }
 
 /**
- * Makes plain inputs of initialisers that are graph inputs too: onnxruntime-node ignores a feed for an initialiser without a word.
- * The initialisers of these names are taken out of the file's bytes and their values returned. Throws INVALID_ARGUMENT for a
- * value that is not in the file itself.
+ * Makes plain inputs of initialisers that are graph inputs too: onnxruntime-node ignores a feed for an initialiser without a word
+ * (fact sheet 13.2 item 17). The initialisers of these names are taken out of the file's bytes, their values returned; all others
+ * stay. Throws INVALID_ARGUMENT for a name whose value is not there as a dense tensor, in the file itself.
  */
 export function openInitializers(bytes: Uint8Array, names: ReadonlySet<string>): OpenedModel {
   const defaults: InputDefault[] = [];
-  const model = rewrite(bytes, (number, content) => {
-    if (number !== MODEL_GRAPH) return content;
-    return rewrite(content, (field, tensor) => {
-      if (field !== GRAPH_INITIALIZER || !names.has(nameOf(tensor))) return tensor;
-      defaults.push(readTensor(tensor));
-      return null;
-    });
-  });
-  return { model, defaults };
+  const parts: Uint8Array[] = [];
+  for (const field of fields(bytes)) {
+    if (field.number !== modelProto.graph || field.content === null) parts.push(field.whole);
+    else parts.push(...openGraph(field.content, names, defaults));
+  }
+  const found = new Set(defaults.map(({ name }) => name));
+  for (const name of names) if (!found.has(name)) throw notDense(name);
+  return { model: join(parts), defaults };
 }
 
-/** Copies a message field by field; `change` gets each length-delimited content and returns what to write (null = leave it out). */
-function rewrite(bytes: Uint8Array, change: (number: number, content: Uint8Array) => Uint8Array | null): Uint8Array {
+/** The graph field without the named initialisers, in parts. */
+function openGraph(graph: Uint8Array, names: ReadonlySet<string>, defaults: InputDefault[]): Uint8Array[] {
+  const kept: Uint8Array[] = [];
+  for (const field of fields(graph)) {
+    const isInitializer = field.number === graphProto.initializer && field.content !== null;
+    if (isInitializer && names.has(nameOf(field.content))) defaults.push(readTensor(field.content));
+    else kept.push(field.whole);
+  }
+  const length = kept.reduce((sum, part) => sum + part.length, 0);
+  const head = protobuf.Writer.create()
+    .uint32(modelProto.graph * 8 + 2)
+    .uint32(length);
+  return [head.finish(), ...kept];
+}
+
+interface Field {
+  readonly number: number;
+  /** With its tag and length. */
+  readonly whole: Uint8Array;
+  /** Of a length-delimited field. */
+  readonly content: Uint8Array | null;
+}
+
+function* fields(bytes: Uint8Array): Generator<Field> {
   const reader = protobuf.Reader.create(bytes);
-  const parts: Uint8Array[] = [];
   while (reader.pos < reader.len) {
     const begin = reader.pos;
     const tag = reader.uint32();
-    if ((tag & 7) !== 2) {
-      reader.skipType(tag & 7);
-      parts.push(bytes.subarray(begin, reader.pos));
-      continue;
-    }
-    const content = reader.bytes();
-    const changed = change(tag >>> 3, content);
-    if (changed === content) parts.push(bytes.subarray(begin, reader.pos));
-    else if (changed !== null) parts.push(protobuf.Writer.create().uint32(tag).bytes(changed).finish());
+    let content: Uint8Array | null = null;
+    if ((tag & 7) === 2) content = reader.bytes();
+    else reader.skipType(tag & 7);
+    yield { number: tag >>> 3, whole: bytes.subarray(begin, reader.pos), content };
   }
-  return Uint8Array.from(Buffer.concat(parts));
 }
 
 function nameOf(tensor: Uint8Array): string {
-  const reader = protobuf.Reader.create(tensor);
-  while (reader.pos < reader.len) {
-    const tag = reader.uint32();
-    if (tag >>> 3 === TENSOR_NAME) return reader.string();
-    reader.skipType(tag & 7);
+  for (const { number, content } of fields(tensor)) {
+    if (number === tensorProto.name && content !== null) return Buffer.from(content).toString('utf8');
   }
   return '';
 }
 
-/** What of a TensorProto matters here. */
-interface RawTensor {
-  name: string;
-  type: number;
-  dims: number[];
-  raw: Uint8Array | null;
-  isExternal: boolean;
-  /** Typed fields, by field number: float_data 4, int32_data 5, int64_data 7, double_data 10, uint64_data 11. */
-  typed: { field: number; content: Uint8Array } | null;
-}
-
-function readTensor(bytes: Uint8Array): InputDefault {
-  const tensor = readRaw(bytes);
-  const datatype = onnxTypes[tensor.type];
-  if (datatype === undefined || datatype === 'BYTES' || tensor.isExternal) {
-    throw invalid(
-      `input '${tensor.name}' is configured as optional, but its default value is ${tensor.isExternal ? 'in another file' : 'of a type that cannot be read'}; ` +
-        'export the model with the value inside, or without it',
-    );
+function join(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    joined.set(part, at);
+    at += part.length;
   }
-  const { name, dims: shape } = tensor;
-  if (tensor.raw !== null) return { name, datatype, shape, bytes: Uint8Array.from(tensor.raw) };
-  return { name, datatype, shape, bytes: typedBytes(tensor, datatype) };
+  return joined;
 }
 
-function readRaw(bytes: Uint8Array): RawTensor {
-  const tensor: RawTensor = { name: '', type: 0, dims: [], raw: null, isExternal: false, typed: null };
-  const reader = protobuf.Reader.create(bytes);
-  while (reader.pos < reader.len) {
-    const tag = reader.uint32();
-    const field = tag >>> 3;
-    if (field === 1) readDims(reader, tag & 7, tensor.dims);
-    else if (field === 2) tensor.type = reader.int32();
-    else if (field === TENSOR_NAME) tensor.name = reader.string();
-    else if (field === 9) tensor.raw = reader.bytes();
-    else if (field === 14) tensor.isExternal = reader.int32() === 1;
-    else if ((tag & 7) === 2 && [4, 5, 7, 10, 11].includes(field)) tensor.typed = { field, content: reader.bytes() };
-    else reader.skipType(tag & 7);
-  }
-  return tensor;
-}
-
-function readDims(reader: protobuf.Reader, wire: number, dims: number[]): void {
-  const end = wire === 2 ? reader.uint32() + reader.pos : reader.pos + 1;
-  do dims.push(Number(reader.int64()));
-  while (reader.pos < end);
-}
-
-/** Packed typed fields to little-endian elements; small types lie in int32_data, one element each. */
-function typedBytes(tensor: RawTensor, datatype: DataType): Uint8Array {
-  const { field, content } = tensor.typed ?? { field: 5, content: new Uint8Array(0) };
-  if (field === 4 || field === 10) return Uint8Array.from(content);
-  const reader = protobuf.Reader.create(content);
-  const size = elementBytes[datatype];
-  const values: Buffer[] = [];
-  while (reader.pos < reader.len) {
-    const element = Buffer.alloc(8);
-    element.writeBigInt64LE(BigInt.asIntN(64, BigInt(String(reader.int64()))));
-    values.push(element.subarray(0, size));
-  }
-  return Uint8Array.from(Buffer.concat(values));
+function notDense(name: string) {
+  return invalid(
+    `input '${name}' cannot be opened: the ONNX file has no dense initializer of this name; export the model without a default for it`,
+  );
 }

@@ -1,4 +1,4 @@
-import { openSync, readSync, closeSync, fstatSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { ServerError } from '../types/errors.js';
 
 /** A protobuf field whose content has not been read: where it lies in the file. */
@@ -9,33 +9,36 @@ export interface WireField {
   /** First byte of the content, and the one behind it. */
   readonly begin: number;
   readonly end: number;
-  /** The value of a varint. */
+  /** Of a varint, exact up to 2^53: what is beyond (negative numbers too) is no safe integer. 0 for other fields. */
   readonly value: number;
 }
 
-const WINDOW_BYTES = 64 * 1024;
+/** Read at a time. Each tensor that is skipped costs a window, so it is small. */
+const WINDOW_BYTES = 16 * 1024;
+
+/** Longer names are none: the bytes are something else. */
+const MAX_TEXT_BYTES = 64 * 1024;
+
+const MAX_VARINT_BYTES = 10;
+const MAX_FIELD_NUMBER = 2 ** 29 - 1;
 
 /**
- * Walks the fields of a protobuf file without reading what is skipped: a model of gigabytes is a few windows. Throws INTERNAL as
- * ONNX Runtime does where the bytes are no protobuf.
+ * Walks the fields of a protobuf file without reading what is skipped: a model of gigabytes is a few windows. Owns the open file
+ * until `close`. Throws INTERNAL with ONNX Runtime's text where the bytes are no protobuf (fact sheet 13.2 item 29).
  */
 export class WireFile {
-  readonly #path: string;
+  readonly path: string;
+  readonly size: number;
   readonly #file: number;
-  readonly #size: number;
+  readonly #windowBytes: number;
   #window: Buffer = Buffer.alloc(0);
   #windowAt = 0;
-  readonly #windowBytes: number;
 
   constructor(path: string, windowBytes = WINDOW_BYTES) {
-    this.#path = path;
+    this.path = path;
     this.#windowBytes = windowBytes;
     this.#file = openSync(path, 'r');
-    this.#size = fstatSync(this.#file).size;
-  }
-
-  get size(): number {
-    return this.#size;
+    this.size = fstatSync(this.#file).size;
   }
 
   close(): void {
@@ -46,46 +49,42 @@ export class WireFile {
   *fields(begin: number, end: number): Generator<WireField> {
     for (let at = begin; at < end; ) {
       const tag = this.#varint(at, end);
-      const field = this.#field(tag.value, tag.next, end);
+      const field = this.#field(Math.floor(tag.value / 8), tag.value % 8, tag.next, end);
       yield field;
       at = field.end;
     }
   }
 
+  /** The fields of a message in a message. */
+  within(message: WireField): Generator<WireField> {
+    return this.fields(message.begin, message.end);
+  }
+
   text(field: WireField): string {
-    return this.read(field.begin, field.end).toString('utf8');
+    if (field.end - field.begin > MAX_TEXT_BYTES) throw this.#broken();
+    return this.#view(field.begin, field.end).toString('utf8');
   }
 
-  read(begin: number, end: number): Buffer {
-    if (end - begin <= this.#windowBytes) return Buffer.from(this.#view(begin, end));
-    const bytes = Buffer.alloc(end - begin);
-    readSync(this.#file, bytes, 0, bytes.length, begin);
-    return bytes;
-  }
-
-  #field(tag: number, at: number, end: number): WireField {
-    const number = Math.floor(tag / 8);
-    const wire = tag % 8;
-    if (number === 0) throw this.#broken();
+  #field(number: number, wire: number, at: number, end: number): WireField {
+    if (number === 0 || number > MAX_FIELD_NUMBER) throw this.#broken();
     if (wire === 0) {
       const { value, next } = this.#varint(at, end);
       return { number, wire, begin: at, end: next, value };
     }
-    if (wire === 1) return this.#fixed(number, wire, at, at + 8, end);
-    if (wire === 5) return this.#fixed(number, wire, at, at + 4, end);
+    if (wire === 1) return this.#span(number, wire, at, 8, end);
+    if (wire === 5) return this.#span(number, wire, at, 4, end);
     if (wire !== 2) throw this.#broken();
     const length = this.#varint(at, end);
-    return this.#fixed(number, wire, length.next, length.next + length.value, end);
+    return this.#span(number, wire, length.next, length.value, end);
   }
 
-  #fixed(number: number, wire: number, begin: number, to: number, end: number): WireField {
-    if (to > end) throw this.#broken();
-    return { number, wire, begin, end: to, value: 0 };
+  #span(number: number, wire: number, begin: number, length: number, end: number): WireField {
+    if (begin + length > end) throw this.#broken();
+    return { number, wire, begin, end: begin + length, value: 0 };
   }
 
-  /** Values beyond 2^53 lose digits: nobody asks for one (negative dimensions are told by their sign bit, see `signed`). */
   #varint(at: number, end: number): { value: number; next: number } {
-    const bytes = this.#view(at, Math.min(end, at + 10));
+    const bytes = this.#view(at, Math.min(end, at + MAX_VARINT_BYTES));
     let value = 0;
     for (let i = 0; i < bytes.length; i++) {
       value += (bytes[i]! & 127) * 2 ** (7 * i);
@@ -94,20 +93,29 @@ export class WireFile {
     throw this.#broken();
   }
 
+  /** Bytes of the file, valid until the next call. */
   #view(begin: number, end: number): Buffer {
-    if (begin < this.#windowAt || end > this.#windowAt + this.#window.length) {
-      const length = Math.min(Math.max(this.#windowBytes, end - begin), this.#size - begin);
-      this.#window = Buffer.alloc(length);
-      this.#windowAt = begin;
-      readSync(this.#file, this.#window, 0, length, begin);
-    }
+    if (begin < this.#windowAt || end > this.#windowAt + this.#window.length) this.#fill(begin, end - begin);
     return this.#window.subarray(begin - this.#windowAt, end - this.#windowAt);
+  }
+
+  /** A read may return less than asked for; nothing at all means that the file has become shorter. */
+  #fill(begin: number, atLeast: number): void {
+    const window = Buffer.alloc(Math.min(Math.max(this.#windowBytes, atLeast), this.size - begin));
+    let filled = 0;
+    while (filled < atLeast) {
+      const count = readSync(this.#file, window, filled, window.length - filled, begin + filled);
+      if (count === 0) throw this.#broken();
+      filled += count;
+    }
+    this.#window = window.subarray(0, filled);
+    this.#windowAt = begin;
   }
 
   #broken(): ServerError {
     return new ServerError(
       'INTERNAL',
-      `onnx runtime error 7: Load model from ${this.#path} failed:Protobuf parsing failed.`,
+      `onnx runtime error 7: Load model from ${this.path} failed:Protobuf parsing failed.`,
     );
   }
 }

@@ -4,17 +4,20 @@ import type { VersionState } from '../types/model.js';
 /**
  * One version of a model.
  *
- *     loading -> ready -> draining -> unloaded
- *        |         |
- *        +-> failed <-+
+ *     new -> loading -> ready -> draining -> unloaded
+ *      |      |    |      |                   ^ |
+ *      |      |    +-> failed ----------------+ +-> loading
+ *      +------+-------------------------------^
  *
- * loading: its instances start. ready: it answers. draining: out of the table, finishes what it has. unloaded and failed versions
- * can be loaded again.
+ * new: wanted, waits for its turn. loading: its instances start. ready: it answers. draining: nobody finds it any more; it finishes
+ * what it has accepted and is taken down. failed: it is not there for its reason. unloaded: it is not there because nobody wants
+ * it. What failed or was unloaded can be loaded again.
  */
-export type LifecycleState = 'loading' | 'ready' | 'draining' | 'unloaded' | 'failed';
+export type LifecycleState = 'new' | 'loading' | 'ready' | 'draining' | 'unloaded' | 'failed';
 
 const transitions: Readonly<Record<LifecycleState, readonly LifecycleState[]>> = {
-  loading: ['ready', 'failed'],
+  new: ['loading', 'unloaded'],
+  loading: ['ready', 'failed', 'unloaded'],
   ready: ['draining', 'failed'],
   draining: ['unloaded'],
   unloaded: ['loading'],
@@ -22,6 +25,7 @@ const transitions: Readonly<Record<LifecycleState, readonly LifecycleState[]>> =
 };
 
 const indexStates: Readonly<Record<LifecycleState, VersionState>> = {
+  new: 'UNKNOWN',
   loading: 'LOADING',
   ready: 'READY',
   draining: 'UNLOADING',
@@ -30,7 +34,7 @@ const indexStates: Readonly<Record<LifecycleState, VersionState>> = {
 };
 
 export class Lifecycle {
-  #state: LifecycleState = 'loading';
+  #state: LifecycleState = 'new';
   #reason = '';
 
   get state(): LifecycleState {

@@ -1,7 +1,8 @@
-import type { Dirent } from 'node:fs';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { invalid } from '../types/errors.js';
+import { invalid, ServerError } from '../types/errors.js';
+import { mapBounded } from './bounded.js';
+import { foldersIn, modifiedMs } from './folder.js';
 
 /** A version folder: its number is its name. */
 export interface VersionEntry {
@@ -11,23 +12,31 @@ export interface VersionEntry {
   readonly entries: readonly string[];
 }
 
-/** A model's folder as it was found; nothing in it has been understood yet. */
+/** A model's folder as it was found; nothing in it has been understood yet. Paths are absolute. */
 export interface ModelEntry {
   readonly name: string;
   readonly directory: string;
-  /** Path of the configuration; '' = the model has none. */
+  readonly repository: string;
+  /** '' = the model has none. */
   readonly configFile: string;
   readonly configText: string;
   /** Ascending. */
   readonly versions: readonly VersionEntry[];
+  /** When anything in the folder changed last; milliseconds since 1970. */
+  readonly modifiedMs: number;
   /** Why it cannot be used, '' = it can: unreadable, or its name is in two repositories. */
   readonly problem: string;
+  /** What was passed over, for the log. */
+  readonly notes: readonly string[];
 }
 
 /** All models of all repositories at one moment, by name. */
 export type Snapshot = ReadonlyMap<string, ModelEntry>;
 
 export const TWICE = 'model appears in two or more repositories';
+
+/** Models looked at at a time: each has a few files open. */
+const PARALLEL_MODELS = 32;
 
 /**
  * Looks at repositories: each folder is a model, each folder in it with a number that does not begin with 0 is a version.
@@ -36,8 +45,8 @@ export const TWICE = 'model appears in two or more repositories';
  */
 export async function scanRepositories(repositories: readonly string[], configName: string): Promise<Snapshot> {
   const models = new Map<string, ModelEntry>();
-  for (const repository of repositories) {
-    for (const entry of await scanRepository(resolve(repository), configName)) {
+  for (const repository of new Set(repositories.map((path) => resolve(path)))) {
+    for (const entry of await scanRepository(repository, configName)) {
       const other = models.get(entry.name);
       models.set(entry.name, other === undefined ? entry : { ...other, problem: TWICE });
     }
@@ -46,12 +55,12 @@ export async function scanRepositories(repositories: readonly string[], configNa
 }
 
 async function scanRepository(repository: string, configName: string): Promise<ModelEntry[]> {
-  const folders = await foldersIn(repository).catch((error: NodeJS.ErrnoException) => {
+  const names = await foldersIn(repository).catch((error: NodeJS.ErrnoException) => {
     throw invalid(
       `--model-repository: expected a folder of models, but ${repository} cannot be read (${error.code}: ${reasonOf(error)})`,
     );
   });
-  return Promise.all(folders.map((name) => scanModel(name, join(repository, name), configName)));
+  return mapBounded(names, PARALLEL_MODELS, (name) => scanModel(repository, name, configName));
 }
 
 function reasonOf(error: NodeJS.ErrnoException): string {
@@ -59,22 +68,44 @@ function reasonOf(error: NodeJS.ErrnoException): string {
   return error.code === 'ENOTDIR' ? 'it is a file' : error.message;
 }
 
-async function scanModel(name: string, directory: string, configName: string): Promise<ModelEntry> {
-  const empty: ModelEntry = { name, directory, configFile: '', configText: '', versions: [], problem: '' };
+/** Never rejects. */
+async function scanModel(repository: string, name: string, configName: string): Promise<ModelEntry> {
+  const directory = join(repository, name);
+  const found = {
+    name,
+    directory,
+    repository,
+    configFile: '',
+    configText: '',
+    versions: [],
+    modifiedMs: 0,
+    problem: '',
+    notes: [],
+  };
   try {
-    const numbers = (await foldersIn(directory)).filter((folder) => /^[1-9][0-9]*$/.test(folder)).map(Number);
-    const versions = numbers.filter(Number.isSafeInteger).sort((a, b) => a - b);
-    return {
-      ...empty,
-      ...(await readConfig(directory, configName)),
-      versions: await Promise.all(versions.map((version) => scanVersion(directory, version))),
-    };
+    return { ...found, ...(await readConfig(directory, configName)), ...(await readVersions(name, directory)) };
   } catch (error) {
-    return { ...empty, problem: `the model's folder cannot be read: ${(error as Error).message}` };
+    const text = `the folder of model '${name}' cannot be read: ${(error as Error).message}`;
+    return { ...found, problem: new ServerError('INTERNAL', text).toString() };
   }
 }
 
-async function scanVersion(model: string, version: number): Promise<VersionEntry> {
+async function readVersions(
+  name: string,
+  directory: string,
+): Promise<Pick<ModelEntry, 'versions' | 'modifiedMs' | 'notes'>> {
+  const numbered = (await foldersIn(directory)).filter((folder) => /^[1-9][0-9]*$/.test(folder));
+  const isExact = (folder: string) => Number.isSafeInteger(Number(folder));
+  const numbers = numbered.filter(isExact).map(Number);
+  numbers.sort((a, b) => a - b);
+  const notes = numbered
+    .filter((folder) => !isExact(folder))
+    .map((folder) => `model '${name}': version folder ${folder} is ignored, versions go up to 2^53 - 1`);
+  const versions = await Promise.all(numbers.map((version) => readVersion(directory, version)));
+  return { versions, modifiedMs: await modifiedMs(directory), notes };
+}
+
+async function readVersion(model: string, version: number): Promise<VersionEntry> {
   const directory = join(model, String(version));
   return { version, directory, entries: (await readdir(directory)).sort() };
 }
@@ -88,21 +119,9 @@ async function readConfig(
     try {
       return { configFile, configText: await readFile(configFile, 'utf8') };
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
     }
   }
   return { configFile: '', configText: '' };
-}
-
-/** Names of folders, links to folders included, sorted. */
-async function foldersIn(path: string): Promise<string[]> {
-  const entries = await readdir(path, { withFileTypes: true });
-  const folders = await Promise.all(entries.map(async (entry) => ((await isFolder(path, entry)) ? entry.name : '')));
-  return folders.filter((name) => name !== '' && !name.startsWith('.')).sort();
-}
-
-async function isFolder(path: string, entry: Dirent): Promise<boolean> {
-  if (!entry.isSymbolicLink()) return entry.isDirectory();
-  const target = await stat(join(path, entry.name)).catch(() => null);
-  return target?.isDirectory() ?? false;
 }

@@ -3,10 +3,10 @@ import type { ModelConfig } from '../config/model-config.js';
 import { type Machine, normalizeConfig } from '../config/normalize.js';
 import { parseModelConfig } from '../config/pbtxt.js';
 import { validateConfig } from '../config/validate.js';
-import { asServerError, ServerError } from '../types/errors.js';
-import type { WantedModel } from './manager.js';
-import { type ModelEntry, TWICE } from './scan.js';
-import { wantedVersions } from './version-policy.js';
+import { asServerError, invalid, ServerError } from '../types/errors.js';
+import type { WantedModel } from './model-record.js';
+import { type ModelEntry, TWICE, type VersionEntry } from './scan.js';
+import { noVersionText, wantedVersions } from './version-policy.js';
 
 export interface UnderstandSettings {
   readonly machine: Machine;
@@ -35,9 +35,16 @@ export function understandModel(entry: ModelEntry, settings: UnderstandSettings)
   }
   const available = entry.versions.map((version) => version.version);
   const { versions, missing } = wantedVersions(available, config.version_policy);
-  if (versions.length === 0) return refuse(entry, noVersion(entry.name), true);
-  const notes = missing.map((version) => `model '${entry.name}' has no version ${version}, which its version policy names`);
-  return { entry, wanted: { name: entry.name, problem: '', showsProblem: false, versions }, config, notes };
+  if (versions.length === 0) return refuse(entry, invalid(noVersionText(entry.name)).toString(), true);
+  const absent = missing.map(
+    (version) => `model '${entry.name}' has no version ${version}, which its version policy names`,
+  );
+  return {
+    entry,
+    wanted: { name: entry.name, problem: '', showsProblem: false, versions },
+    config,
+    notes: [...entry.notes, ...absent],
+  };
 }
 
 function readConfig(entry: ModelEntry, { machine, autoComplete }: UnderstandSettings): ModelConfig {
@@ -48,15 +55,19 @@ function readConfig(entry: ModelEntry, { machine, autoComplete }: UnderstandSett
     );
   }
   const written = parseModelConfig(entry.configText, entry.configFile);
-  const config = normalizeConfig(completeConfig(written, entry.name, entry.versions[0]?.entries ?? []), machine);
+  const config = normalizeConfig(
+    completeConfig(written, entry.name, firstByName(entry.versions)?.entries ?? []),
+    machine,
+  );
   validateConfig(config, machine, !autoComplete);
   return config;
 }
 
 function refuse(entry: ModelEntry, problem: string, showsProblem: boolean): UnderstoodModel {
-  return { entry, wanted: { name: entry.name, problem, showsProblem, versions: [] }, config: null, notes: [] };
+  return { entry, wanted: { name: entry.name, problem, showsProblem, versions: [] }, config: null, notes: entry.notes };
 }
 
-function noVersion(model: string): string {
-  return `Invalid argument: at least one version must be available under the version policy of model '${model}'`;
+/** Completion looks at one version: Triton takes the first by name, not by number. */
+function firstByName(versions: readonly VersionEntry[]): VersionEntry | undefined {
+  return [...versions].sort((a, b) => (String(a.version) < String(b.version) ? -1 : 1))[0];
 }

@@ -14,8 +14,8 @@ type Tensors = ReadonlyMap<string, SignatureTensor>;
 export function checkSignature(config: ModelConfig, signature: ModelSignature): void {
   const inputs = byName([...signature.inputs, ...signature.overridable]);
   const outputs = byName(signature.outputs);
-  checkCount(config, signature, inputs);
   checkControls(config, inputs);
+  checkCount(config, signature, inputs);
   for (const input of config.input) checkInput(config, input, inputs);
   for (const output of config.output) checkOutput(config, output, outputs);
   for (const state of config.sequence_batching?.state ?? []) checkState(config, state, inputs, outputs);

@@ -21,6 +21,13 @@ const LONE_SURROGATE = /^[\ud800-\udfff]$/;
 const LONGEST_ESCAPE = 12;
 const BYTE_ORDER_MARK = '\ufeff';
 
+/** Characters of the file that a message repeats at most. */
+const LONGEST_QUOTE = 80;
+
+export function shorten(text: string): string {
+  return text.length > LONGEST_QUOTE ? `${text.slice(0, LONGEST_QUOTE)}...` : text;
+}
+
 /** Cuts protobuf text format into tokens and names positions in it. Neighbouring strings are one token, as in the format. */
 export class Tokenizer {
   readonly #text: string;
@@ -58,7 +65,7 @@ export class Tokenizer {
     if (digits !== null) return sign + digits;
     if (sign !== '') throw this.error(at, "expected a number behind '-'");
     const found = this.#match(/[0-9.][A-Za-z0-9_.]*/y);
-    if (found !== null) throw this.error(at, `'${found}' is no number`);
+    if (found !== null) throw this.error(at, `'${shorten(found)}' is no number`);
     throw this.error(at, `unexpected character ${JSON.stringify(String.fromCodePoint(this.#text.codePointAt(at)!))}`);
   }
 

@@ -1,5 +1,5 @@
 import { closest } from 'fastest-levenshtein';
-import type { Token } from './pbtxt-tokens.js';
+import { shorten, type Token } from './pbtxt-tokens.js';
 import type { FieldSchema } from './schema.js';
 
 /** A value, or the words for what was expected instead. */
@@ -33,7 +33,7 @@ function enumValue(token: Token, values: Readonly<Record<string, number>>): Scal
     if (name !== undefined) return { value: name };
   } else if (token.kind === 'name') {
     if (Object.hasOwn(values, token.text)) return { value: token.text };
-    return { expected: `one of ${names.join(', ')} (did you mean ${closest(token.text, names)}?)` };
+    return { expected: `one of ${names.join(', ')} (did you mean ${closest(shorten(token.text), names)}?)` };
   }
   return { expected: `one of ${names.join(', ')}` };
 }

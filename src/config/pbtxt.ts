@@ -1,14 +1,11 @@
 import { closest } from 'fastest-levenshtein';
 import type { ModelConfig } from './model-config.js';
-import { type Token, Tokenizer } from './pbtxt-tokens.js';
+import { shorten, type Token, Tokenizer } from './pbtxt-tokens.js';
 import { scalarValue } from './pbtxt-values.js';
 import { defaultValue, emptyMessage, type FieldSchema, type MessageSchema, modelConfigSchema } from './schema.js';
 
 /** Deeper than any message of the schema nests: a bound for hostile files. */
 const DEEPEST = 64;
-
-/** Characters of the file that a message repeats at most. */
-const LONGEST_QUOTE = 80;
 
 /**
  * Reads a `config.pbtxt`: protobuf text format of ModelConfig. Nothing is filled in but proto defaults. Throws INVALID_ARGUMENT
@@ -61,8 +58,9 @@ class Parser {
     if (kind !== 'name') throw this.#tokens.error(at, `expected a field of ${where}, found ${describe(this.#token)}`);
     const field = schema.fields.get(text);
     if (field !== undefined) return field;
-    const nearest = closest(text, [...schema.fields.keys()]);
-    throw this.#tokens.error(at, `${where} has no field '${text}'; did you mean '${nearest}'?`);
+    const name = shorten(text);
+    const nearest = closest(name, [...schema.fields.keys()]);
+    throw this.#tokens.error(at, `${where} has no field '${name}'; did you mean '${nearest}'?`);
   }
 
   /** What can be set once is set once, and one branch of a oneof. */
@@ -81,13 +79,14 @@ class Parser {
     const hasColon = this.#skipMark(':');
     const isMessage = field.kind === 'message' || field.mapKey !== '';
     if (!hasColon && !isMessage) throw this.#expected("':'", path);
-    if (!this.#skipMark('[')) {
+    if (this.#token.kind !== 'mark' || this.#token.text !== '[') {
       this.#store(message, field, path, depth);
       return;
     }
     if (!field.repeated && field.mapKey === '') {
       throw this.#tokens.error(this.#token.at, `field '${path}' takes one value, found a list`);
     }
+    this.#take();
     if (this.#skipMark(']')) return;
     do this.#store(message, field, path, depth);
     while (this.#skipMark(','));
@@ -159,6 +158,5 @@ function join(path: string, name: string): string {
 
 function describe({ kind, text }: Token): string {
   if (kind === 'end') return text;
-  const short = text.length > LONGEST_QUOTE ? `${text.slice(0, LONGEST_QUOTE)}...` : text;
-  return kind === 'string' ? `the string ${JSON.stringify(short)}` : `'${short}'`;
+  return kind === 'string' ? `the string ${JSON.stringify(shorten(text))}` : `'${shorten(text)}'`;
 }

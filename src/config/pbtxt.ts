@@ -33,7 +33,7 @@ class Parser {
     const message = emptyMessage(schema);
     const seen = new Map<string, string>();
     while (!this.#isClose(close, path)) {
-      const field = this.#field(schema, path);
+      const field = this.#field(schema, path, close);
       this.#claim(field, seen, path);
       this.#take();
       this.#values(message, field, join(path, field.name), depth);
@@ -52,10 +52,13 @@ class Parser {
     return kind === 'mark' && text === close;
   }
 
-  #field(schema: MessageSchema, path: string): FieldSchema {
+  #field(schema: MessageSchema, path: string, close: string | null): FieldSchema {
     const { kind, text, at } = this.#token;
     const where = path === '' ? schema.name : `'${path}' (${schema.name})`;
-    if (kind !== 'name') throw this.#tokens.error(at, `expected a field of ${where}, found ${describe(this.#token)}`);
+    if (kind !== 'name') {
+      const what = close === null ? `a field of ${where}` : `a field of ${where} or '${close}'`;
+      throw this.#tokens.error(at, `expected ${what}, found ${describe(this.#token)}`);
+    }
     const field = schema.fields.get(text);
     if (field !== undefined) return field;
     const name = shorten(text);

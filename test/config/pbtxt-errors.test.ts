@@ -74,7 +74,7 @@ describe('structure', () => {
       "1:20: field 'input.dims': expected an integer from -9223372036854775808 to 9223372036854775807, found ']'",
     ],
     ['input { dims [ 1 ] }', "1:14: field 'input.dims': expected ':', found '['"],
-    ['input < name: "a" }', "1:19: expected a field of 'input' (ModelInput), found '}'"],
+    ['input < name: "a" }', "1:19: expected a field of 'input' (ModelInput) or '>', found '}'"],
     ['input {\n  name: "a"\n', "3:1: expected '}' to close 'input', found the end of the file"],
     ['name:', "1:6: field 'name': expected a quoted string, found the end of the file"],
     ['name: "a",,', "1:11: expected a field of ModelConfig, found ','"],

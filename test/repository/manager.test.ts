@@ -228,6 +228,8 @@ describe('the index', () => {
       { name: 'twice', state: 'UNAVAILABLE', reason: 'model appears in two or more repositories' },
     ]);
     expect(manager.index(true).map(({ version }) => version)).toEqual(['2', '10']);
+    expect(manager.problem('c')).toBe('Invalid argument: cannot be parsed');
+    expect(manager.problem('a')).toBe('');
   });
 });
 

@@ -2,6 +2,7 @@ import { invalid } from '../types/errors.js';
 import type { OutputTensor } from '../types/infer.js';
 import { elementCount, type Shape } from '../types/tensor.js';
 import { typedArrays } from '../types/typed-array.js';
+import { bestIndices, type Values } from './best-indices.js';
 
 const MOST_ELEMENTS = 1_000_000;
 
@@ -14,9 +15,10 @@ export interface Classification {
 }
 
 /**
- * The `k` highest values of each batch entry, descending, of equal ones the lower index first (fact sheet 2.3).
+ * The `k` highest values of each batch entry, descending, of equal ones the lower index first, NaN last (fact sheet 2.3). Throws
+ * INVALID_ARGUMENT for datatypes that have no classes, and for more than 1,000,000 elements in an entry.
  * @param rows batch entries of a batching model; null = the whole tensor is one
- * @param labels by index; shorter than the tensor is fine
+ * @param labels by index; missing and empty ones are left out
  */
 export function classify(
   tensor: OutputTensor,
@@ -34,35 +36,26 @@ export function classify(
   const count = Math.min(k, perRow);
   const texts: string[] = [];
   for (let row = 0; row < (rows ?? 1); row++) {
-    for (const index of best(values, row * perRow, perRow, count)) {
-      const label = labels?.[index];
-      const value = values[row * perRow + index]!;
-      const text = `${isFloat ? fixedSix(value as number) : value}:${index}`;
-      texts.push(label === undefined ? text : `${text}:${label}`);
-    }
+    const entry = values.subarray(row * perRow, (row + 1) * perRow);
+    for (const index of bestIndices(entry, count))
+      texts.push(classText(entry[index]!, isFloat, index, labels?.[index] ?? ''));
   }
   return { shape: rows === null ? [count] : [rows, count], bytes: encode(texts) };
 }
 
-type Values = ArrayLike<number> | ArrayLike<bigint>;
+function classText(value: number | bigint, isFloat: boolean, index: number, label: string): string {
+  const text = isFloat ? fixedSix(value as number) : String(value);
+  return label === '' ? `${text}:${index}` : `${text}:${index}:${label}`;
+}
 
-function valuesOf({ datatype, bytes }: OutputTensor): Values {
+function valuesOf({ datatype, bytes }: OutputTensor): Values & { subarray(begin: number, end: number): Values } {
   const View = typedArrays[datatype as keyof typeof typedArrays];
-  const own = bytes.slice();
-  return new View(own.buffer, 0, own.length / View.BYTES_PER_ELEMENT);
+  const isAligned = bytes.byteOffset % View.BYTES_PER_ELEMENT === 0;
+  const own = isAligned ? bytes : bytes.slice();
+  return new View(own.buffer, own.byteOffset, own.length / View.BYTES_PER_ELEMENT);
 }
 
-function best(values: Values, begin: number, length: number, count: number): number[] {
-  const indices = Array.from({ length }, (_, index) => index);
-  indices.sort((a, b) => {
-    const [left, right] = [values[begin + a]!, values[begin + b]!];
-    if (left === right) return a - b;
-    return left > right || Number.isNaN(Number(right)) ? -1 : 1;
-  });
-  return indices.slice(0, count);
-}
-
-/** `%f` of C: six decimals of the exact binary value, ties to even (fact sheet 13.2 item 18). */
+/** `%f` of C: six decimals of the exact binary value, ties to even; inf, -inf, nan (fact sheet 13.2 item 18). */
 export function fixedSix(value: number): string {
   if (Number.isNaN(value)) return 'nan';
   if (!Number.isFinite(value)) return value > 0 ? 'inf' : '-inf';
@@ -89,13 +82,13 @@ function roundedMillionths(value: number): bigint {
 }
 
 function encode(texts: readonly string[]): Uint8Array {
-  const parts = texts.map((text) => Buffer.from(text));
-  const bytes = Buffer.alloc(parts.reduce((sum, part) => sum + 4 + part.length, 0));
+  const lengths = texts.map((text) => Buffer.byteLength(text));
+  const bytes = Buffer.alloc(lengths.reduce((sum, length) => sum + 4 + length, 0));
   let at = 0;
-  for (const part of parts) {
-    bytes.writeUInt32LE(part.length, at);
-    part.copy(bytes, at + 4);
-    at += 4 + part.length;
-  }
+  texts.forEach((text, nth) => {
+    bytes.writeUInt32LE(lengths[nth]!, at);
+    bytes.write(text, at + 4);
+    at += 4 + lengths[nth]!;
+  });
   return bytes;
 }

@@ -1,26 +1,29 @@
+import { isUtf8 } from 'node:buffer';
 import { invalid, type ServerError } from '../types/errors.js';
+import { readAnyNumber } from './json-numbers.js';
+import { decodeString, readString } from './json-strings.js';
 
 /** Deeper values are refused before they can exhaust the stack. */
 export const DEEPEST = 100;
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
+
+/** What a byte means to somebody who skips: most mean nothing. */
+const PLAIN = 0;
+const STRING = 1;
+const OPEN = 2;
+const CLOSE = 3;
+const kinds = new Uint8Array(256);
+kinds[QUOTE] = STRING;
+kinds[0x5b] = kinds[0x7b] = OPEN;
+kinds[0x5d] = kinds[0x7d] = CLOSE;
+
 const LONGEST_REMEMBERED = 32;
 const REMEMBERED = 512;
 
 /** Short strings (member names, tensor names, datatypes) repeat: found by their bytes they need not be decoded again. */
 const remembered: (string | undefined)[] = new Array(REMEMBERED).fill(undefined);
-
-const simpleEscapes: Readonly<Record<number, number>> = {
-  0x22: 0x22,
-  0x5c: 0x5c,
-  0x2f: 0x2f,
-  0x62: 0x08,
-  0x66: 0x0c,
-  0x6e: 0x0a,
-  0x72: 0x0d,
-  0x74: 0x09,
-};
 
 /**
  * Reads JSON from UTF-8 bytes, value by value, with NaN, Infinity and -Infinity as numbers. Knows nothing of what is read. Every
@@ -30,25 +33,39 @@ export class JsonScanner {
   readonly bytes: Buffer;
   at: number;
   readonly end: number;
+  /** Offsets in messages count from here. */
+  readonly #begin: number;
+  /** A byte beyond ASCII was met: `checkUtf8` has something to do. */
+  #isWide = false;
 
   constructor(bytes: Buffer, begin: number, end: number) {
     this.bytes = bytes;
     this.at = begin;
     this.end = end;
+    this.#begin = begin;
   }
 
   error(reason: string, at = this.at): ServerError {
-    return invalid(`failed to parse the request JSON buffer: ${reason} at ${at}`);
+    return invalid(`failed to parse the request JSON buffer: ${reason} at ${at - this.#begin}`);
+  }
+
+  tooDeep(): ServerError {
+    return invalid(`JSON nesting depth exceeds maximum allowed limit (${DEEPEST})`);
   }
 
   /** The next byte that is no blank, -1 at the end; not taken. */
   peek(): number {
     const { bytes, end } = this;
-    while (this.at < end) {
-      const byte = bytes[this.at]!;
-      if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return byte;
-      this.at++;
+    let { at } = this;
+    while (at < end) {
+      const byte = bytes[at]!;
+      if (byte > 0x20 || (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09)) {
+        this.at = at;
+        return byte;
+      }
+      at++;
     }
+    this.at = at;
     return -1;
   }
 
@@ -59,106 +76,110 @@ export class JsonScanner {
     return true;
   }
 
-  expect(byte: number, what: string): void {
-    if (!this.take(byte)) throw this.error(`Missing ${what}.`);
-  }
-
   /** True while another member or element follows; to be called before each. */
   next(index: number, close: number): boolean {
-    if (index === 0) return !this.take(close);
-    if (this.take(0x2c)) return true;
-    if (this.take(close)) return false;
-    throw this.error(close === 0x7d ? 'Missing a comma or } after an object member.' : 'Missing a comma or ] after an array element.');
+    const byte = this.peek();
+    if (index === 0) {
+      if (byte !== close) return true;
+    } else if (byte !== close) {
+      if (byte !== 0x2c) throw this.error(missingComma(close));
+      this.at++;
+      return true;
+    }
+    this.at++;
+    return false;
   }
 
   /** A member's name and its colon. */
   key(): string {
     if (this.peek() !== QUOTE) throw this.error('Missing a name for object member.');
     const name = this.string();
-    this.expect(0x3a, 'a colon after a name of object member');
+    if (!this.take(0x3a)) throw this.error('Missing a colon after a name of object member.');
     return name;
   }
 
   string(): string {
-    const begin = ++this.at;
+    const begin = this.at + 1;
     const { bytes, end } = this;
     let hash = 7;
-    while (this.at < end) {
-      const byte = bytes[this.at]!;
-      if (byte === QUOTE) return this.#shortString(begin, this.at++, hash);
-      if (byte === BACKSLASH || byte >= 0x80) return this.#longString(begin);
-      if (byte < 0x20) throw this.error('Invalid control character in string.');
+    for (let at = begin; at < end; at++) {
+      const byte = bytes[at]!;
+      if (byte === QUOTE) {
+        this.at = at + 1;
+        return shortString(bytes, begin, at, hash);
+      }
+      if (byte === BACKSLASH || byte >= 0x80 || byte < 0x20) return this.#longString();
       hash = (hash * 31 + byte) | 0;
-      this.at++;
     }
     throw this.error('Missing a closing quotation mark in string.', begin - 1);
   }
 
-  /** Skips a string and gives the range between its quotes; escapes and UTF-8 in it are not looked at. */
+  /** Skips a string; what lies in it is checked by whoever reads it, its encoding by `checkUtf8`. */
   skipString(): void {
-    const begin = this.at++;
     const { bytes, end } = this;
-    for (; this.at < end; this.at++) {
-      const byte = bytes[this.at]!;
+    for (let at = this.at + 1; at < end; at++) {
+      const byte = bytes[at]!;
       if (byte === QUOTE) {
-        this.at++;
+        this.at = at + 1;
         return;
       }
-      if (byte === BACKSLASH) this.at++;
+      if (byte === BACKSLASH) at++;
+      else if (byte >= 0x80) this.#isWide = true;
     }
-    throw this.error('Missing a closing quotation mark in string.', begin);
+    throw this.error('Missing a closing quotation mark in string.');
   }
 
-  /** Skips an array or object by its brackets: what lies in it is checked by whoever reads it. */
-  skipNested(): void {
-    const begin = this.at;
+  /** Skips an array by its brackets: what lies in it is checked by whoever reads it. */
+  skipArray(): void {
     const { bytes, end } = this;
+    let { at } = this;
     let depth = 0;
-    while (this.at < end) {
-      const byte = bytes[this.at]!;
-      if (byte === QUOTE) {
+    while (at < end) {
+      const kind = kinds[bytes[at]!]!;
+      if (kind === STRING) {
+        this.at = at;
         this.skipString();
+        at = this.at;
         continue;
       }
-      this.at++;
-      if (byte === 0x5b || byte === 0x7b) {
-        if (++depth > DEEPEST) throw invalid(`JSON nesting depth exceeds maximum allowed limit (${DEEPEST})`);
-      } else if ((byte === 0x5d || byte === 0x7d) && --depth === 0) return;
+      at++;
+      if (kind === PLAIN) continue;
+      if (kind === OPEN) {
+        if (++depth > DEEPEST) throw this.tooDeep();
+      } else if (--depth === 0) {
+        this.at = at;
+        return;
+      }
     }
-    throw this.error('Missing a comma or ] after an array element.', begin);
+    throw this.error(missingComma(0x5d), end);
   }
 
-  /** Any value, as JavaScript has it; integers beyond 2^53 are bigints. */
+  /** Any value, as JavaScript has it, objects as maps; integers beyond 2^53 are bigints. */
   value(depth = 0): unknown {
-    if (depth > DEEPEST) throw invalid(`JSON nesting depth exceeds maximum allowed limit (${DEEPEST})`);
     const byte = this.peek();
     if (byte === QUOTE) return this.string();
+    if ((byte === 0x7b || byte === 0x5b) && depth === DEEPEST) throw this.tooDeep();
     if (byte === 0x7b) return this.#object(depth);
     if (byte === 0x5b) return this.#array(depth);
-    if (byte === 0x74) return this.#word('true', true);
-    if (byte === 0x66) return this.#word('false', false);
-    if (byte === 0x6e) return this.#word('null', null);
-    return this.number();
+    if (byte === 0x74) return this.word('true', true);
+    if (byte === 0x66) return this.word('false', false);
+    if (byte === 0x6e) return this.word('null', null);
+    return readAnyNumber(this);
   }
 
-  /** The text of a number as it stands; '' = what comes next is no number. */
-  numberText(): string {
-    this.peek();
-    const begin = this.at;
-    while (this.at < this.end && isNumberByte(this.bytes[this.at]!)) this.at++;
-    return this.bytes.toString('latin1', begin, this.at);
-  }
-
-  number(): number | bigint {
-    const begin = this.at;
-    const text = this.numberText();
-    if (/^-?(?:0|[1-9][0-9]*)$/.test(text)) {
-      const value = Number(text);
-      return Number.isSafeInteger(value) ? value : BigInt(text);
+  word<T>(word: string, value: T): T {
+    const { bytes, at } = this;
+    for (let i = 0; i < word.length; i++) {
+      if (at + i >= this.end || bytes[at + i] !== word.charCodeAt(i)) throw this.error('Invalid value.');
     }
-    if (isFloatText(text)) return Number(text);
-    this.at = begin;
-    throw this.error('Invalid value.');
+    this.at += word.length;
+    return value;
+  }
+
+  /** Throws unless everything between `begin` and the end is UTF-8; to be called when all strings were read or skipped. */
+  checkUtf8(): void {
+    if (!this.#isWide || isUtf8(this.bytes.subarray(this.#begin, this.end))) return;
+    throw this.error('Invalid encoding in string.', invalidUtf8At(this.bytes, this.#begin, this.end));
   }
 
   #object(depth: number): Map<string, unknown> {
@@ -167,6 +188,7 @@ export class JsonScanner {
     for (let index = 0; this.next(index, 0x7d); index++) {
       const name = this.key();
       const value = this.value(depth + 1);
+      // A doubled member: the first one counts.
       if (!members.has(name)) members.set(name, value);
     }
     return members;
@@ -179,98 +201,59 @@ export class JsonScanner {
     return elements;
   }
 
-  #word<T>(word: string, value: T): T {
-    if (this.bytes.toString('latin1', this.at, Math.min(this.end, this.at + word.length)) !== word) {
-      throw this.error('Invalid value.');
-    }
-    this.at += word.length;
-    return value;
-  }
-
-  #shortString(begin: number, end: number, hash: number): string {
-    const length = end - begin;
-    if (length > LONGEST_REMEMBERED) return this.bytes.toString('latin1', begin, end);
-    const place = hash & (REMEMBERED - 1);
-    const known = remembered[place];
-    if (known !== undefined && known.length === length && this.#equals(known, begin)) return known;
-    const text = this.bytes.toString('latin1', begin, end);
-    remembered[place] = text;
+  /** With escapes or beyond ASCII: rare, so the slow way. */
+  #longString(): string {
+    this.#isWide = true;
+    const begin = this.at;
+    const length = readString(this, null, 0);
+    const { at } = this;
+    this.at = begin;
+    const text = decodeString(this, length);
+    this.at = at;
     return text;
   }
+}
 
-  #equals(text: string, begin: number): boolean {
-    for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) !== this.bytes[begin + i]) return false;
-    return true;
+function missingComma(close: number): string {
+  return close === 0x7d
+    ? 'Missing a comma or } after an object member.'
+    : 'Missing a comma or ] after an array element.';
+}
+
+function shortString(bytes: Buffer, begin: number, end: number, hash: number): string {
+  const length = end - begin;
+  if (length > LONGEST_REMEMBERED) return bytes.toString('latin1', begin, end);
+  const place = hash & (REMEMBERED - 1);
+  const known = remembered[place];
+  if (known !== undefined && known.length === length && isAt(known, bytes, begin)) return known;
+  const text = bytes.toString('latin1', begin, end);
+  remembered[place] = text;
+  return text;
+}
+
+function isAt(text: string, bytes: Buffer, begin: number): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) !== bytes[begin + i]) return false;
+  return true;
+}
+
+/** Where the first character lies that is no UTF-8 (RFC 3629): for messages only. */
+function invalidUtf8At(bytes: Buffer, begin: number, end: number): number {
+  let at = begin;
+  while (at < end) {
+    const length = characterBytes(bytes[at]!, bytes[at + 1] ?? 0);
+    if (length === 0 || at + length > end) return at;
+    for (let i = 1; i < length; i++) if ((bytes[at + i]! & 0xc0) !== 0x80) return at;
+    at += length;
   }
-
-  /** With escapes or beyond ASCII: rare, so the slow way. */
-  #longString(begin: number): string {
-    this.at = begin - 1;
-    this.skipString();
-    return decodeString(this.bytes, begin, this.at - 1).toString('utf8');
-  }
+  return at;
 }
 
-/** The bytes that a JSON string between two quotes means, as UTF-8. Throws where escapes or UTF-8 are wrong. */
-export function decodeString(bytes: Buffer, begin: number, end: number): Buffer {
-  const decoded = Buffer.allocUnsafe(end - begin);
-  let length = 0;
-  for (let at = begin; at < end; ) {
-    const byte = bytes[at]!;
-    if (byte < 0x20) throw badString('Invalid control character in string.', at);
-    if (byte !== BACKSLASH) {
-      decoded[length++] = byte;
-      at++;
-      continue;
-    }
-    const { point, next } = readEscape(bytes, at, end);
-    length += decoded.write(String.fromCodePoint(point), length, 'utf8');
-    at = next;
-  }
-  const result = decoded.subarray(0, length);
-  if (!isValidUtf8(result)) throw badString('Invalid encoding in string.', begin);
-  return result;
-}
-
-function isValidUtf8(bytes: Buffer): boolean {
-  // toString replaces what is wrong: then the text has other bytes.
-  return Buffer.from(bytes.toString('utf8')).equals(bytes);
-}
-
-function readEscape(bytes: Buffer, at: number, end: number): { point: number; next: number } {
-  const simple = simpleEscapes[bytes[at + 1] ?? 0];
-  if (simple !== undefined && at + 1 < end) return { point: simple, next: at + 2 };
-  const high = readHex(bytes, at, end);
-  if (high < 0xd800 || high > 0xdfff) return { point: high, next: at + 6 };
-  if (high > 0xdbff) throw badString('The surrogate pair in string is invalid.', at);
-  const low = readHex(bytes, at + 6, end);
-  if (low < 0xdc00 || low > 0xdfff) throw badString('The surrogate pair in string is invalid.', at);
-  return { point: 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00), next: at + 12 };
-}
-
-/** Four hex digits behind a backslash and u. */
-function readHex(bytes: Buffer, at: number, end: number): number {
-  const text = bytes.toString('latin1', at, Math.min(end, at + 6));
-  if (!/^\\u[0-9a-fA-F]{4}$/.test(text)) throw badString('Invalid escape character in string.', at);
-  return Number.parseInt(text.slice(2), 16);
-}
-
-function badString(reason: string, at: number): ServerError {
-  return invalid(`failed to parse the request JSON buffer: ${reason} at ${at}`);
-}
-
-function isNumberByte(byte: number): boolean {
-  return (
-    (byte >= 0x30 && byte <= 0x39) ||
-    byte === 0x2d ||
-    byte === 0x2b ||
-    byte === 0x2e ||
-    (byte >= 0x41 && byte <= 0x5a) ||
-    (byte >= 0x61 && byte <= 0x7a)
-  );
-}
-
-/** A JSON number, or one of the three words for what JSON numbers cannot say. */
-export function isFloatText(text: string): boolean {
-  return /^(?:-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|NaN|-?Infinity)$/.test(text);
+/** Bytes of the character that begins with these two; 0 = none does: overlong, a surrogate or beyond U+10FFFF. */
+function characterBytes(lead: number, second: number): number {
+  if (lead < 0x80) return 1;
+  if (lead < 0xc2 || lead > 0xf4) return 0;
+  if (lead < 0xe0) return 2;
+  const isWrong = (lead === 0xe0 && second < 0xa0) || (lead === 0xed && second > 0x9f);
+  if (lead < 0xf0) return isWrong ? 0 : 3;
+  return (lead === 0xf0 && second < 0x90) || (lead === 0xf4 && second > 0x8f) ? 0 : 4;
 }

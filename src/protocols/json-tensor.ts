@@ -1,7 +1,9 @@
-import type { DataType } from '../types/datatype.js';
-import { invalid, ServerError } from '../types/errors.js';
+import { type DataType, elementBytes } from '../types/datatype.js';
+import { invalid, type ServerError } from '../types/errors.js';
 import { toHalf } from './half.js';
-import { DEEPEST, decodeString, isFloatText, JsonScanner } from './json-scanner.js';
+import { JsonLeaves } from './json-leaves.js';
+import { longOf, readDouble, readIntegerText, readSmallInteger, shownAhead } from './json-numbers.js';
+import { readString } from './json-strings.js';
 
 interface Range {
   readonly start: number;
@@ -18,21 +20,41 @@ const integerRanges: Partial<Record<DataType, readonly [number, number]>> = {
   UINT32: [0, 2 ** 32 - 1],
 };
 
-/** Bytes that a JSON array needs as BYTES elements: no less than it takes, exact but for escapes. */
-export function jsonTensorBytes(body: Buffer, { start, end }: Range, name: string): number {
+/** Doubles and floats as the 32-bit words they are stored as, least significant first. */
+const float64 = new Float64Array(1);
+const float32 = new Float32Array(float64.buffer, 0, 1);
+const words = new Int32Array(float64.buffer);
+
+/** What the elements of one input are read from, and how it is called in messages. */
+class Elements extends JsonLeaves {
+  readonly name: string;
+  readonly datatype: DataType;
+
+  constructor(body: Buffer, range: Range, name: string, datatype: DataType) {
+    super(body, range.start, range.end);
+    this.name = name;
+    this.datatype = datatype;
+  }
+
+  /** `what` is the tail of Triton's text: `non-boolean as boolean`. */
+  wrongType(what: string, found: string): ServerError {
+    const detail = found === '' ? '' : `, got ${found}`;
+    return invalid(`Unable to parse 'data': attempt to access JSON ${what} for input '${this.name}'${detail}`);
+  }
+}
+
+/** Bytes that a JSON array of strings takes as BYTES elements, each with its 4-byte length. */
+export function jsonTensorBytes(body: Buffer, range: Range, name: string): number {
+  const elements = new Elements(body, range, name, 'BYTES');
   let bytes = 0;
-  eachElement(body, { start, end }, (scanner) => {
-    const begin = scanner.at;
-    if (scanner.peek() !== 0x22) throw stringExpected(name);
-    scanner.skipString();
-    bytes += 4 + decodeString(body, begin + 1, scanner.at - 1).length;
-  });
+  while (elements.nextLeaf()) bytes += 4 + readStringElement(elements, null, 0);
   return bytes;
 }
 
 /**
- * Writes the elements of a JSON array, nested or flat, depth first, as little-endian bytes into `target` from byte `begin` on.
- * Throws INVALID_ARGUMENT that names the input for what does not fit its datatype, or its shape (`count` elements).
+ * Writes the elements of a JSON array, nested or flat, depth first, as little-endian bytes into `target` from byte `begin` on, and
+ * gives the number of bytes written. `range` comes from `parseInferHead`. Throws INVALID_ARGUMENT that names the input for what does
+ * not fit its datatype, or its shape (`count` elements; the core counts strings); bytes may have been written by then.
  */
 export function readJsonTensor(
   body: Buffer,
@@ -42,197 +64,161 @@ export function readJsonTensor(
   count: number,
   target: Uint8Array,
   begin: number,
-): void {
-  if (count === 0 && datatype !== 'BYTES') return;
-  const writer = new ElementWriter(name, datatype, target, begin);
-  let elements = 0;
-  eachElement(body, range, (scanner) => {
-    if (elements === count && datatype !== 'BYTES') throw shapeMismatch();
-    writer.write(scanner);
-    elements++;
-  });
-  // The core counts strings.
-  if (elements !== count && datatype !== 'BYTES') throw shapeMismatch();
+): number {
+  const elements = new Elements(body, range, name, datatype);
+  if (datatype === 'BYTES') return readStrings(elements, target, begin);
+  // Triton ignores the data of a tensor without elements (fact sheet 2.2); it must be JSON all the same.
+  if (count === 0) elements.value();
+  else readFixed(elements, count, target, begin);
+  return count * elementBytes[datatype];
 }
 
-/** Calls `read` for each leaf of nested arrays; it must take the leaf. */
-function eachElement(body: Buffer, { start, end }: Range, read: (scanner: JsonScanner) => void): void {
-  const scanner = new JsonScanner(body, start, end);
-  const indices: number[] = [];
-  scanner.expect(0x5b, 'an array');
-  indices.push(0);
-  while (indices.length > 0) {
-    const depth = indices.length - 1;
-    if (!scanner.next(indices[depth]!++, 0x5d)) {
-      indices.pop();
-    } else if (scanner.take(0x5b)) {
-      if (indices.push(0) > DEEPEST) throw invalid(`JSON nesting depth exceeds maximum allowed limit (${DEEPEST})`);
+function readFixed(elements: Elements, count: number, target: Uint8Array, begin: number): void {
+  const { datatype, name } = elements;
+  if (datatype === 'BF16') {
+    throw invalid(`receiving BF16 data via JSON is not supported. Please use the binary data format for input ${name}`);
+  }
+  if (datatype === 'BOOL') readBooleans(elements, count, target, begin);
+  else if (datatype.startsWith('FP')) readFloats(elements, count, target, begin);
+  else if (datatype.endsWith('64')) readLongs(elements, count, target, begin);
+  else readIntegers(elements, count, target, begin);
+}
+
+function readStrings(elements: Elements, target: Uint8Array, begin: number): number {
+  let at = begin;
+  while (elements.nextLeaf()) {
+    const length = readStringElement(elements, target, at + 4);
+    storeWord(target, at, length);
+    at += 4 + length;
+  }
+  return at - begin;
+}
+
+function readStringElement(elements: Elements, target: Uint8Array | null, begin: number): number {
+  if (elements.bytes[elements.at] === 0x22) return readString(elements, target, begin);
+  throw invalid(
+    `Unable to parse JSON bytes array: attempt to access JSON non-string as string for input '${elements.name}'`,
+  );
+}
+
+function readBooleans(elements: Elements, count: number, target: Uint8Array, begin: number): void {
+  let at = begin;
+  for (let left = count; elements.nextLeaf(); left--) {
+    if (left === 0) throw shapeMismatch();
+    const byte = elements.bytes[elements.at];
+    if (byte === 0x74) target[at++] = elements.word('true', 1);
+    else if (byte === 0x66) target[at++] = elements.word('false', 0);
+    else throw elements.wrongType('non-boolean as boolean', shownAhead(elements));
+  }
+  if (at !== begin + count) throw shapeMismatch();
+}
+
+function readIntegers(elements: Elements, count: number, target: Uint8Array, begin: number): void {
+  const size = elementBytes[elements.datatype];
+  const [least, most] = integerRanges[elements.datatype]!;
+  let at = begin;
+  for (let left = count; elements.nextLeaf(); left--) {
+    if (left === 0) throw shapeMismatch();
+    const small = readSmallInteger(elements);
+    const value = Number.isNaN(small) ? Number(integerText(elements)) : small;
+    if (value < least || value > most) throw outOfRange(elements, value);
+    target[at] = value;
+    if (size > 1) target[at + 1] = value >> 8;
+    if (size > 2) {
+      target[at + 2] = value >> 16;
+      target[at + 3] = value >> 24;
+    }
+    at += size;
+  }
+  if (at !== begin + count * size) throw shapeMismatch();
+}
+
+function readLongs(elements: Elements, count: number, target: Uint8Array, begin: number): void {
+  const isUnsigned = elements.datatype === 'UINT64';
+  let at = begin;
+  for (let left = count; elements.nextLeaf(); left--) {
+    if (left === 0) throw shapeMismatch();
+    const value = readSmallInteger(elements);
+    if (Number.isNaN(value)) {
+      storeLong(target, at, integerText(elements), elements);
     } else {
-      read(scanner);
+      if (isUnsigned && value < 0) throw outOfRange(elements, value);
+      storeWord(target, at, value % 2 ** 32);
+      storeWord(target, at + 4, Math.floor(value / 2 ** 32));
     }
+    at += 8;
   }
+  if (at !== begin + count * 8) throw shapeMismatch();
 }
 
-class ElementWriter {
-  readonly #name: string;
-  readonly #datatype: DataType;
-  readonly #target: Uint8Array;
-  readonly #view: DataView;
-  #at: number;
-
-  constructor(name: string, datatype: DataType, target: Uint8Array, begin: number) {
-    this.#name = name;
-    this.#datatype = datatype;
-    this.#target = target;
-    this.#view = new DataView(target.buffer, target.byteOffset, target.byteLength);
-    this.#at = begin;
-  }
-
-  write(scanner: JsonScanner): void {
-    switch (this.#datatype) {
-      case 'BOOL':
-        return this.#bool(scanner);
-      case 'BYTES':
-        return this.#string(scanner);
-      case 'FP16':
-      case 'FP32':
-      case 'FP64':
-        return this.#float(scanner);
-      case 'INT64':
-      case 'UINT64':
-        return this.#long(scanner);
-      case 'BF16':
-        throw invalid(
-          `receiving BF16 data via JSON is not supported. Please use the binary data format for input ${this.#name}`,
-        );
-      default:
-        return this.#integer(scanner);
+function readFloats(elements: Elements, count: number, target: Uint8Array, begin: number): void {
+  const { datatype } = elements;
+  const size = elementBytes[datatype];
+  let at = begin;
+  for (let left = count; elements.nextLeaf(); left--) {
+    if (left === 0) throw shapeMismatch();
+    const value = readNumber(elements);
+    if (size === 4) {
+      float32[0] = value;
+      storeWord(target, at, words[0]!);
+    } else if (size === 8) {
+      float64[0] = value;
+      storeWord(target, at, words[0]!);
+      storeWord(target, at + 4, words[1]!);
+    } else {
+      const half = toHalf(value);
+      target[at] = half;
+      target[at + 1] = half >> 8;
     }
+    at += size;
   }
-
-  #bool(scanner: JsonScanner): void {
-    const value = scanner.value();
-    if (typeof value !== 'boolean') throw this.#typeError('non-boolean as boolean');
-    this.#target[this.#at++] = value ? 1 : 0;
-  }
-
-  #string(scanner: JsonScanner): void {
-    if (scanner.peek() !== 0x22) throw stringExpected(this.#name);
-    const begin = scanner.at + 1;
-    scanner.skipString();
-    const bytes = decodeString(scanner.bytes, begin, scanner.at - 1);
-    this.#view.setUint32(this.#at, bytes.length, true);
-    this.#target.set(bytes, this.#at + 4);
-    this.#at += 4 + bytes.length;
-  }
-
-  #integer(scanner: JsonScanner): void {
-    const value = smallInteger(scanner) ?? this.#anyInteger(scanner);
-    const [least, most] = integerRanges[this.#datatype]!;
-    if (value < least || value > most) throw this.#outOfRange(String(value));
-    this.#store(value);
-  }
-
-  /** What is no short plain integer: too long, or not an integer at all. */
-  #anyInteger(scanner: JsonScanner): number {
-    return Number(this.#integerText(scanner));
-  }
-
-  #integerText(scanner: JsonScanner): string {
-    const text = scanner.numberText();
-    if (/^-?(?:0|[1-9][0-9]*)$/.test(text)) return text;
-    const kind = this.#datatype.startsWith('U') ? 'unsigned-integer' : 'signed-integer';
-    if (isFloatText(text)) throw this.#typeError(`non-${kind} as ${kind}`, text);
-    throw isValueStart(scanner) && text === '' ? this.#typeError(`non-${kind} as ${kind}`) : scanner.error('Invalid value.');
-  }
-
-  #long(scanner: JsonScanner): void {
-    const value = BigInt(smallInteger(scanner) ?? this.#integerText(scanner));
-    const isSigned = this.#datatype === 'INT64';
-    const fits = isSigned ? value >= -(2n ** 63n) && value < 2n ** 63n : value >= 0n && value < 2n ** 64n;
-    if (!fits) throw this.#outOfRange(String(value));
-    this.#view.setBigUint64(this.#at, BigInt.asUintN(64, value), true);
-    this.#at += 8;
-  }
-
-  #float(scanner: JsonScanner): void {
-    const value = smallInteger(scanner) ?? this.#anyFloat(scanner);
-    if (this.#datatype === 'FP32') this.#view.setFloat32(this.#at, value, true);
-    else if (this.#datatype === 'FP64') this.#view.setFloat64(this.#at, value, true);
-    else this.#view.setUint16(this.#at, toHalf(value), true);
-    this.#at += this.#datatype === 'FP32' ? 4 : this.#datatype === 'FP64' ? 8 : 2;
-  }
-
-  #anyFloat(scanner: JsonScanner): number {
-    const text = scanner.numberText();
-    if (isFloatText(text)) return Number(text);
-    throw isValueStart(scanner) || /^[tfn]/.test(text)
-      ? this.#typeError('non-number as double')
-      : scanner.error('Invalid value.');
-  }
-
-  #store(value: number): void {
-    switch (this.#datatype) {
-      case 'INT8':
-      case 'UINT8':
-        this.#target[this.#at] = value;
-        this.#at += 1;
-        return;
-      case 'INT16':
-      case 'UINT16':
-        this.#view.setUint16(this.#at, value & 0xffff, true);
-        this.#at += 2;
-        return;
-      default:
-        this.#view.setUint32(this.#at, value >>> 0, true);
-        this.#at += 4;
-    }
-  }
-
-  #typeError(what: string, found = ''): ServerError {
-    const detail = found === '' ? '' : `, got ${found}`;
-    return invalid(`Unable to parse 'data': attempt to access JSON ${what} for input '${this.#name}'${detail}`);
-  }
-
-  #outOfRange(found: string): ServerError {
-    return invalid(`Unable to parse 'data': ${found} does not fit ${this.#datatype} for input '${this.#name}'`);
-  }
+  if (at !== begin + count * size) throw shapeMismatch();
 }
 
-/** An integer of up to 15 digits, taken digit by digit; undefined = it is something else, and nothing was taken. */
-function smallInteger(scanner: JsonScanner): number | undefined {
-  scanner.peek();
-  const { bytes, end } = scanner;
-  let { at } = scanner;
-  const isNegative = bytes[at] === 0x2d;
-  if (isNegative) at++;
-  const begin = at;
-  let value = 0;
-  while (at < end) {
-    const digit = bytes[at]! - 0x30;
-    if (digit < 0 || digit > 9) break;
-    value = value * 10 + digit;
-    at++;
-  }
-  const digits = at - begin;
-  if (digits === 0 || digits > 15 || (digits > 1 && bytes[begin] === 0x30)) return undefined;
-  const after = bytes[at];
-  if (after !== 0x2c && after !== 0x5d && after !== 0x20 && after !== 0x0a && after !== 0x0d && after !== 0x09) {
-    return undefined;
-  }
-  scanner.at = at;
-  return isNegative ? -value : value;
+function readNumber(elements: Elements): number {
+  const byte = elements.bytes[elements.at]!;
+  const isOther = byte === 0x22 || byte === 0x7b || byte === 0x74 || byte === 0x66 || byte === 0x6e;
+  if (isOther) throw elements.wrongType('non-number as double', shownAhead(elements));
+  return readDouble(elements);
 }
 
-function isValueStart(scanner: JsonScanner): boolean {
-  const byte = scanner.peek();
-  return byte === 0x22 || byte === 0x7b || byte === 0x74 || byte === 0x66 || byte === 0x6e;
+/** What is no short plain integer: too long, or not an integer at all. */
+function integerText(elements: Elements): string {
+  const text = readIntegerText(elements);
+  if (text !== '') return text;
+  throw elements.wrongType(wrongInteger(elements.datatype), shownAhead(elements));
 }
 
-function shapeMismatch(): ServerError {
+function wrongInteger(datatype: DataType): string {
+  return datatype.startsWith('U') ? 'non-unsigned-integer as unsigned-integer' : 'non-signed-integer as signed-integer';
+}
+
+function storeLong(target: Uint8Array, at: number, text: string, elements: Elements): void {
+  const value = longOf(text);
+  const isUnsigned = elements.datatype === 'UINT64';
+  if (value === null || (isUnsigned ? value < 0n : value >= 2n ** 63n)) throw outOfRange(elements, text);
+  storeWord(target, at, Number(value & 0xffffffffn));
+  storeWord(target, at + 4, Number((value >> 32n) & 0xffffffffn));
+}
+
+function storeWord(target: Uint8Array, at: number, word: number): void {
+  target[at] = word;
+  target[at + 1] = word >> 8;
+  target[at + 2] = word >> 16;
+  target[at + 3] = word >> 24;
+}
+
+/** Triton's texts for negatives and 64 bits (fact sheet 13 item 15); narrower types it truncates. */
+function outOfRange(elements: Elements, found: string | number): ServerError {
+  const { datatype, name } = elements;
+  const text = String(found);
+  const shown = text.length > 40 ? `${text.slice(0, 40)}...` : text;
+  if (datatype.endsWith('64') || (datatype.startsWith('U') && text.startsWith('-'))) {
+    return elements.wrongType(wrongInteger(datatype), shown);
+  }
+  return invalid(`Unable to parse 'data': ${shown} does not fit ${datatype} for input '${name}'`);
+}
+
+export function shapeMismatch(): ServerError {
   return invalid("Unable to parse 'data': Shape does not match true shape of 'data' field");
-}
-
-function stringExpected(name: string): ServerError {
-  return invalid(`Unable to parse JSON bytes array: attempt to access JSON non-string as string for input '${name}'`);
 }

@@ -1,62 +1,153 @@
 import type { DataType } from '../types/datatype.js';
 import { invalid } from '../types/errors.js';
 import type { OutputTensor } from '../types/infer.js';
-import { type TensorData, typedArrays } from '../types/typed-array.js';
 import { fromHalf } from './half.js';
+import { JsonWriter } from './json-writer.js';
 
 /** An output and how the client wants it: its bytes behind the head, or as JSON `data`. */
 export interface ReplyTensor extends OutputTensor {
   readonly binary: boolean;
 }
 
+const writer = new JsonWriter();
+
+/** 32-bit words, least significant first, as the doubles and floats they are. */
+const words = new Int32Array(2);
+const float32 = new Float32Array(words.buffer, 0, 1);
+const float64 = new Float64Array(words.buffer);
+
 /**
- * The JSON part of an inference response (fact sheet 1.9). `data` is flat; FP types may be NaN and Infinity; 64-bit integers are
- * exact; bytes of BYTES elements that are no UTF-8 are replaced by U+FFFD (ask for binary). Throws INVALID_ARGUMENT for BF16 as JSON.
+ * The JSON part of an inference response (fact sheet 1.9). `data` is flat; FP types are doubles and may be NaN and Infinity; 64-bit
+ * integers are exact; bytes of BYTES elements that are no UTF-8 are replaced by U+FFFD (ask for binary). Tensors may lie anywhere,
+ * also unaligned and in shared memory; the result is the caller's. Throws INVALID_ARGUMENT for BF16 as JSON.
  */
-export function inferResponseHead(
-  id: string,
-  model: string,
-  version: string,
-  outputs: readonly ReplyTensor[],
-): Buffer {
-  const idText = id === '' ? '' : `"id":${JSON.stringify(id)},`;
-  const names = `"model_name":${JSON.stringify(model)},"model_version":"${version}"`;
-  return Buffer.from(`{${idText}${names},"outputs":[${outputs.map(outputJson).join(',')}]}`);
-}
-
-function outputJson(output: ReplyTensor): string {
-  const head = `{"name":${JSON.stringify(output.name)},"datatype":"${output.datatype}","shape":[${output.shape.join(',')}]`;
-  if (output.binary) return `${head},"parameters":{"binary_data_size":${output.bytes.length}}}`;
-  return `${head},"data":[${dataJson(output)}]}`;
-}
-
-function dataJson(output: OutputTensor): string {
-  const { datatype, bytes, name } = output;
-  if (datatype === 'BYTES') return stringsJson(bytes);
-  if (datatype === 'BF16') {
-    throw invalid(`sending BF16 data via JSON is not supported. Please use the binary data format for output ${name}`);
+export function inferResponseHead(id: string, model: string, version: string, outputs: readonly ReplyTensor[]): Buffer {
+  // An error may have left something.
+  writer.clear();
+  writer.text('{');
+  if (id !== '') {
+    writer.text('"id":');
+    writer.string(id);
+    writer.text(',');
   }
-  const elements = elementsOf(datatype, bytes);
-  if (datatype === 'FP16') return Array.from(elements as Uint16Array, fromHalf).join(',');
-  if (datatype === 'BOOL') return Array.from(elements as Uint8Array, (value) => value !== 0).join(',');
-  return elements.join(',');
-}
-
-/** The elements of fixed-size types, in place where their bytes are aligned. */
-function elementsOf(datatype: Exclude<DataType, 'BYTES'>, bytes: Uint8Array): TensorData {
-  const View = typedArrays[datatype];
-  const count = bytes.length / View.BYTES_PER_ELEMENT;
-  if (bytes.byteOffset % View.BYTES_PER_ELEMENT === 0) return new View(bytes.buffer, bytes.byteOffset, count);
-  return new View(bytes.slice().buffer, 0, count);
-}
-
-function stringsJson(bytes: Uint8Array): string {
-  const own = Buffer.from(bytes.slice().buffer);
-  const texts: string[] = [];
-  for (let at = 0; at < own.length; ) {
-    const length = own.readUInt32LE(at);
-    texts.push(JSON.stringify(own.toString('utf8', at + 4, at + 4 + length)));
-    at += 4 + length;
+  writer.text('"model_name":');
+  writer.string(model);
+  writer.text(',"model_version":');
+  writer.string(version);
+  writer.text(',"outputs":[');
+  for (let nth = 0; nth < outputs.length; nth++) {
+    if (nth > 0) writer.text(',');
+    writeOutput(outputs[nth]!);
   }
-  return texts.join(',');
+  writer.text(']}');
+  return writer.take();
+}
+
+function writeOutput(output: ReplyTensor): void {
+  const { name, datatype, shape, bytes, binary } = output;
+  writer.text('{"name":');
+  writer.string(name);
+  writer.text(',"datatype":"');
+  writer.text(datatype);
+  writer.text('","shape":[');
+  for (let i = 0; i < shape.length; i++) {
+    if (i > 0) writer.text(',');
+    writer.integer(shape[i]!);
+  }
+  if (binary) {
+    writer.text('],"parameters":{"binary_data_size":');
+    writer.integer(bytes.length);
+    writer.text('}}');
+    return;
+  }
+  writer.text('],"data":[');
+  writeElements(output, elementWriters[datatype]);
+  writer.text(']}');
+}
+
+/** Writes the element at byte `at` of a tensor; the result is the bytes it takes. */
+type ElementWriter = (bytes: Uint8Array, at: number) => number;
+
+const elementWriters: Readonly<Record<DataType, ElementWriter | null>> = {
+  BOOL: (bytes, at) => {
+    writer.text(bytes[at] === 0 ? 'false' : 'true');
+    return 1;
+  },
+  UINT8: (bytes, at) => {
+    writer.integer(bytes[at]!);
+    return 1;
+  },
+  INT8: (bytes, at) => {
+    writer.integer((bytes[at]! << 24) >> 24);
+    return 1;
+  },
+  UINT16: (bytes, at) => {
+    writer.integer(shortAt(bytes, at));
+    return 2;
+  },
+  INT16: (bytes, at) => {
+    writer.integer((shortAt(bytes, at) << 16) >> 16);
+    return 2;
+  },
+  UINT32: (bytes, at) => {
+    writer.integer(wordAt(bytes, at) >>> 0);
+    return 4;
+  },
+  INT32: (bytes, at) => {
+    writer.integer(wordAt(bytes, at));
+    return 4;
+  },
+  UINT64: (bytes, at) => writeLong(bytes, at, wordAt(bytes, at + 4) >>> 0),
+  INT64: (bytes, at) => writeLong(bytes, at, wordAt(bytes, at + 4)),
+  FP16: (bytes, at) => {
+    writer.double(fromHalf(shortAt(bytes, at)));
+    return 2;
+  },
+  FP32: (bytes, at) => {
+    words[0] = wordAt(bytes, at);
+    writer.double(float32[0]!);
+    return 4;
+  },
+  FP64: (bytes, at) => {
+    words[0] = wordAt(bytes, at);
+    words[1] = wordAt(bytes, at + 4);
+    writer.double(float64[0]!);
+    return 8;
+  },
+  BYTES: (bytes, at) => {
+    const begin = at + 4;
+    const end = begin + (wordAt(bytes, at) >>> 0);
+    writer.utf8(bytes, begin, Math.min(end, bytes.length));
+    return end - at;
+  },
+  BF16: null,
+};
+
+function writeElements({ name, datatype, bytes }: OutputTensor, write: ElementWriter | null): void {
+  if (write === null) {
+    throw invalid(
+      `sending ${datatype} data via JSON is not supported. Please use the binary data format for output ${name}`,
+    );
+  }
+  for (let at = 0; at < bytes.length; ) {
+    if (at > 0) writer.text(',');
+    at += write(bytes, at);
+  }
+}
+
+/** `high` is the upper word with its sign, where the type has one. */
+function writeLong(bytes: Uint8Array, at: number, high: number): number {
+  const low = wordAt(bytes, at) >>> 0;
+  const value = high * 2 ** 32 + low;
+  if (Number.isSafeInteger(value)) writer.integer(value);
+  else writer.text(String((BigInt(high) << 32n) + BigInt(low)));
+  return 8;
+}
+
+function shortAt(bytes: Uint8Array, at: number): number {
+  return bytes[at]! | (bytes[at + 1]! << 8);
+}
+
+function wordAt(bytes: Uint8Array, at: number): number {
+  return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
 }

@@ -1,256 +1,255 @@
-import { isDataType } from '../types/datatype.js';
+import { elementBytes, isDataType } from '../types/datatype.js';
 import { invalid, ServerError } from '../types/errors.js';
-import type { InferHead, InputHead, OutputHead, ParameterValue, TensorSource } from '../types/infer.js';
-import { shapeText } from '../types/tensor.js';
+import type { InferHead, InputHead, OutputHead, TensorSource } from '../types/infer.js';
+import { type Shape, shapeText } from '../types/tensor.js';
 import { JsonScanner } from './json-scanner.js';
+import { shapeMismatch } from './json-tensor.js';
+import {
+  asBoolean,
+  asCount,
+  asMembers,
+  asString,
+  type Members,
+  missingMember,
+  NO_MEMBERS,
+  readParameters,
+  typeError,
+} from './v2-json-values.js';
 
-/** Longer string correlation ids are refused (fact sheet 1.11). */
-const LONGEST_SEQUENCE_ID = 128;
-
-type Members = Map<string, unknown>;
-const NO_MEMBERS: Members = new Map();
+/** Bytes of any tensor stay exact in a double, with room for sums. */
+const MOST_ELEMENTS = 2 ** 49;
+const MOST_DIMENSIONS = 16;
 
 /**
  * Parses the JSON part of an inference request: bytes `begin` to `end` of the body (fact sheet 1.7). JSON `data` is not read, only
  * found. Throws INVALID_ARGUMENT that names the member; the texts' tails are Triton's, their status is 400 (design, section 6).
+ * UNSUPPORTED for shared memory unless `sharedMemory` is true.
  */
-export function parseInferHead(body: Buffer, begin: number, end: number): InferHead {
+export function parseInferHead(body: Buffer, begin: number, end: number, sharedMemory = false): InferHead {
   const hasMark = body[begin] === 0xef && body[begin + 1] === 0xbb && body[begin + 2] === 0xbf;
   const scanner = new JsonScanner(body, hasMark ? begin + 3 : begin, end);
-  const parts = readBody(scanner);
+  const head = new HeadReader(scanner, sharedMemory).read();
   if (scanner.peek() !== -1) throw scanner.error('The document root must not be followed by other values.');
-  if (parts.inputs === null) throw typeError('inputs', "attempt to access non-existing object member 'inputs'");
-  return { ...readParameters(parts.parameters), id: parts.id, inputs: parts.inputs, outputs: parts.outputs ?? [] };
+  scanner.checkUtf8();
+  return head;
 }
 
-interface BodyParts {
-  id: string;
-  parameters: Members;
-  inputs: InputHead[] | null;
-  outputs: OutputHead[] | null;
-}
-
-function readBody(scanner: JsonScanner): BodyParts {
-  if (scanner.peek() === -1) throw scanner.error('The document is empty.');
-  if (!scanner.take(0x7b)) {
-    scanner.value();
-    throw typeError('inputs', "attempt to access non-existing object member 'inputs'");
-  }
-  const parts: BodyParts = { id: '', parameters: NO_MEMBERS, inputs: null, outputs: null };
-  const seen = new Set<string>();
-  for (let index = 0; scanner.next(index, 0x7d); index++) {
-    const name = scanner.key();
-    // A doubled member: the first one counts.
-    if (seen.has(name)) scanner.value();
-    else readMember(scanner, name, parts);
-    seen.add(name);
-  }
-  return parts;
-}
-
-function readMember(scanner: JsonScanner, name: string, parts: BodyParts): void {
-  if (name === 'inputs') parts.inputs = readInputs(scanner);
-  else if (name === 'outputs') parts.outputs = readOutputs(scanner);
-  else if (name === 'id') parts.id = asString(scanner.value(), 'id');
-  else if (name === 'parameters') parts.parameters = asMembers(scanner.value(), 'parameters');
-  else scanner.value();
-}
-
-function readInputs(scanner: JsonScanner): InputHead[] {
-  if (!scanner.take(0x5b)) throw typeError('inputs', 'attempt to access JSON non-array as array');
-  const inputs: InputHead[] = [];
-  for (let index = 0; scanner.next(index, 0x5d); index++) {
-    const input = readInput(scanner);
-    if (inputs.some((other) => other.name === input.name)) {
-      throw invalid(`input '${input.name}' already exists in request`);
-    }
-    inputs.push(input);
-  }
-  return inputs;
-}
-
+/** Members of an input as they stand; undefined = not there. */
 interface RawInput {
   name: unknown;
   datatype: unknown;
   shape: unknown;
-  parameters: unknown;
-  /** Where the `data` array lies. */
-  data: { start: number; end: number } | null;
+  parameters: Members;
+  /** Where the `data` array lies; 0 = nowhere. */
+  start: number;
+  end: number;
 }
 
-function readInput(scanner: JsonScanner): InputHead {
-  const raw: RawInput = { name: undefined, datatype: undefined, shape: undefined, parameters: undefined, data: null };
-  if (!scanner.take(0x7b)) throw typeError('inputs', 'attempt to access JSON non-object as object');
-  for (let index = 0; scanner.next(index, 0x7d); index++) readInputMember(scanner, scanner.key(), raw);
-  const name = asString(raw.name, 'name');
-  return {
-    name,
-    datatype: asString(raw.datatype, 'datatype'),
-    shape: asShape(raw.shape, name, raw.datatype),
-    source: readSource(raw, name),
-  };
+class HeadReader {
+  readonly #scanner: JsonScanner;
+  readonly #sharedMemory: boolean;
+  #id: string | null = null;
+  #parameters: Members | null = null;
+  #inputs: InputHead[] | null = null;
+  #outputs: OutputHead[] | null = null;
+
+  constructor(scanner: JsonScanner, sharedMemory: boolean) {
+    this.#scanner = scanner;
+    this.#sharedMemory = sharedMemory;
+  }
+
+  read(): InferHead {
+    const scanner = this.#scanner;
+    if (scanner.peek() === -1) throw scanner.error('The document is empty.');
+    if (scanner.take(0x7b)) for (let index = 0; scanner.next(index, 0x7d); index++) this.#member(scanner.key());
+    else scanner.value();
+    if (this.#inputs === null) throw missingMember('inputs');
+    const given = readParameters(this.#parameters ?? NO_MEMBERS);
+    return {
+      id: this.#id ?? '',
+      priority: given.priority,
+      timeoutUs: given.timeoutUs,
+      sequenceId: given.sequenceId,
+      sequenceStart: given.sequenceStart,
+      sequenceEnd: given.sequenceEnd,
+      inputs: this.#inputs,
+      outputs: this.#outputs ?? [],
+      binaryOutput: given.binaryOutput,
+      parameters: given.parameters,
+    };
+  }
+
+  /** Unknown members are ignored; of doubled ones the first counts. */
+  #member(name: string): void {
+    const scanner = this.#scanner;
+    if (name === 'inputs' && this.#inputs === null) this.#inputs = this.#readInputs();
+    else if (name === 'outputs' && this.#outputs === null) this.#outputs = this.#readOutputs();
+    else if (name === 'id' && this.#id === null) this.#id = asString(scanner.value(), 'id');
+    else if (name === 'parameters' && this.#parameters === null) this.#parameters = requestParameters(scanner.value());
+    else scanner.value();
+  }
+
+  #readInputs(): InputHead[] {
+    const scanner = this.#scanner;
+    if (!scanner.take(0x5b)) throw typeError('inputs', 'attempt to access JSON non-array as array');
+    const inputs: InputHead[] = [];
+    for (let index = 0; scanner.next(index, 0x5d); index++) inputs.push(this.#readInput());
+    checkDistinct(inputs, 'input');
+    return inputs;
+  }
+
+  #readInput(): InputHead {
+    const scanner = this.#scanner;
+    if (!scanner.take(0x7b)) throw typeError('inputs', 'attempt to access JSON non-object as object');
+    const raw: RawInput = {
+      name: undefined,
+      datatype: undefined,
+      shape: undefined,
+      parameters: NO_MEMBERS,
+      start: 0,
+      end: 0,
+    };
+    for (let index = 0; scanner.next(index, 0x7d); index++) readInputMember(scanner, scanner.key(), raw);
+    const name = asString(raw.name, 'name');
+    const datatype = asString(raw.datatype, 'datatype');
+    const shape = asShape(raw.shape, name);
+    const source = readSource(raw, name);
+    if (source.kind === 'json') checkElements(shape, datatype, source.end - source.start);
+    if (source.kind === 'shared' && !this.#sharedMemory) throw sharedMemoryRefused(`input '${name}'`);
+    return { name, datatype, shape, source };
+  }
+
+  #readOutputs(): OutputHead[] {
+    const value = this.#scanner.value();
+    if (!Array.isArray(value)) throw typeError('outputs', 'attempt to access JSON non-array as array');
+    const outputs = value.map((element) => readOutput(asMembers(element, 'outputs')));
+    checkDistinct(outputs, 'output');
+    const shared = outputs.find((output) => output.shared !== null);
+    if (shared !== undefined && !this.#sharedMemory) throw sharedMemoryRefused(`output '${shared.name}'`);
+    return outputs;
+  }
+}
+
+function requestParameters(value: unknown): Members {
+  if (value instanceof Map) return value as Members;
+  throw typeError('parameters', 'failed to get request params.: attempt to get members for non-object');
 }
 
 function readInputMember(scanner: JsonScanner, key: string, raw: RawInput): void {
   if (key === 'data') {
-    const range = readData(scanner);
-    raw.data ??= range;
+    if (scanner.peek() !== 0x5b) throw typeError('data', 'attempt to access JSON non-array as array');
+    const start = scanner.at;
+    scanner.skipArray();
+    if (raw.end === 0) {
+      raw.start = start;
+      raw.end = scanner.at;
+    }
     return;
   }
   const value = scanner.value();
-  if ((key === 'name' || key === 'datatype' || key === 'shape' || key === 'parameters') && raw[key] === undefined) {
-    raw[key] = value;
-  }
+  if (key === 'name' && raw.name === undefined) raw.name = value;
+  else if (key === 'datatype' && raw.datatype === undefined) raw.datatype = value;
+  else if (key === 'shape' && raw.shape === undefined) raw.shape = value;
+  // Parameters of an input that are no object are ignored (fact sheet 13 item 12).
+  else if (key === 'parameters' && raw.parameters === NO_MEMBERS && value instanceof Map) raw.parameters = value;
 }
 
-function readData(scanner: JsonScanner): { start: number; end: number } {
-  if (scanner.peek() !== 0x5b) throw typeError('data', 'attempt to access JSON non-array as array');
-  const start = scanner.at;
-  scanner.skipNested();
-  return { start, end: scanner.at };
-}
-
-function asShape(value: unknown, name: string, datatype: unknown): readonly number[] {
-  if (value === undefined) throw typeError('shape', "attempt to access non-existing object member 'shape'");
+function asShape(value: unknown, name: string): Shape {
+  if (value === undefined) throw missingMember('shape');
   if (!Array.isArray(value)) throw typeError('shape', 'attempt to access JSON non-array as array');
-  for (const dim of value) {
-    const isCount = (typeof dim === 'number' && Number.isInteger(dim) && dim >= 0) || (typeof dim === 'bigint' && dim >= 0n);
+  let elements = 1;
+  for (let i = 0; i < value.length; i++) {
+    const dim: unknown = value[i];
+    const isCount = typeof dim === 'bigint' ? dim >= 0n : Number.isInteger(dim) && (dim as number) >= 0;
     if (!isCount) throw typeError('shape', 'attempt to access JSON non-unsigned-integer as unsigned-integer');
+    elements *= Math.max(1, Number(dim));
   }
-  const shape = value.map(Number);
-  let bytes = typeof datatype === 'string' && isDataType(datatype) ? 8 : 1;
-  for (const dim of shape) bytes *= Math.max(1, dim);
-  if (!Number.isSafeInteger(bytes) || shape.length > 16) {
-    throw invalid(
-      `invalid shape for input '${name}': shape ${shapeText(shape)} causes total element count to exceed maximum size of ${2 ** 50}`,
-    );
+  if (value.length > MOST_DIMENSIONS) {
+    throw invalid(`invalid shape for input '${name}': ${value.length} dimensions, of at most ${MOST_DIMENSIONS}`);
   }
-  return shape;
+  if (elements <= MOST_ELEMENTS) return value as number[];
+  throw invalid(
+    `invalid shape for input '${name}': shape ${shapeText(value.map(Number))} causes total element count to exceed maximum size of ${MOST_ELEMENTS}`,
+  );
+}
+
+/**
+ * A shape that promises more elements than the text can hold (a digit and a comma each) is refused before memory is taken for it.
+ * Strings are counted where they are read.
+ */
+function checkElements(shape: Shape, datatype: string, textBytes: number): void {
+  if (!isDataType(datatype) || elementBytes[datatype] === 0) return;
+  let elements = 1;
+  for (let i = 0; i < shape.length; i++) elements *= shape[i]!;
+  if (elements * 2 > textBytes) throw shapeMismatch();
 }
 
 function readSource(raw: RawInput, name: string): TensorSource {
-  const parameters = raw.parameters instanceof Map ? (raw.parameters as Members) : NO_MEMBERS;
-  const found = [
-    ...(raw.data === null ? [] : ["'data'"]),
-    ...(parameters.has('binary_data_size') ? ["'binary_data_size'"] : []),
-    ...(parameters.has('shared_memory_region') ? ["'shared_memory_region'"] : []),
-  ];
+  const { parameters } = raw;
+  if (raw.end > 0 && parameters.size === 0) return { kind: 'json', start: raw.start, end: raw.end };
+  const found: string[] = [];
+  if (raw.end > 0) found.push("'data'");
+  if (parameters.has('binary_data_size')) found.push("'binary_data_size'");
+  if (parameters.has('shared_memory_region')) found.push("'shared_memory_region'");
   if (found.length !== 1) {
     throw invalid(
       "Input must set only one of the following fields: 'data', 'binary_data_size' in 'parameters', 'shared_memory_region' in " +
-        `'parameters'. But ${found.length === 0 ? 'no field is set' : `set ${found.join(' ')}`}${name === '' ? '' : ` for input '${name}'`}`,
+        `'parameters'. But ${found.length === 0 ? 'no field is set' : `set ${found.join(' ')}`} for input '${name}'`,
     );
   }
-  if (raw.data !== null) return { kind: 'json', ...raw.data };
-  if (parameters.has('shared_memory_region')) throw sharedMemoryRefused();
+  if (raw.end > 0) return { kind: 'json', start: raw.start, end: raw.end };
+  const shared = readShared(parameters);
+  if (shared !== null) return { kind: 'shared', ...shared };
   return { kind: 'binary', byteSize: asCount(parameters.get('binary_data_size'), 'binary_data_size') };
 }
 
-function sharedMemoryRefused(): ServerError {
-  return new ServerError('UNSUPPORTED', 'Client shared memory is disabled. Send the tensors in the request instead.');
+/** The shared-memory trio of an input or output (fact sheet 1.6); null = it has none. */
+function readShared(parameters: Members): NonNullable<OutputHead['shared']> | null {
+  if (!parameters.has('shared_memory_region')) return null;
+  const offset = parameters.get('shared_memory_offset');
+  if (!parameters.has('shared_memory_byte_size')) throw missingMember('shared_memory_byte_size');
+  return {
+    region: asString(parameters.get('shared_memory_region'), 'shared_memory_region'),
+    byteSize: asCount(parameters.get('shared_memory_byte_size'), 'shared_memory_byte_size'),
+    offset: offset === undefined ? 0 : asCount(offset, 'shared_memory_offset'),
+  };
 }
 
-function readOutputs(scanner: JsonScanner): OutputHead[] {
-  const value = scanner.value();
-  if (!Array.isArray(value)) throw typeError('outputs', 'attempt to access JSON non-array as array');
-  const outputs: OutputHead[] = [];
-  for (const element of value) {
-    const output = readOutput(asMembers(element, 'outputs'));
-    if (outputs.some((other) => other.name === output.name)) {
-      throw invalid(`output '${output.name}' already exists in request`);
-    }
-    outputs.push(output);
-  }
-  return outputs;
+function sharedMemoryRefused(tensor: string): ServerError {
+  return new ServerError(
+    'UNSUPPORTED',
+    `shared memory of clients is off, but ${tensor} has 'shared_memory_region': start the server with --allow-client-shm=true, or send the tensor in the request`,
+  );
 }
 
 function readOutput(members: Members): OutputHead {
   const name = asString(members.get('name'), 'name');
-  const parameters = members.get('parameters');
-  const given = parameters === undefined ? NO_MEMBERS : asMembers(parameters, 'parameters');
-  const classes = given.get('classification');
-  if (given.has('shared_memory_region')) throw sharedMemoryRefused();
-  return {
-    name,
-    binary: given.has('binary_data') ? asBoolean(given.get('binary_data'), 'binary_data') : false,
-    classCount: classes === undefined ? 0 : asCount(classes, 'classification'),
-    shared: null,
-  };
+  const given = members.has('parameters') ? asMembers(members.get('parameters'), 'parameters') : NO_MEMBERS;
+  const shared = readShared(given);
+  const classCount = readClassCount(given);
+  const binary = given.has('binary_data') && asBoolean(given.get('binary_data'), 'binary_data');
+  if (shared !== null && classCount > 0) throw bothSet('classification');
+  if (shared !== null && given.has('binary_data')) throw bothSet('binary_data');
+  return { name, binary, classCount, shared };
 }
 
-type HeadParameters = Omit<InferHead, 'id' | 'inputs' | 'outputs'>;
-
-const NO_PARAMETERS: HeadParameters = {
-  priority: 0,
-  timeoutUs: 0,
-  sequenceId: 0,
-  sequenceStart: false,
-  sequenceEnd: false,
-  binaryOutput: false,
-  parameters: new Map(),
-};
-
-/** The reserved keys have meanings, `triton_` is refused, the rest is the backend's (fact sheet 1.11). */
-function readParameters(members: Members): HeadParameters {
-  if (members.size === 0) return NO_PARAMETERS;
-  const custom = new Map<string, ParameterValue>();
-  const head = { ...NO_PARAMETERS, parameters: custom };
-  for (const [key, value] of members) {
-    if (key === 'priority') head.priority = asCount(value, key);
-    else if (key === 'timeout') head.timeoutUs = asCount(value, key);
-    else if (key === 'sequence_id') head.sequenceId = asSequenceId(value);
-    else if (key === 'sequence_start') head.sequenceStart = asBoolean(value, key);
-    else if (key === 'sequence_end') head.sequenceEnd = asBoolean(value, key);
-    else if (key === 'binary_data_output') head.binaryOutput = asBoolean(value, key);
-    else custom.set(key, asParameter(value, key));
-  }
-  return head;
-}
-
-function asParameter(value: unknown, key: string): ParameterValue {
-  if (key.startsWith('triton_')) {
-    throw invalid("parameter keys starting with 'triton_' are reserved for Triton usage and should not be specified.");
-  }
-  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean') {
-    return value;
-  }
-  throw invalid(`parameter '${key}' has invalid type. It should be either 'int', 'bool', or 'string'.`);
-}
-
-function asSequenceId(value: unknown): InferHead['sequenceId'] {
-  if (typeof value === 'string') {
-    if (value.length <= LONGEST_SEQUENCE_ID) return value;
-    throw new ServerError(
-      'UNSUPPORTED',
-      `string correlation ID cannot be longer than ${LONGEST_SEQUENCE_ID} characters`,
-    );
-  }
-  if (typeof value === 'bigint' && value >= 0n && value < 2n ** 64n) return value;
-  return asCount(value, 'sequence_id');
-}
-
-function asString(value: unknown, member: string): string {
-  if (typeof value === 'string') return value;
-  const what = value === undefined ? `attempt to access non-existing object member '${member}'` : undefined;
-  throw typeError(member, what ?? 'attempt to access JSON non-string as string');
-}
-
-function asBoolean(value: unknown, member: string): boolean {
-  if (typeof value === 'boolean') return value;
-  throw typeError(member, 'attempt to access JSON non-boolean as boolean');
-}
-
-/** A whole number from 0 to 2^53. */
-function asCount(value: unknown, member: string): number {
+function readClassCount(parameters: Members): number {
+  const value = parameters.get('classification');
+  if (value === undefined) return 0;
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
-  throw typeError(member, 'attempt to access JSON non-unsigned-integer as unsigned-integer');
+  throw invalid("Unable to set 'classification': attempt to access JSON non-unsigned-integer as unsigned-integer");
 }
 
-function asMembers(value: unknown, member: string): Members {
-  if (value instanceof Map) return value as Members;
-  throw typeError(member, 'attempt to get members for non-object');
+function bothSet(other: string): ServerError {
+  return invalid(`Output can't set both 'shared_memory_region' and '${other}'`);
 }
 
-function typeError(member: string, what: string): ServerError {
-  return invalid(`Unable to parse '${member}': ${what}`);
+/** Few names are compared with each other; many, which only a mischievous client sends, through a set. */
+function checkDistinct(tensors: readonly { readonly name: string }[], kind: 'input' | 'output'): void {
+  if (tensors.length < 2 || (tensors.length === 2 && tensors[0]!.name !== tensors[1]!.name)) return;
+  const names = new Set<string>();
+  for (const { name } of tensors) {
+    if (names.has(name)) throw invalid(`${kind} '${name}' already exists in request`);
+    names.add(name);
+  }
 }

@@ -29,8 +29,7 @@ function spelled(value: unknown, choose: () => number): string {
   const text = (string: string): string => {
     const units = Array.from({ length: string.length }, (_, i) => string.charCodeAt(i));
     const escaped = (unit: number): string => `\\u${unit.toString(16).padStart(4, '0')}`;
-    const isLone = !string.isWellFormed();
-    const all = isLone || choose() % 2 === 0;
+    const all = choose() % 2 === 0;
     return all
       ? `"${units.map(escaped).join('')}"`
       : JSON.stringify(string).replaceAll('/', choose() % 2 ? '\\/' : '/');
@@ -47,9 +46,8 @@ function spelled(value: unknown, choose: () => number): string {
 
 test('reads what JSON.parse reads, however it is spelled', () => {
   const values = fc.jsonValue({ maxDepth: 6, stringUnit: 'binary' });
-  const wellFormed = (value: unknown): boolean => JSON.stringify(value).isWellFormed();
   fc.assert(
-    fc.property(values.filter(wellFormed), fc.infiniteStream(fc.nat()), (value, choices) => {
+    fc.property(values, fc.infiniteStream(fc.nat()), (value, choices) => {
       const text = spelled(value, () => choices.next().value as number);
       const parsed: unknown = JSON.parse(text);
       expect(plain(read(text))).toEqual(plain(toNullPrototype(parsed)));
@@ -97,7 +95,7 @@ test.each([
   ['9007199254740993', 9007199254740993n],
   ['-9223372036854775808', -9223372036854775808n],
   ['18446744073709551615', 18446744073709551615n],
-  ['18446744073709551616', 18446744073709551616],
+  ['18446744073709551616', 2 ** 64],
   ['NaN', Number.NaN],
   ['Infinity', Number.POSITIVE_INFINITY],
   ['-Infinity', Number.NEGATIVE_INFINITY],

@@ -1,8 +1,9 @@
 import { fileURLToPath } from 'node:url';
+import { HeadTemplate } from '../src/protocols/head-template.js';
 import { jsonTensorBytes, readJsonTensor } from '../src/protocols/json-tensor.js';
 import { parseInferHead } from '../src/protocols/v2-json.js';
 import { inferResponseHead, type ReplyTensor } from '../src/protocols/v2-json-reply.js';
-import type { DataType } from '../src/types/datatype.js';
+import { type DataType, elementBytes } from '../src/types/datatype.js';
 import type { InferHead } from '../src/types/infer.js';
 
 /**
@@ -70,6 +71,11 @@ function benchSimple(): void {
     'simple: head',
     nanoseconds(() => void parseInferHead(simple, 0, simple.length)),
   );
+  const template = new HeadTemplate(simple, 0, simple.length, head);
+  report(
+    'simple: head by its template',
+    nanoseconds(() => void template.match(simple, 0, simple.length)),
+  );
   report(
     'simple: tensors',
     nanoseconds(() => readAll(simple, head)),
@@ -101,7 +107,7 @@ function benchTensor(datatype: DataType, values: readonly unknown[]): void {
   );
   const bytes = target.slice(
     0,
-    datatype === 'BYTES' ? jsonTensorBytes(body, range, 'x') : values.length * (body.length && sizes[datatype]!),
+    datatype === 'BYTES' ? jsonTensorBytes(body, range, 'x') : values.length * elementBytes[datatype],
   );
   const output: ReplyTensor = { name: 'y', datatype, shape: [values.length], bytes, binary: false };
   report(
@@ -113,8 +119,6 @@ function benchTensor(datatype: DataType, values: readonly unknown[]): void {
     nanoseconds(() => void Buffer.from(JSON.stringify(values)), 40),
   );
 }
-
-const sizes: Partial<Record<DataType, number>> = { INT32: 4, FP32: 4, FP64: 8, UINT8: 1, INT64: 8, FP16: 2 };
 
 function main(): void {
   benchSimple();

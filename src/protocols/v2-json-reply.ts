@@ -1,6 +1,6 @@
 import type { DataType } from '../types/datatype.js';
 import { invalid } from '../types/errors.js';
-import type { OutputTensor } from '../types/infer.js';
+import type { OutputTensor, ParameterValue } from '../types/infer.js';
 import { fromHalf } from './half.js';
 import { JsonWriter } from './json-writer.js';
 
@@ -8,6 +8,8 @@ import { JsonWriter } from './json-writer.js';
 export interface ReplyTensor extends OutputTensor {
   readonly binary: boolean;
 }
+
+const NO_PARAMETERS: ReadonlyMap<string, ParameterValue> = new Map();
 
 const writer = new JsonWriter();
 
@@ -18,7 +20,7 @@ const float64 = new Float64Array(words.buffer);
 
 /**
  * The JSON part of an inference response (fact sheet 1.9). `data` is flat; FP types are doubles and may be NaN and Infinity; 64-bit
- * integers are exact; bytes of BYTES elements that are no UTF-8 are replaced by U+FFFD (ask for binary). Tensors may lie anywhere,
+ * integers are exact; bytes of BYTES elements that are no UTF-8 are replaced by U+FFFD (ask for binary). `parameters` are the backend's. Tensors may lie anywhere,
  * also unaligned and in shared memory; the result is the caller's. Throws INVALID_ARGUMENT for BF16 as JSON.
  */
 export function inferResponseHead(id: string, model: string, version: string, outputs: readonly ReplyTensor[]): Buffer {
@@ -34,6 +36,7 @@ export function inferResponseHead(id: string, model: string, version: string, ou
   writer.string(model);
   writer.text(',"model_version":');
   writer.string(version);
+  if (parameters.size > 0) writeParameters(parameters);
   writer.text(',"outputs":[');
   for (let nth = 0; nth < outputs.length; nth++) {
     if (nth > 0) writer.text(',');
@@ -41,6 +44,21 @@ export function inferResponseHead(id: string, model: string, version: string, ou
   }
   writer.text(']}');
   return writer.take();
+}
+
+function writeParameters(parameters: ReadonlyMap<string, ParameterValue>): void {
+  let before = ',"parameters":{';
+  for (const [key, value] of parameters) {
+    writer.text(before);
+    writer.string(key);
+    writer.text(':');
+    if (typeof value === 'string') writer.string(value);
+    else if (typeof value !== 'number') writer.text(String(value));
+    else if (Number.isSafeInteger(value)) writer.integer(value);
+    else writer.double(value);
+    before = ',';
+  }
+  writer.text('}');
 }
 
 function writeOutput(output: ReplyTensor): void {

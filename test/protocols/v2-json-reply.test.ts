@@ -46,6 +46,19 @@ test("the result is the caller's: the next answer does not change it", () => {
   expect(first.toString()).toBe(text);
 });
 
+test('parameters of the backend', () => {
+  const parameters = new Map<string, string | number | bigint | boolean>([
+    ['text', 'ä"'],
+    ['count', 7],
+    ['ratio', 0.5],
+    ['long', 2n ** 63n - 1n],
+    ['flag', true],
+  ]);
+  expect(inferResponseHead('', 'm', '1', [], parameters).toString()).toBe(
+    '{"model_name":"m","model_version":"1","parameters":{"text":"ä\\"","count":7,"ratio":0.5,"long":9223372036854775807,"flag":true},"outputs":[]}',
+  );
+});
+
 test('an error half way leaves nothing behind', () => {
   expect(() => inferResponseHead('x', 'm', '1', [tensor('BF16', new Uint8Array(2), 1)])).toThrow(
     new ServerError(

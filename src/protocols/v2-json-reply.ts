@@ -20,10 +20,16 @@ const float64 = new Float64Array(words.buffer);
 
 /**
  * The JSON part of an inference response (fact sheet 1.9). `data` is flat; FP types are doubles and may be NaN and Infinity; 64-bit
- * integers are exact; bytes of BYTES elements that are no UTF-8 are replaced by U+FFFD (ask for binary). `parameters` are the backend's. Tensors may lie anywhere,
- * also unaligned and in shared memory; the result is the caller's. Throws INVALID_ARGUMENT for BF16 as JSON.
+ * integers are exact; bytes of BYTES elements that are no UTF-8 are replaced by U+FFFD (ask for binary). `parameters` are the backend's.
+ * Tensors may lie anywhere, also unaligned and in shared memory; the result is the caller's. Throws INVALID_ARGUMENT for BF16 as JSON.
  */
-export function inferResponseHead(id: string, model: string, version: string, outputs: readonly ReplyTensor[]): Buffer {
+export function inferResponseHead(
+  id: string,
+  model: string,
+  version: string,
+  outputs: readonly ReplyTensor[],
+  parameters: ReadonlyMap<string, ParameterValue> = NO_PARAMETERS,
+): Buffer {
   // An error may have left something.
   writer.clear();
   writer.text('{');

@@ -1,3 +1,4 @@
+import { parseVersion } from '../repository/lookup.js';
 import type { ModelManager } from '../repository/manager.js';
 import { invalid } from '../types/errors.js';
 import { type ModelMetadata, modelMetadata } from './metadata.js';
@@ -86,11 +87,15 @@ export class InferenceServer {
     return this.#manager.index(readyOnly);
   }
 
-  /** All ready versions of a model, ascending; throws INVALID_ARGUMENT where there is none. */
-  loadedVersions(name: string): Model[] {
+  /** The ready versions of a model whose statistics are asked for, ascending; throws INVALID_ARGUMENT where there is none (fact sheet 1.4). */
+  loadedVersions(name: string, version: string): Model[] {
     const models = this.#manager.loaded().filter((model) => model.name === name);
     if (models.length === 0) throw invalid(`requested model '${name}' is not available`);
-    return models;
+    if (version === '') return models;
+    const number = parseVersion(version);
+    const model = models.find((candidate) => BigInt(candidate.version) === number);
+    if (model === undefined) throw invalid(`requested model version is not available for model '${name}'`);
+    return [model];
   }
 
   /** All ready versions of all models, by name and version. */

@@ -22,7 +22,7 @@ export const adminHandlers: Readonly<Record<Exclude<Endpoint, 'infer' | 'index'>
   'model-config': (server, exchange, { model, version }) =>
     replyJsonText(exchange, 200, modelConfigToJson(server.find(model, version).config)),
   'model-statistics': (server, exchange, { model, version }) =>
-    replyStatistics(exchange, version === '' ? server.loadedVersions(model) : [server.find(model, version)]),
+    replyStatistics(exchange, server.loadedVersions(model, version)),
 };
 
 /** KServe reads the body, tritonclient the status (fact sheet 1.3). */

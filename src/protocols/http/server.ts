@@ -72,7 +72,9 @@ function readyOnly(text: string): boolean {
   } catch (error) {
     throw invalid(`failed to parse the request JSON buffer: ${(error as Error).message}`);
   }
-  if (typeof body !== 'object' || body === null) throw invalid('the body of an index request is {"ready": bool}');
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+    throw invalid('the body of an index request is {"ready": bool}');
+  }
   const { ready } = body as { ready?: unknown };
   if (ready === undefined) return false;
   if (typeof ready !== 'boolean') throw invalid("Invalid value for 'ready': expected a boolean");

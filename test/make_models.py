@@ -38,9 +38,11 @@ node = helper.make_node
 value = helper.make_tensor_value_info
 
 
-def make(nodes, inputs, outputs, initializers=(), opset=17) -> onnx.ModelProto:
+def make(nodes, inputs, outputs, initializers=(), domains=()) -> onnx.ModelProto:
+    """domains: (domain, version) of operators that are not ONNX's own."""
     graph = helper.make_graph(list(nodes), "graph", inputs, outputs, list(initializers))
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+    opsets = [helper.make_opsetid(domain, version) for domain, version in [("", 17), *domains]]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=8)
 
 
 def write(path: Path, model: onnx.ModelProto) -> None:
@@ -331,6 +333,76 @@ def simple_string() -> None:
     save("simple_string", text, model)
 
 
+def simple_b64() -> None:
+    """`simple` of the examples, in larger batches."""
+    shape = ["batch", 16]
+    model = make(
+        [node("Add", ["INPUT0", "INPUT1"], ["OUTPUT0"]), node("Sub", ["INPUT0", "INPUT1"], ["OUTPUT1"])],
+        [value("INPUT0", INT32, shape), value("INPUT1", INT32, shape)],
+        [value("OUTPUT0", INT32, shape), value("OUTPUT1", INT32, shape)],
+    )
+    text = config(
+        "simple_b64",
+        64,
+        [("INPUT0", "TYPE_INT32", [16]), ("INPUT1", "TYPE_INT32", [16])],
+        [("OUTPUT0", "TYPE_INT32", [16]), ("OUTPUT1", "TYPE_INT32", [16])],
+        BATCHING,
+    )
+    save("simple_b64", text, model)
+
+
+def string_class() -> None:
+    """The number of each word, -1 for one that it does not know.
+
+    Not made of StringNormalizer: ONNX Runtime loads that only where the machine has its locale.
+    """
+    words = node(
+        "LabelEncoder",
+        ["INPUT0"],
+        ["OUTPUT0"],
+        domain="ai.onnx.ml",
+        keys_strings=["zero", "one", "zwölf", ""],
+        values_int64s=[0, 1, 12, 100],
+        default_int64=-1,
+    )
+    model = make(
+        [words],
+        [value("INPUT0", STRING, ["batch", "n"])],
+        [value("OUTPUT0", INT64, ["batch", "n"])],
+        domains=[("ai.onnx.ml", 2)],
+    )
+    text = config(
+        "string_class", 4, [("INPUT0", "TYPE_STRING", [-1])], [("OUTPUT0", "TYPE_INT64", [-1])], BATCHING
+    )
+    save("string_class", text, model)
+
+
+def zero_size() -> None:
+    """OUTPUT0 = the sum of each row, 0 for an empty one; OUTPUT1 = nothing of each row, of shape [batch, 0]."""
+    constants = [
+        helper.make_tensor("columns", INT64, [1], [1]),
+        helper.make_tensor("begin", INT64, [1], [0]),
+        helper.make_tensor("end", INT64, [1], [0]),
+    ]
+    model = make(
+        [
+            node("ReduceSum", ["INPUT0", "columns"], ["OUTPUT0"], keepdims=1),
+            node("Slice", ["INPUT0", "begin", "end", "columns"], ["OUTPUT1"]),
+        ],
+        [value("INPUT0", FLOAT, ["batch", "n"])],
+        [value("OUTPUT0", FLOAT, ["batch", 1]), value("OUTPUT1", FLOAT, ["batch", "none"])],
+        constants,
+    )
+    text = config(
+        "zero_size",
+        4,
+        [("INPUT0", "TYPE_FP32", [-1])],
+        [("OUTPUT0", "TYPE_FP32", [1]), ("OUTPUT1", "TYPE_FP32", [-1])],
+        BATCHING,
+    )
+    save("zero_size", text, model)
+
+
 def broken() -> None:
     one = [("INPUT0", "TYPE_FP32", [16])], [("OUTPUT0", "TYPE_FP32", [16])]
 
@@ -378,6 +450,9 @@ def main() -> None:
     two_outputs_var()
     wide()
     simple_string()
+    simple_b64()
+    string_class()
+    zero_size()
     broken()
 
 

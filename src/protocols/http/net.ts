@@ -56,7 +56,10 @@ class NetListener implements HttpListener, NetHost {
     this.#server.on('connection', (socket: Socket) => this.#connect(socket));
     this.#server.on('request', (request, response) => this.#accept(request, response, ''));
     this.#server.on('checkContinue', (request, response) => this.#accept(request, response, '100-continue'));
-    this.#server.on('checkExpectation', (request, response) => this.#accept(request, response, 'unknown'));
+    // A list of no expectations, as some clients send it, expects nothing.
+    this.#server.on('checkExpectation', (request, response) =>
+      this.#accept(request, response, request.headers.expect === '' ? 'none' : 'unknown'),
+    );
     this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) =>
       this.#clientError(error, socket as Socket),
     );

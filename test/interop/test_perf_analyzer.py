@@ -14,8 +14,8 @@ CUDA_LIBRARIES = Path(nvidia.cuda_runtime.__path__[0]) / "lib"
 TIMEOUT_SECONDS = 120
 
 
-def run_perf_analyzer(server, *arguments: str) -> subprocess.CompletedProcess:
-    command = [str(PERF_ANALYZER), "-i", "http", "-u", server.url, "-m", "simple", *short_measurement(), *arguments]
+def run_perf_analyzer(server, *arguments: str, model: str = "simple") -> subprocess.CompletedProcess:
+    command = [str(PERF_ANALYZER), "-i", "http", "-u", server.url, "-m", model, *short_measurement(), *arguments]
     environment = {**os.environ, "LD_LIBRARY_PATH": str(CUDA_LIBRARIES)}
     return subprocess.run(
         command,
@@ -46,13 +46,41 @@ def assert_complete(done: subprocess.CompletedProcess) -> None:
     assert re.search(r" \+ ".join(rf"{phase} \d+ usec" for phase in phases), server_part), output
 
 
-@pytest.mark.parametrize("concurrency", ["1", "16"])
-def test_concurrency(server, concurrency):
-    assert_complete(run_perf_analyzer(server, "--concurrency-range", concurrency))
+def test_a_range_of_concurrencies(server):
+    """Each level has its own throughput and its own figures of the server, and the table at the end has them all."""
+    done = run_perf_analyzer(server, "--concurrency-range", "1:4:1")
+    assert_complete(done)
+    assert re.findall(r"^Request concurrency: (\d+)$", done.stdout, re.MULTILINE) == ["1", "2", "3", "4"]
+    assert len(re.findall(r"^  Server: $", done.stdout, re.MULTILINE)) == 4, done.stdout
+    table = re.findall(r"^Concurrency: (\d+), throughput: ([\d.]+) infer/sec, latency (\d+) usec$", done.stdout, re.MULTILINE)
+    assert [level for level, _, _ in table] == ["1", "2", "3", "4"], done.stdout
+    assert all(float(throughput) > 0 and int(latency) > 0 for _, throughput, latency in table)
+
+
+def test_the_servers_times_are_within_the_clients(server):
+    """What the server counts as queue and compute is part of what the client waited for."""
+    output = run_perf_analyzer(server, "--concurrency-range", "2").stdout
+    client_us = int(re.search(r"Avg latency: (\d+) usec", output)[1])
+    requests, inside_us = re.search(r"Successful request count: (\d+)\s+Avg request latency: (\d+) usec", output).groups()
+    assert int(requests) >= 200, output
+    assert 0 < int(inside_us) <= client_us, output
+
+
+def test_high_concurrency(server):
+    assert_complete(run_perf_analyzer(server, "--concurrency-range", "16"))
 
 
 def test_async_requests_on_few_threads(server):
     assert_complete(run_perf_analyzer(server, "--async", "--concurrency-range", "16", "--max-threads", "2"))
+
+
+@pytest.mark.parametrize(
+    ("model", "shapes"),
+    [("identity_bytes", ["INPUT0:8"]), ("identity_fp16", ["INPUT0:8"]), ("digits", []), ("wide", [])],
+)
+def test_other_models(server, model, shapes):
+    arguments = [argument for shape in shapes for argument in ("--shape", shape)]
+    assert_complete(run_perf_analyzer(server, *arguments, "--concurrency-range", "4", model=model))
 
 
 def test_batches_of_the_client(server):

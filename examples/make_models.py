@@ -32,7 +32,6 @@ output [
 ]
 """
 
-
 DIGITS_CONFIG = """name: "digits"
 platform: "onnxruntime_onnx"
 max_batch_size: 32
@@ -54,10 +53,10 @@ A convolutional network that reads one handwritten digit of 8 by 8 pixels.
 
 **Held-out accuracy: {right} of {total}** ({percent:.2f} %).
 
-| | name | type | shape | meaning |
-|---|---|---|---|---|
-| input | `image` | FP32 | `[1, 8, 8]` | brightness, 0 (paper) to 1 (ink) |
-| output | `scores` | FP32 | `[10]` | probability of each digit (softmax); `labels.txt` names them |
+|        | name     | type | shape       | meaning                                                      |
+| ------ | -------- | ---- | ----------- | ------------------------------------------------------------ |
+| input  | `image`  | FP32 | `[1, 8, 8]` | brightness, 0 (paper) to 1 (ink)                             |
+| output | `scores` | FP32 | `[10]`      | probability of each digit (softmax); `labels.txt` names them |
 
 Layers: convolution 3x3 to 16 channels, ReLU, convolution 3x3 to 32 channels, ReLU, maximum over 2x2, dense to 64,
 ReLU, dense to 10, softmax.

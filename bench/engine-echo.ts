@@ -9,7 +9,8 @@ import type { HttpEngine, HttpExchange, HttpLimits } from '../src/protocols/http
 import { NetEngine } from '../src/protocols/http/net.js';
 import { UwsEngine } from '../src/protocols/http/uws.js';
 import { loadUws } from '../src/protocols/http/uws-binary.js';
-import { type LoadRequest, WrkLoad, type WrkResult } from './core/wrk.js';
+import { cpuMicroseconds } from './core/proc.js';
+import { type LoadRequest, WrkLoad } from './core/wrk.js';
 
 /**
  * How much of bare uWebSockets is left behind our engine interface: POST echo of 200 bytes, one server process, `wrk` beside it.
@@ -93,12 +94,19 @@ async function startChild(name: ServerName): Promise<{ child: ChildProcess; port
   return { child, port };
 }
 
-async function measure(name: ServerName, load: WrkLoad, seconds: number): Promise<number> {
+interface Reading {
+  readonly perSecond: number;
+  /** CPU time of the server per request: what neighbours on the machine disturb least. */
+  readonly cpuUs: number;
+}
+
+async function measure(name: ServerName, load: WrkLoad, seconds: number): Promise<Reading> {
   const { child, port } = await startChild(name);
   try {
     await load.run(port, CONNECTIONS, 1);
-    const result: WrkResult = await load.run(port, CONNECTIONS, seconds);
-    return result.requests / result.seconds;
+    const before = await cpuMicroseconds(child.pid!);
+    const { requests, seconds: measured } = await load.run(port, CONNECTIONS, seconds);
+    return { perSecond: requests / measured, cpuUs: ((await cpuMicroseconds(child.pid!)) - before) / requests };
   } finally {
     child.kill();
   }
@@ -111,20 +119,22 @@ function median(values: readonly number[]): number {
 /** Rounds go through all servers before the next begins, so that a disturbance of the machine meets them alike. */
 async function main(rounds: number, seconds: number): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'conch-echo-'));
-  const rates: Record<ServerName, number[]> = { bare: [], uws: [], net: [] };
+  const readings: Record<ServerName, Reading[]> = { bare: [], uws: [], net: [] };
   try {
     const wrk = await WrkLoad.create(load, directory, 'echo');
     for (let round = 0; round < rounds; round++) {
-      for (const name of servers) rates[name].push(await measure(name, wrk, seconds));
+      for (const name of servers) readings[name].push(await measure(name, wrk, seconds));
     }
   } finally {
     await rm(directory, { recursive: true });
   }
   stdout.write(`POST echo of 200 bytes, ${CONNECTIONS} connections, median of ${rounds} rounds of ${seconds} s\n`);
+  const rateOf = (name: ServerName) => median(readings[name].map(({ perSecond }) => perSecond));
   for (const name of servers) {
-    const rate = median(rates[name]);
+    const rate = rateOf(name);
+    const cpu = median(readings[name].map(({ cpuUs }) => cpuUs));
     stdout.write(
-      `${name.padEnd(6)} ${rate.toFixed(0).padStart(8)}/s  ${(rate / median(rates.bare)).toFixed(3)} of bare\n`,
+      `${name.padEnd(6)} ${rate.toFixed(0).padStart(8)}/s  ${(rate / rateOf('bare')).toFixed(3)} of bare  ${cpu.toFixed(2)} us CPU/request\n`,
     );
   }
 }

@@ -9,10 +9,6 @@ const statusTexts: readonly string[] = Array.from({ length: 600 }, (_, status) =
   return `${status} ${STATUS_CODES[status] ?? 'Unknown'}`;
 });
 
-export function statusText(status: number): string {
-  return statusTexts[status]!;
-}
-
 const lineEnd = /[\r\n]/;
 
 /** `200 OK`, CRLF, `Name: value`, ..., without the last CRLF. Throws where a value would end its line: it would become a header. */
@@ -24,6 +20,34 @@ export function headText(status: number, headers: readonly string[]): string {
     text += `\r\n${headers[index]!}: ${value}`;
   }
   return text;
+}
+
+/**
+ * The text of the last head, for as long as heads repeat: callers hand in the same constants again and again, and comparing them is
+ * cheaper than putting the text together.
+ */
+export class HeadTexts {
+  #status = 0;
+  #headers: readonly string[] = [];
+  #text = '';
+
+  textOf(status: number, headers: readonly string[]): string {
+    if (status === this.#status && this.#isSame(headers)) return this.#text;
+    const text = headText(status, headers);
+    this.#status = status;
+    // A copy: the caller may change its array.
+    this.#headers = [...headers];
+    this.#text = text;
+    return text;
+  }
+
+  #isSame(headers: readonly string[]): boolean {
+    if (headers.length !== this.#headers.length) return false;
+    for (let index = 0; index < headers.length; index++) {
+      if (headers[index] !== this.#headers[index]) return false;
+    }
+    return true;
+  }
 }
 
 export function refusalHeaders(refusal: Refusal): readonly string[] {

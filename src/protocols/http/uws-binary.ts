@@ -20,7 +20,11 @@ export const thisNode: NodeBuild = {
 };
 
 /** The binary in a package for a build of Node, or null. The package from GitHub has it in its root, the one from the registry in `binaries`. */
-export function findUwsBinary(packageRoot: string, build: NodeBuild, exists = existsSync): string | null {
+export function findUwsBinary(
+  packageRoot: string,
+  build: NodeBuild,
+  exists: (path: string) => boolean = existsSync,
+): string | null {
   const name = `uws_${build.platform}_${build.arch}_${build.modules}.node`;
   const places = [join(packageRoot, name), join(packageRoot, 'binaries', name)];
   return places.find((place) => exists(place)) ?? null;

@@ -1,12 +1,13 @@
 import type { HttpResponse } from 'uWebSockets.js';
 import type { Log } from '../../base/log.js';
-import { headText, refusalBody, refusalHeaders } from './answer-head.js';
+import { type HeadTexts, headText, refusalBody, refusalHeaders } from './answer-head.js';
 import type { BodySink, ExchangeOwner, HttpExchange, HttpHandler, HttpLimits } from './engine.js';
 import { bodyTooLarge, bodyTooSlow, handlerFailed, type Refusal, type RequestHead } from './request-head.js';
 
 /** What an exchange needs of the listener that owns it. */
 export interface UwsHost {
   readonly head: RequestHead;
+  readonly heads: HeadTexts;
   readonly limits: HttpLimits;
   readonly log: Log;
   readonly draining: boolean;
@@ -160,7 +161,7 @@ export class UwsExchange implements HttpExchange {
   #prepare(status: number, headers: readonly string[], totalBytes: number): void {
     if (this.#host.draining && this.#closing === 'keep') this.#closing = 'announce';
     if (this.method === 'HEAD' && this.#closing === 'cut') this.#closing = 'announce';
-    this.#head = headText(status, headers);
+    this.#head = this.#host.heads.textOf(status, headers);
     if (this.#closing === 'announce') this.#head += '\r\nConnection: close';
     this.#totalBytes = totalBytes;
   }

@@ -1,6 +1,7 @@
 import type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket } from 'uWebSockets.js';
 import type { Log } from '../../base/log.js';
 import { ServerError } from '../../types/errors.js';
+import { HeadTexts } from './answer-head.js';
 import type { HttpEngine, HttpHandler, HttpLimits, HttpListener, ListenOptions } from './engine.js';
 import { type Refusal, RequestHead, tooManyConnections } from './request-head.js';
 import type { Uws } from './uws-binary.js';
@@ -52,6 +53,7 @@ export class UwsEngine implements HttpEngine {
 class UwsListener implements HttpListener, UwsHost {
   port = 0;
   readonly head: RequestHead;
+  readonly heads = new HeadTexts();
   readonly limits: HttpLimits;
   readonly log: Log;
   draining = false;

@@ -1,6 +1,8 @@
+import { assert } from '../base/assert.js';
 import type { Histogram } from './histogram.js';
+import type { Summary } from './summary.js';
 
-export type MetricType = 'counter' | 'gauge' | 'histogram';
+export type MetricType = 'counter' | 'gauge' | 'histogram' | 'summary';
 
 /** Label names to values; written in alphabetical order. */
 export type Labels = Readonly<Record<string, string>>;
@@ -10,6 +12,8 @@ export interface Emit {
   value(labels: Labels, value: number): void;
   /** Bucket, sum and count lines. */
   histogram(labels: Labels, histogram: Histogram): void;
+  /** Quantile, sum and count lines; `nowUs` by the clock that the summary is observed with. */
+  summary(labels: Labels, summary: Summary, nowUs: number): void;
 }
 
 /** A metric with all its series; `collect` is called on each scrape and reads counters that live elsewhere. */
@@ -22,45 +26,74 @@ export interface MetricFamily {
 
 /** The families of the server, rendered on scrape as Prometheus text 0.0.4. A family without series prints nothing. */
 export class MetricRegistry {
-  readonly #families: MetricFamily[] = [];
+  readonly #families = new Map<string, MetricFamily>();
 
+  /** Families are written in the order they are added. */
   add(...families: readonly MetricFamily[]): void {
-    this.#families.push(...families);
+    for (const family of families) {
+      assert(!this.#families.has(family.name), `metric '${family.name}' was added twice`);
+      this.#families.set(family.name, family);
+    }
   }
 
   render(): string {
-    return this.#families.map(renderFamily).join('');
+    return Array.from(this.#families.values(), renderFamily).join('');
   }
 }
 
-function renderFamily(family: MetricFamily): string {
-  const lines: string[] = [];
-  family.collect({
-    value: (labels, value) => lines.push(`${family.name}${labelText(labels)} ${numberText(value)}\n`),
-    histogram: (labels, histogram) => lines.push(...histogramLines(family.name, labels, histogram)),
-  });
-  if (lines.length === 0) return '';
-  return `# HELP ${family.name} ${escapeHelp(family.help)}\n# TYPE ${family.name} ${family.type}\n${lines.join('')}`;
+/** A label's name from any text: what the format does not allow becomes `_`. */
+export function labelName(text: string): string {
+  return text.replace(/[^a-zA-Z0-9_]/g, '_').replace(/^(?=[0-9]|$)/, '_');
 }
 
-function histogramLines(name: string, labels: Labels, histogram: Histogram): string[] {
-  let below = 0;
-  const buckets = Array.from(histogram.bounds, (bound, index) => {
-    below += histogram.counts[index]!;
-    return `${name}_bucket${labelText({ ...labels, le: String(bound) })} ${below}\n`;
+function renderFamily({ name, help, type, collect }: MetricFamily): string {
+  const lines: string[] = [];
+  collect({
+    value: (labels, value) => lines.push(line(name, labelText(labels), value)),
+    histogram: (labels, histogram) => writeHistogram(lines, name, labelText(labels), histogram),
+    summary: (labels, summary, nowUs) => writeSummary(lines, name, labelText(labels), summary, nowUs),
   });
-  return [
-    ...buckets,
-    `${name}_bucket${labelText({ ...labels, le: '+Inf' })} ${histogram.count}\n`,
-    `${name}_sum${labelText(labels)} ${numberText(histogram.sum)}\n`,
-    `${name}_count${labelText(labels)} ${histogram.count}\n`,
-  ];
+  if (lines.length === 0) return '';
+  return `# HELP ${name} ${escapeHelp(help)}\n# TYPE ${name} ${type}\n${lines.join('')}`;
+}
+
+function writeHistogram(lines: string[], name: string, labels: string, histogram: Histogram): void {
+  const { buckets, perUnit } = histogram;
+  let below = 0;
+  for (let bucket = 0; bucket < buckets.count; bucket++) {
+    const bound = (buckets.bounds[bucket] ?? Number.POSITIVE_INFINITY) / perUnit;
+    below += histogram.countOf(bucket);
+    lines.push(line(`${name}_bucket`, withLast(labels, 'le', bound), below));
+  }
+  writeTotals(lines, name, labels, histogram.sum / perUnit, below);
+}
+
+function writeSummary(lines: string[], name: string, labels: string, summary: Summary, nowUs: number): void {
+  const values = summary.values(nowUs);
+  for (const [index, quantile] of summary.quantiles.entries()) {
+    lines.push(line(name, withLast(labels, 'quantile', quantile), values[index]!));
+  }
+  writeTotals(lines, name, labels, summary.sum, summary.count);
+}
+
+function writeTotals(lines: string[], name: string, labels: string, sum: number, count: number): void {
+  lines.push(line(`${name}_sum`, labels, sum), line(`${name}_count`, labels, count));
+}
+
+/** `labels` are without their braces. */
+function line(name: string, labels: string, value: number): string {
+  return labels === '' ? `${name} ${numberText(value)}\n` : `${name}{${labels}} ${numberText(value)}\n`;
 }
 
 function labelText(labels: Labels): string {
   const names = Object.keys(labels).sort();
-  if (names.length === 0) return '';
-  return `{${names.map((name) => `${name}="${escapeLabel(labels[name]!)}"`).join(',')}}`;
+  return names.map((name) => `${name}="${escapeLabel(labels[name]!)}"`).join(',');
+}
+
+/** `le` and `quantile` stand behind the labels of the series, as Triton writes them. */
+function withLast(labels: string, name: string, value: number): string {
+  const last = `${name}="${numberText(value)}"`;
+  return labels === '' ? last : `${labels},${last}`;
 }
 
 function escapeLabel(text: string): string {
@@ -71,10 +104,10 @@ function escapeHelp(text: string): string {
   return text.replace(/\\/g, '\\\\').replace(/\n/g, '\\n');
 }
 
-/** Plain decimals: clients read some gauges with patterns that know no exponent. */
+/** Plain decimals: clients read some gauges with patterns that know no exponent. Below 1e-6 to twelve places. */
 function numberText(value: number): string {
+  if (Number.isSafeInteger(value)) return value === 0 ? '0' : String(value);
   if (Number.isInteger(value)) return BigInt(value).toString();
-  return Number.isFinite(value) && (Math.abs(value) < 1e-6 || Math.abs(value) >= 1e21)
-    ? value.toFixed(9)
-    : String(value);
+  if (!Number.isFinite(value)) return Number.isNaN(value) ? 'NaN' : value > 0 ? '+Inf' : '-Inf';
+  return Math.abs(value) < 1e-6 ? value.toFixed(12) : String(value);
 }

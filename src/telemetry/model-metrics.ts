@@ -1,5 +1,6 @@
 import type { Histogram } from './histogram.js';
-import type { Emit, Labels, MetricFamily, MetricType } from './metrics.js';
+import type { LatencySummaries } from './latency-detail.js';
+import { type Emit, type Labels, labelName, type MetricFamily, type MetricType } from './metrics.js';
 import { type DurationsUs, FAILURE_REASONS, type ModelStatistics } from './statistics.js';
 
 /** A model version as its metrics see it. */
@@ -9,124 +10,169 @@ export interface MeteredModel {
   /** `metric_tags` of its configuration: labels, with `_` in front. */
   readonly tags: Readonly<Record<string, string>>;
   readonly statistics: ModelStatistics;
-  /** Requests that no instance has begun. */
-  readonly pending: number;
+  /** Requests that no instance has begun, where the scheduler counts them; else those of the statistics. */
+  readonly pending?: number;
 }
 
 export interface ModelMetricSettings {
-  /** `--metrics-config=counter_latencies`: the counters of durations. */
+  /**
+   * `--metrics-config=counter_latencies`: the counters of durations. False leaves them out; Triton freezes all counters of models then
+   * (fact sheet 7.3), a defect that is not repeated here.
+   */
   readonly latencyCounters: boolean;
 }
 
-type Read = (model: MeteredModel) => number;
+/** Writes the series of one model. */
+type Write = (emit: Emit, labels: Labels, model: MeteredModel) => void;
+type FamilyOf = (name: string, type: MetricType, help: string, write: Write) => MetricFamily;
 
 /** Triton's families of fact sheet 7.1 for what exists, then our own `conch_*` in base units. */
 export function modelMetrics(models: () => readonly MeteredModel[], settings: ModelMetricSettings): MetricFamily[] {
-  const family = (name: string, type: MetricType, help: string, read: Read): MetricFamily => ({
+  const family: FamilyOf = (name, type, help, write) => ({
     name,
     type,
     help,
     collect: (emit) => {
-      for (const model of models()) emit.value(labelsOf(model), read(model));
-    },
-  });
-  const histogram = (name: string, help: string, read: (model: MeteredModel) => Histogram): MetricFamily => ({
-    name,
-    type: 'histogram',
-    help,
-    collect: (emit) => {
-      for (const model of models()) emit.histogram(labelsOf(model), read(model));
+      for (const model of models()) write(emit, labelsOf(model), model);
     },
   });
   return [
-    family(
-      'nv_inference_request_success',
-      'counter',
-      'Number of successful inference requests, all batch sizes',
-      (m) => m.statistics.successes,
-    ),
-    failures(models),
-    family(
-      'nv_inference_count',
-      'counter',
-      'Number of inferences performed (does not include cached requests)',
-      (m) => m.statistics.rows,
-    ),
-    family(
-      'nv_inference_exec_count',
-      'counter',
-      'Number of model executions performed (does not include cached requests)',
-      (m) => m.statistics.executions,
-    ),
+    ...requests(family),
     ...(settings.latencyCounters ? durations(family) : []),
-    family(
-      'nv_inference_pending_request_count',
-      'gauge',
-      'Instantaneous number of pending requests awaiting execution per-model.',
-      (m) => m.pending,
-    ),
-    family('nv_model_load_duration_secs', 'gauge', 'Model load time in seconds', (m) => m.statistics.loadSeconds),
-    histogram(
-      'conch_request_duration_seconds',
-      'From the arrival of a request to its answer',
-      (m) => m.statistics.requestSeconds,
-    ),
-    histogram(
-      'conch_queue_duration_seconds',
-      'From queueing a request to the start of its execution',
-      (m) => m.statistics.queueSeconds,
-    ),
-    histogram(
-      'conch_compute_duration_seconds',
-      'Of an execution, inputs and outputs included',
-      (m) => m.statistics.computeSeconds,
-    ),
-    histogram('conch_batch_rows', 'Rows of an execution', (m) => m.statistics.batchRows),
-    placements(models),
+    ...gauges(family),
+    ...details(family),
+    ...histograms(family),
   ];
 }
 
 function labelsOf(model: MeteredModel): Labels {
-  const tags = Object.entries(model.tags).map(([key, value]) => [`_${key}`, value]);
-  return { model: model.name, version: String(model.version), ...Object.fromEntries(tags) };
+  const tags = Object.entries(model.tags).map(([key, value]) => [labelName(`_${key}`), value]);
+  return { ...Object.fromEntries(tags), model: model.name, version: String(model.version) };
 }
 
-function durations(family: (name: string, type: MetricType, help: string, read: Read) => MetricFamily): MetricFamily[] {
-  const counter = (name: string, what: string, cached: string, key: keyof DurationsUs) =>
+function value(read: (model: MeteredModel) => number): Write {
+  return (emit, labels, model) => emit.value(labels, read(model));
+}
+
+function requests(family: FamilyOf): MetricFamily[] {
+  const rows = 'Number of inferences performed (does not include cached requests)';
+  const executions = 'Number of model executions performed (does not include cached requests)';
+  const successes = 'Number of successful inference requests, all batch sizes';
+  const failures = 'Number of failed inference requests, all batch sizes';
+  return [
+    family(
+      'nv_inference_request_success',
+      'counter',
+      successes,
+      value(({ statistics }) => statistics.successes),
+    ),
+    family('nv_inference_request_failure', 'counter', failures, (emit, labels, { statistics }) => {
+      for (const reason of FAILURE_REASONS) emit.value({ ...labels, reason }, statistics.failures(reason));
+    }),
+    family(
+      'nv_inference_count',
+      'counter',
+      rows,
+      value(({ statistics }) => statistics.rows),
+    ),
+    family(
+      'nv_inference_exec_count',
+      'counter',
+      executions,
+      value(({ statistics }) => statistics.executions),
+    ),
+  ];
+}
+
+/** The name of a duration in families, what Triton calls it in their help, and whether requests that the cache answered are in it. */
+const DURATIONS: readonly [key: keyof DurationsUs, name: string, what: string, cached: string][] = [
+  ['request', 'request', 'inference request', 'includes'],
+  ['queue', 'queue', 'inference queuing', 'includes'],
+  ['input', 'compute_input', 'compute input', 'does not include'],
+  ['infer', 'compute_infer', 'compute inference', 'does not include'],
+  ['output', 'compute_output', 'inference compute output', 'does not include'],
+];
+
+function durations(family: FamilyOf): MetricFamily[] {
+  return DURATIONS.map(([key, name, what, cached]) =>
     family(
       `nv_inference_${name}_duration_us`,
       'counter',
       `Cumulative ${what} duration in microseconds (${cached} cached requests)`,
-      (m) => m.statistics.durationsUs[key],
-    );
+      value(({ statistics }) => statistics.durationsUs[key]),
+    ),
+  );
+}
+
+function gauges(family: FamilyOf): MetricFamily[] {
+  const pending = 'Instantaneous number of pending requests awaiting execution per-model.';
   return [
-    counter('request', 'inference request', 'includes', 'request'),
-    counter('queue', 'inference queuing', 'includes', 'queue'),
-    counter('compute_input', 'compute input', 'does not include', 'input'),
-    counter('compute_infer', 'compute inference', 'does not include', 'infer'),
-    counter('compute_output', 'inference compute output', 'does not include', 'output'),
+    family(
+      'nv_inference_pending_request_count',
+      'gauge',
+      pending,
+      value((model) => model.pending ?? model.statistics.pendingRequests),
+    ),
+    family(
+      'nv_model_load_duration_secs',
+      'gauge',
+      'Model load time in seconds',
+      value(({ statistics }) => statistics.loadSeconds),
+    ),
   ];
 }
 
-function failures(models: () => readonly MeteredModel[]): MetricFamily {
-  const collect = (emit: Emit) => {
-    for (const model of models()) {
-      for (const reason of FAILURE_REASONS)
-        emit.value({ ...labelsOf(model), reason }, model.statistics.failures(reason));
-    }
+/** Of the models that keep them: `--metrics-config` decides when a model is loaded. */
+function details(family: FamilyOf): MetricFamily[] {
+  const firstResponse: Write = (emit, labels, { statistics }) => {
+    const histogram = statistics.detail?.firstResponseMs ?? null;
+    if (histogram !== null) emit.histogram(labels, histogram);
   };
-  const help = 'Number of failed inference requests, all batch sizes';
-  return { name: 'nv_inference_request_failure', type: 'counter', help, collect };
+  const help = 'Duration from request to first response in milliseconds';
+  return [
+    family('nv_inference_first_response_histogram_ms', 'histogram', help, firstResponse),
+    ...DURATIONS.map(([key, name, what, cached]) =>
+      family(
+        `nv_inference_${name}_summary_us`,
+        'summary',
+        `Summary of ${what} duration in microseconds (${cached} cached requests)`,
+        summary(key),
+      ),
+    ),
+  ];
 }
 
-function placements(models: () => readonly MeteredModel[]): MetricFamily {
-  const collect = (emit: Emit) => {
-    for (const model of models()) {
-      const labels = labelsOf(model);
-      emit.value({ ...labels, placement: 'contiguous' }, model.statistics.contiguousBatches);
-      emit.value({ ...labels, placement: 'gathered' }, model.statistics.gatheredBatches);
-    }
+function summary(key: keyof LatencySummaries): Write {
+  return (emit, labels, { statistics }) => {
+    const { detail } = statistics;
+    if (detail !== null && detail.summaries !== null) emit.summary(labels, detail.summaries[key], detail.nowUs());
   };
-  const help = 'Executions whose rows lay one behind the other, and those whose rows had to be gathered';
-  return { name: 'conch_batches_total', type: 'counter', help, collect };
+}
+
+function histograms(family: FamilyOf): MetricFamily[] {
+  const histogram = (name: string, help: string, read: (statistics: ModelStatistics) => Histogram) =>
+    family(name, 'histogram', help, (emit, labels, { statistics }) => emit.histogram(labels, read(statistics)));
+  const placements = 'Executions whose rows lay one behind the other, and those whose rows had to be gathered';
+  return [
+    histogram(
+      'conch_request_duration_seconds',
+      'From the arrival of a request to its answer',
+      (statistics) => statistics.requestSeconds,
+    ),
+    histogram(
+      'conch_queue_duration_seconds',
+      'From queueing a request to the start of its execution',
+      (statistics) => statistics.queueSeconds,
+    ),
+    histogram(
+      'conch_compute_duration_seconds',
+      'Of an execution, inputs and outputs included',
+      (statistics) => statistics.computeSeconds,
+    ),
+    histogram('conch_batch_rows', 'Rows of an execution', (statistics) => statistics.batchRows),
+    family('conch_batches_total', 'counter', placements, (emit, labels, { statistics }) => {
+      emit.value({ ...labels, placement: 'contiguous' }, statistics.contiguousBatches);
+      emit.value({ ...labels, placement: 'gathered' }, statistics.gatheredBatches);
+    }),
+  ];
 }

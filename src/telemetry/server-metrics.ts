@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { cpuUsage, memoryUsage } from 'node:process';
 import type { MetricFamily } from './metrics.js';
+import { type CpuTimes, type MachineMemory, parseCpuTimes, parseMemory, utilization } from './proc-files.js';
 
 /** What is read of the server itself. */
 export interface ServerGauges {
@@ -8,6 +9,8 @@ export interface ServerGauges {
   tensorBytesUsed(): number;
   readonly tensorBytesTotal: number;
   connections(): number;
+  /** `--pinned-memory-pool-byte-size`; 0 where it is not given. */
+  readonly pinnedBytesTotal?: number;
 }
 
 /** Our own process and memory, in base units. */
@@ -28,21 +31,31 @@ export function serverMetrics(gauges: ServerGauges): MetricFamily[] {
       }),
       type: 'counter',
     },
-    // Node.js has no pinned memory: the families are there because dashboards ask for them.
-    gauge('nv_pinned_memory_pool_total_bytes', 'Pinned memory pool total memory size, in bytes', () => 0),
+    // Node.js pins no memory: the families are there because dashboards ask for them (fact sheet 13.2 item 34).
+    gauge(
+      'nv_pinned_memory_pool_total_bytes',
+      'Pinned memory pool total memory size, in bytes',
+      () => gauges.pinnedBytesTotal ?? 0,
+    ),
     gauge('nv_pinned_memory_pool_used_bytes', 'Pinned memory pool used memory size, in bytes', () => 0),
   ];
 }
 
-/** Processor and memory of the machine, from /proc, read every `intervalMs` as Triton does; nothing where there is no /proc. */
+/** The text of a file; '' where it cannot be read. */
+export type ReadFile = (path: string) => string;
+
+/** Processor and memory of the machine, from /proc, read every half `intervalMs` as Triton does; no series where there is no /proc. */
 export class MachineMetrics {
+  readonly #read: ReadFile;
   readonly #timer: NodeJS.Timeout;
-  #last: CpuTimes | null;
+  #times: CpuTimes | null = null;
+  #memory: MachineMemory | null = null;
   #utilization = 0;
 
-  constructor(intervalMs: number) {
-    this.#last = readCpuTimes();
-    this.#timer = setInterval(() => this.#poll(), Math.max(1, intervalMs / 2));
+  constructor(intervalMs: number, read: ReadFile = readFileOrNothing) {
+    this.#read = read;
+    this.poll();
+    this.#timer = setInterval(() => this.poll(), Math.max(1, intervalMs / 2));
     this.#timer.unref();
   }
 
@@ -51,44 +64,25 @@ export class MachineMetrics {
   }
 
   families(): MetricFamily[] {
-    if (this.#last === null) return [];
     return [
-      gauge('nv_cpu_utilization', 'CPU utilization rate [0.0 - 1.0]', () => this.#utilization),
-      gauge('nv_cpu_memory_total_bytes', 'CPU total memory (RAM), in bytes', () => readMemory().total),
-      gauge('nv_cpu_memory_used_bytes', 'CPU used memory (RAM), in bytes', () => readMemory().used),
+      gauge('nv_cpu_utilization', 'CPU utilization rate [0.0 - 1.0]', () =>
+        this.#times === null ? null : this.#utilization,
+      ),
+      gauge('nv_cpu_memory_total_bytes', 'CPU total memory (RAM), in bytes', () => this.#memory?.totalBytes ?? null),
+      gauge('nv_cpu_memory_used_bytes', 'CPU used memory (RAM), in bytes', () => this.#memory?.usedBytes ?? null),
     ];
   }
 
-  #poll(): void {
-    const now = readCpuTimes();
-    if (now === null || this.#last === null) return;
-    const all = now.all - this.#last.all;
-    this.#utilization = all > 0 ? (now.busy - this.#last.busy) / all : 0;
-    this.#last = now;
+  /** What the timer does. */
+  poll(): void {
+    const times = parseCpuTimes(this.#read('/proc/stat'));
+    if (times !== null && this.#times !== null) this.#utilization = utilization(this.#times, times);
+    this.#times = times;
+    this.#memory = parseMemory(this.#read('/proc/meminfo'));
   }
 }
 
-interface CpuTimes {
-  readonly busy: number;
-  readonly all: number;
-}
-
-/** The first line of /proc/stat: user, nice, system, idle, iowait, irq, softirq, steal; null where there is none. */
-function readCpuTimes(): CpuTimes | null {
-  const line = readText('/proc/stat').split('\n')[0] ?? '';
-  const times = line.split(/ +/).slice(1, 9).map(Number);
-  if (times.length < 8) return null;
-  const all = times.reduce((sum, time) => sum + time, 0);
-  return { all, busy: all - times[3]! - times[4]! };
-}
-
-function readMemory(): { total: number; used: number } {
-  const text = readText('/proc/meminfo');
-  const kib = (name: string) => Number(new RegExp(`^${name}: +([0-9]+)`, 'm').exec(text)?.[1] ?? 0);
-  return { total: kib('MemTotal') * 1024, used: (kib('MemTotal') - kib('MemAvailable')) * 1024 };
-}
-
-function readText(path: string): string {
+function readFileOrNothing(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch {
@@ -96,6 +90,15 @@ function readText(path: string): string {
   }
 }
 
-function gauge(name: string, help: string, read: () => number): MetricFamily {
-  return { name, help, type: 'gauge', collect: (emit) => emit.value({}, read()) };
+/** `read` answers null where there is nothing to show. */
+function gauge(name: string, help: string, read: () => number | null): MetricFamily {
+  return {
+    name,
+    help,
+    type: 'gauge',
+    collect: (emit) => {
+      const value = read();
+      if (value !== null) emit.value({}, value);
+    },
+  };
 }

@@ -1,14 +1,11 @@
-import { Histogram, LATENCY_BOUNDS_SECONDS, ROW_BOUNDS } from './histogram.js';
+import { BatchCounters, type BatchSize } from './batch-counters.js';
+import { type Buckets, Histogram, LATENCY_BUCKETS_US, ROW_BUCKETS } from './histogram.js';
+import type { LatencyDetail } from './latency-detail.js';
+import type { BatchStatistics, DurationTotal, StatisticsSnapshot } from './statistics-snapshot.js';
 
 /** Why requests failed: the `reason` label of nv_inference_request_failure, all of which are always shown. */
 export const FAILURE_REASONS = ['REJECTED', 'CANCELED', 'BACKEND', 'OTHER'] as const;
 export type FailureReason = (typeof FAILURE_REASONS)[number];
-
-/** A number of events and how long they took together, in nanoseconds; written with the two names of the protocol. */
-export interface Duration {
-  readonly count: number;
-  readonly ns: number;
-}
 
 /** Places in the counters. Times are microseconds with a fraction. */
 const SUCCESS = 0;
@@ -24,20 +21,19 @@ const EXECUTIONS = 9;
 const LAST_MS = 10;
 const CONTIGUOUS = 11;
 const GATHERED = 12;
-const REASONS = 13;
-/** Triton adds up whole microseconds per request in its metrics. */
-const METRIC_US = REASONS + FAILURE_REASONS.length;
-const COUNTERS = METRIC_US + 5;
+const PENDING = 13;
+const REASONS = 14;
+/** The sums of the metrics, in which Triton adds up whole microseconds per request. */
+const WHOLE_US = REASONS + FAILURE_REASONS.length;
+const REQUEST_HISTOGRAM = WHOLE_US + 5;
+const QUEUE_HISTOGRAM = REQUEST_HISTOGRAM + Histogram.places(LATENCY_BUCKETS_US);
+const COMPUTE_HISTOGRAM = QUEUE_HISTOGRAM + Histogram.places(LATENCY_BUCKETS_US);
+const ROWS_HISTOGRAM = COMPUTE_HISTOGRAM + Histogram.places(LATENCY_BUCKETS_US);
+const COUNTERS = ROWS_HISTOGRAM + Histogram.places(ROW_BUCKETS);
 
-/** Executions of one batch size. */
-interface BatchCounters {
-  count: number;
-  inputUs: number;
-  inferUs: number;
-  outputUs: number;
-}
+const US_PER_SECOND = 1e6;
 
-/** The integer-microsecond sums of the duration counters, in the order of the metrics. */
+/** The integer-microsecond sums of the duration counters. */
 export interface DurationsUs {
   readonly request: number;
   readonly queue: number;
@@ -48,18 +44,25 @@ export interface DurationsUs {
 
 /**
  * The numbers of one loaded version of a model (fact sheet 6); they begin at 0 with each load. Written on the request path: no
- * allocation, nothing rendered.
+ * allocation, nothing rendered. Times are microseconds, of a monotonic clock.
  */
 export class ModelStatistics {
   readonly #counters = new Float64Array(COUNTERS);
-  readonly #batches = new Map<number, BatchCounters>();
-  readonly requestSeconds = new Histogram(LATENCY_BOUNDS_SECONDS);
-  readonly queueSeconds = new Histogram(LATENCY_BOUNDS_SECONDS);
-  readonly computeSeconds = new Histogram(LATENCY_BOUNDS_SECONDS);
-  readonly batchRows = new Histogram(ROW_BOUNDS);
+  readonly #batches = new BatchCounters();
+  readonly requestSeconds = this.#histogram(REQUEST_HISTOGRAM, LATENCY_BUCKETS_US, US_PER_SECOND);
+  readonly queueSeconds = this.#histogram(QUEUE_HISTOGRAM, LATENCY_BUCKETS_US, US_PER_SECOND);
+  readonly computeSeconds = this.#histogram(COMPUTE_HISTOGRAM, LATENCY_BUCKETS_US, US_PER_SECOND);
+  readonly batchRows = this.#histogram(ROWS_HISTOGRAM, ROW_BUCKETS, 1);
+  /** What `--metrics-config` asks for besides the counters; null = nothing. */
+  readonly detail: LatencyDetail | null;
   /** How long loading took, in seconds. */
   loadSeconds = 0;
 
+  constructor(detail: LatencyDetail | null = null) {
+    this.detail = detail;
+  }
+
+  /** One answered request; the compute times are those of its whole batch. */
   requestSucceeded(
     rows: number,
     requestUs: number,
@@ -76,13 +79,14 @@ export class ModelStatistics {
     c[INFER_US]! += inferUs;
     c[OUTPUT_US]! += outputUs;
     c[ROWS]! += rows;
-    c[METRIC_US]! += Math.floor(requestUs);
-    c[METRIC_US + 1]! += Math.floor(queueUs);
-    c[METRIC_US + 2]! += Math.floor(inputUs);
-    c[METRIC_US + 3]! += Math.floor(inferUs);
-    c[METRIC_US + 4]! += Math.floor(outputUs);
-    this.requestSeconds.observe(requestUs / 1e6);
-    this.queueSeconds.observe(queueUs / 1e6);
+    c[WHOLE_US]! += Math.floor(requestUs);
+    c[WHOLE_US + 1]! += Math.floor(queueUs);
+    c[WHOLE_US + 2]! += Math.floor(inputUs);
+    c[WHOLE_US + 3]! += Math.floor(inferUs);
+    c[WHOLE_US + 4]! += Math.floor(outputUs);
+    this.requestSeconds.observe(requestUs);
+    this.queueSeconds.observe(queueUs);
+    if (this.detail !== null) this.detail.requestSucceeded(requestUs, queueUs, inputUs, inferUs, outputUs);
   }
 
   /** Failed requests count nowhere else (fact sheet 13.2 item 22). */
@@ -97,18 +101,23 @@ export class ModelStatistics {
   batchExecuted(rows: number, inputUs: number, inferUs: number, outputUs: number, wallMs: number): void {
     this.#counters[EXECUTIONS]!++;
     this.#counters[LAST_MS] = wallMs;
-    const batch = this.#batch(rows);
-    batch.count++;
-    batch.inputUs += inputUs;
-    batch.inferUs += inferUs;
-    batch.outputUs += outputUs;
+    this.#batches.add(rows, inputUs, inferUs, outputUs);
     this.batchRows.observe(rows);
-    this.computeSeconds.observe((inputUs + inferUs + outputUs) / 1e6);
+    this.computeSeconds.observe(inputUs + inferUs + outputUs);
   }
 
   /** Whether a batch was one contiguous range of its planes or had to be gathered. */
   batchPlaced(contiguous: boolean): void {
     this.#counters[contiguous ? CONTIGUOUS : GATHERED]!++;
+  }
+
+  /** +1 for a request that waits, -1 for one that began, was released or was refused; for schedulers that do not count themselves. */
+  pending(delta: number): void {
+    this.#counters[PENDING]! += delta;
+  }
+
+  get pendingRequests(): number {
+    return this.#counters[PENDING]!;
   }
 
   get successes(): number {
@@ -137,56 +146,48 @@ export class ModelStatistics {
   }
 
   get durationsUs(): DurationsUs {
-    const at = (index: number) => this.#counters[METRIC_US + index]!;
+    const at = (index: number) => this.#counters[WHOLE_US + index]!;
     return { request: at(0), queue: at(1), input: at(2), infer: at(3), output: at(4) };
   }
 
-  /** The statistics object of the protocol, without name and version; keys in the order of the sheet. */
-  snapshot() {
+  snapshot(): StatisticsSnapshot {
     const c = this.#counters;
     const successes = c[SUCCESS]!;
-    const none = { count: 0, ns: 0 };
     return {
       last_inference: c[LAST_MS]!,
       inference_count: c[ROWS]!,
       execution_count: c[EXECUTIONS]!,
       inference_stats: {
-        success: duration(successes, c[SUCCESS_US]!),
-        fail: duration(c[FAIL]!, c[FAIL_US]!),
-        queue: duration(successes, c[QUEUE_US]!),
-        compute_input: duration(successes, c[INPUT_US]!),
-        compute_infer: duration(successes, c[INFER_US]!),
-        compute_output: duration(successes, c[OUTPUT_US]!),
-        cache_hit: none,
-        cache_miss: none,
+        success: total(successes, c[SUCCESS_US]!),
+        fail: total(c[FAIL]!, c[FAIL_US]!),
+        queue: total(successes, c[QUEUE_US]!),
+        compute_input: total(successes, c[INPUT_US]!),
+        compute_infer: total(successes, c[INFER_US]!),
+        compute_output: total(successes, c[OUTPUT_US]!),
+        cache_hit: total(0, 0),
+        cache_miss: total(0, 0),
       },
       response_stats: {},
-      batch_stats: this.#batchStats(),
+      batch_stats: this.#batches.sizes().map(batchStatistics),
       memory_usage: [],
     };
   }
 
-  #batch(rows: number): BatchCounters {
-    let batch = this.#batches.get(rows);
-    if (batch === undefined) {
-      batch = { count: 0, inputUs: 0, inferUs: 0, outputUs: 0 };
-      this.#batches.set(rows, batch);
-    }
-    return batch;
-  }
-
-  #batchStats() {
-    const sizes = [...this.#batches.entries()].sort(([a], [b]) => a - b);
-    return sizes.map(([batch_size, batch]) => ({
-      batch_size,
-      compute_input: duration(batch.count, batch.inputUs),
-      compute_infer: duration(batch.count, batch.inferUs),
-      compute_output: duration(batch.count, batch.outputUs),
-    }));
+  #histogram(start: number, buckets: Buckets, perUnit: number): Histogram {
+    return new Histogram(buckets, perUnit, this.#counters.subarray(start, start + Histogram.places(buckets)));
   }
 }
 
-function duration(count: number, us: number): Duration {
+function batchStatistics({ rows, count, inputUs, inferUs, outputUs }: BatchSize): BatchStatistics {
+  return {
+    batch_size: rows,
+    compute_input: total(count, inputUs),
+    compute_infer: total(count, inferUs),
+    compute_output: total(count, outputUs),
+  };
+}
+
+function total(count: number, us: number): DurationTotal {
   return { count, ns: Math.round(us * 1000) };
 }
 

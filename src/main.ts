@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 import { createLog, type ServerLog } from './base/log.js';
 import { packageVersion, parseCommandLine } from './cli.js';
-import type { Options } from './config/options.js';
 import { Conch } from './conch.js';
+import type { Options } from './config/options.js';
 import { exampleCall, statusTable } from './status-table.js';
 import { asServerError } from './types/errors.js';
 

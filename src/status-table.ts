@@ -46,7 +46,9 @@ function shorten(reason: string): string {
 
 /** A line to paste that asks the first model something it can answer; '' where there is no model. */
 export function exampleCall(server: InferenceServer, url: string): string {
-  const model = server.loaded().find((candidate) => candidate.tensors.hasPlanes && candidate.tensors.inputs.every(isShort));
+  const model = server
+    .loaded()
+    .find((candidate) => candidate.tensors.hasPlanes && candidate.tensors.inputs.every(isShort));
   if (model === undefined) return '';
   const inputs = model.tensors.inputs.map(({ name, datatype, dims }) => {
     const shape = model.tensors.maxBatchSize > 0 ? [1, ...dims] : dims;

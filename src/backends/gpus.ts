@@ -8,6 +8,7 @@ export async function findGpus(environment: NodeJS.ProcessEnv = process.env): Pr
   if (environment.TRITON_SERVER_CPU_ONLY !== undefined) return [];
   const devices = await readdir(DRIVER_DEVICES).catch(() => []);
   const visible = environment.CUDA_VISIBLE_DEVICES;
-  const count = visible === undefined ? devices.length : Math.min(devices.length, visible.split(',').filter(Boolean).length);
+  const count =
+    visible === undefined ? devices.length : Math.min(devices.length, visible.split(',').filter(Boolean).length);
   return Array.from({ length: count }, (_, index) => index);
 }

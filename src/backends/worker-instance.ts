@@ -52,6 +52,7 @@ export class WorkerInstance implements Instance {
   /** Bytes that the last outputs of unknown size took: what the next batch gets to begin with. */
   #learnedBytes = 0;
   #life: Promise<void> = Promise.resolve();
+  #willRing = false;
 
   constructor(spec: InstanceSpec, arena: Arena, events: InstanceEvents, log: Log) {
     this.name = spec.instance;
@@ -137,7 +138,7 @@ export class WorkerInstance implements Instance {
     record.slot = slot;
     record.key = requests[0]!.batchKey;
     this.#ring.open(slot.offset / ARENA_UNIT, slot.bytes / ARENA_UNIT, count);
-    this.#ring.ring();
+    this.#ringSoon();
     return true;
   }
 
@@ -197,6 +198,21 @@ export class WorkerInstance implements Instance {
     const needed = largest <= SMALL_OUTPUT_BYTES ? largest : outputBytes(this.#tableBytes, this.#rowBytes, rows);
     return Math.max(needed, this.#learnedBytes);
   }
+
+  /**
+   * Waking a thread costs as much as answering a few requests, so the worker is woken when all that has arrived in this turn of the
+   * event loop is in the batch. One that is awake needs no waking and may seal the batch before.
+   */
+  #ringSoon(): void {
+    if (this.#willRing) return;
+    this.#willRing = true;
+    setImmediate(this.#ringNow);
+  }
+
+  readonly #ringNow = (): void => {
+    this.#willRing = false;
+    this.#ring.ring();
+  };
 
   #append(sequence: number, record: BatchRecord, request: InferRequest): boolean {
     const units = request.slotOffset / ARENA_UNIT;

@@ -35,7 +35,8 @@ export class ModelRequest extends InferRequest {
   readonly batchKey: string;
   readonly priority: number;
   readonly timeoutUs: number;
-  readonly arrivedUs: number;
+  /** When its data was complete and it was accepted, monotonic microseconds (R0 of the fact sheet, section 6). */
+  arrivedUs = 0;
   slotOffset = 0;
   row = VARIABLE;
   readonly #responder: Responder;
@@ -48,7 +49,7 @@ export class ModelRequest extends InferRequest {
   #entry = 0;
   #firstRow = 0;
 
-  constructor(model: Model, plan: InferPlan, responder: Responder, arrivedUs: number) {
+  constructor(model: Model, plan: InferPlan, responder: Responder) {
     super();
     this.model = model;
     this.plan = plan;
@@ -56,7 +57,6 @@ export class ModelRequest extends InferRequest {
     this.batchKey = plan.batchKey;
     this.priority = plan.head.priority;
     this.timeoutUs = plan.head.timeoutUs;
-    this.arrivedUs = arrivedUs;
     this.#responder = responder;
   }
 

@@ -55,6 +55,8 @@ export class Model {
   readonly #scheduler: DynamicScheduler;
   readonly #order: ResponseOrder | null;
   #inFlight = 0;
+  /** When the execution whose requests are being answered was seen to be over: one reading of the clock for all of them. */
+  #executedUs = 0;
   #onIdle: (() => void) | null = null;
 
   constructor(parts: ModelParts, { arena, clock, log }: ModelSurroundings) {
@@ -97,7 +99,7 @@ export class Model {
 
   /** Takes memory for a request that fits; `sizes` are the bytes of its inputs in the order of the plan. Throws RESOURCE_EXHAUSTED. */
   admit(plan: InferPlan, sizes: readonly number[], responder: Responder): ModelRequest {
-    const request = new ModelRequest(this, plan, responder, this.#clock.nowUs());
+    const request = new ModelRequest(this, plan, responder);
     const small = plan.inputBytes >= 0 && plan.inputBytes <= SMALL_REQUEST_BYTES;
     const hasRoom =
       small && this.planes !== null ? request.takeRows(this.#scheduler.beginsBatch) : request.takeSlot(sizes);
@@ -109,8 +111,9 @@ export class Model {
   enqueue(request: ModelRequest): void {
     this.#inFlight++;
     this.#order?.enter(request);
+    request.arrivedUs = this.#clock.nowUs();
     try {
-      this.#scheduler.enqueue(request);
+      this.#scheduler.enqueue(request, request.arrivedUs);
     } catch (error) {
       this.#inFlight--;
       this.#order?.leave(request);
@@ -125,7 +128,7 @@ export class Model {
   onCompleted(request: ModelRequest, times: ExecutionTimes): void {
     this.statistics.requestSucceeded(
       request.rows,
-      this.#clock.nowUs() - request.arrivedUs,
+      this.#executedUs - request.arrivedUs,
       Math.max(0, times.startUs - request.queuedUs),
       times.inputsUs - times.startUs,
       times.inferUs - times.inputsUs,
@@ -170,6 +173,7 @@ export class Model {
   }
 
   #onExecuted(outputs: BatchOutputs): void {
+    this.#executedUs = this.#clock.nowUs();
     const { startUs, inputsUs, inferUs, endUs } = outputs.times;
     this.statistics.batchExecuted(outputs.rows, inputsUs - startUs, inferUs - inputsUs, endUs - inferUs, Date.now());
     this.statistics.batchPlaced(outputs.contiguous);

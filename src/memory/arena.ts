@@ -39,6 +39,7 @@ export class Slot {
 export class Arena {
   readonly buffer: SharedArrayBuffer;
   readonly bytes: Uint8Array;
+  readonly words: Int32Array;
   readonly capacity: number;
   #used = 0;
   #slots = 0;
@@ -49,6 +50,7 @@ export class Arena {
     this.capacity = Math.floor(capacity / SLOT_ALIGN) * SLOT_ALIGN;
     this.buffer = new SharedArrayBuffer(this.capacity);
     this.bytes = new Uint8Array(this.buffer);
+    this.words = new Int32Array(this.buffer);
     this.#insert(new Slot(0, this.capacity));
   }
 

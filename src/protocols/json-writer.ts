@@ -22,6 +22,20 @@ export class JsonWriter {
     return text;
   }
 
+  /** As `take`, but a text of up to 64 KiB stays where it lies: valid until something is written. The writer begins anew. */
+  lend(): Buffer {
+    if (this.#length > LONGEST_COPIED) return this.take();
+    const text = this.#bytes.subarray(0, this.#length);
+    this.#length = 0;
+    return text;
+  }
+
+  /** Bytes as they are. */
+  bytes(bytes: Uint8Array): void {
+    this.#room(bytes.length).set(bytes, this.#length);
+    this.#length += bytes.length;
+  }
+
   /** Forgets what an error left behind. */
   clear(): void {
     this.#length = 0;

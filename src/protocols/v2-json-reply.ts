@@ -32,6 +32,22 @@ export function inferResponseHead(
 ): Buffer {
   // An error may have left something.
   writer.clear();
+  writeEnvelope(id, model, version, parameters);
+  for (let nth = 0; nth < outputs.length; nth++) {
+    if (nth > 0) writer.text(',');
+    writeOutput(outputs[nth]!);
+  }
+  writer.text(']}');
+  return writer.take();
+}
+
+/** All that stands before the outputs. */
+function writeEnvelope(
+  id: string,
+  model: string,
+  version: string,
+  parameters: ReadonlyMap<string, ParameterValue>,
+): void {
   writer.text('{');
   if (id !== '') {
     writer.text('"id":');
@@ -44,12 +60,46 @@ export function inferResponseHead(
   writer.string(version);
   if (parameters.size > 0) writeParameters(parameters);
   writer.text(',"outputs":[');
-  for (let nth = 0; nth < outputs.length; nth++) {
-    if (nth > 0) writer.text(',');
-    writeOutput(outputs[nth]!);
+}
+
+/** Answers that are JSON altogether and differ in nothing but the elements of their tensors: the text around these is kept. */
+export class JsonReplyTemplate {
+  readonly #parts: readonly Uint8Array[];
+  readonly #writers: readonly ElementWriter[];
+
+  /** Name, datatype and shape of `outputs` are those of every answer; their bytes do not matter. */
+  constructor(id: string, model: string, version: string, outputs: readonly ReplyTensor[]) {
+    const parts: Uint8Array[] = [];
+    writer.clear();
+    writeEnvelope(id, model, version, NO_PARAMETERS);
+    outputs.forEach((output, nth) => {
+      if (nth > 0) writer.text(',');
+      writeDescription(output);
+      writer.text(',"data":[');
+      parts.push(writer.take());
+      writer.text(']}');
+    });
+    writer.text(']}');
+    this.#parts = [...parts, writer.take()];
+    this.#writers = outputs.map(elementWriter);
   }
-  writer.text(']}');
-  return writer.take();
+
+  /** Begins an answer; `element` for each output and `end` follow before anything else is written. */
+  begin(): void {
+    writer.clear();
+  }
+
+  /** The elements of output `nth`, which lie in `bytes` from `begin` to `end`. */
+  output(nth: number, bytes: Uint8Array, begin: number, end: number): void {
+    writer.bytes(this.#parts[nth]!);
+    writeElements(bytes, begin, end, this.#writers[nth]!);
+  }
+
+  /** The whole text; one of up to 64 KiB is valid until the next answer is begun, a longer one is the caller's. */
+  end(): Uint8Array {
+    writer.bytes(this.#parts[this.#parts.length - 1]!);
+    return writer.lend();
+  }
 }
 
 function writeParameters(parameters: ReadonlyMap<string, ParameterValue>): void {
@@ -68,7 +118,21 @@ function writeParameters(parameters: ReadonlyMap<string, ParameterValue>): void 
 }
 
 function writeOutput(output: ReplyTensor): void {
-  const { name, datatype, shape, bytes, binary } = output;
+  const { bytes } = output;
+  writeDescription(output);
+  if (output.binary) {
+    writer.text(',"parameters":{"binary_data_size":');
+    writer.integer(bytes.length);
+    writer.text('}}');
+    return;
+  }
+  writer.text(',"data":[');
+  writeElements(bytes, 0, bytes.length, elementWriter(output));
+  writer.text(']}');
+}
+
+/** Name, datatype and shape; the object stays open. */
+function writeDescription({ name, datatype, shape }: ReplyTensor): void {
   writer.text('{"name":');
   writer.string(name);
   writer.text(',"datatype":"');
@@ -78,15 +142,15 @@ function writeOutput(output: ReplyTensor): void {
     if (i > 0) writer.text(',');
     writer.integer(shape[i]!);
   }
-  if (binary) {
-    writer.text('],"parameters":{"binary_data_size":');
-    writer.integer(bytes.length);
-    writer.text('}}');
-    return;
-  }
-  writer.text('],"data":[');
-  writeElements(output, elementWriters[datatype]);
-  writer.text(']}');
+  writer.text(']');
+}
+
+function elementWriter({ name, datatype }: ReplyTensor): ElementWriter {
+  const write = elementWriters[datatype];
+  if (write !== null) return write;
+  throw invalid(
+    `sending ${datatype} data via JSON is not supported. Please use the binary data format for output ${name}`,
+  );
 }
 
 /** Writes the element at byte `at` of a tensor; the result is the bytes it takes. */
@@ -147,14 +211,10 @@ const elementWriters: Readonly<Record<DataType, ElementWriter | null>> = {
   BF16: null,
 };
 
-function writeElements({ name, datatype, bytes }: OutputTensor, write: ElementWriter | null): void {
-  if (write === null) {
-    throw invalid(
-      `sending ${datatype} data via JSON is not supported. Please use the binary data format for output ${name}`,
-    );
-  }
-  for (let at = 0; at < bytes.length; ) {
-    if (at > 0) writer.text(',');
+/** Writes the elements in `bytes` from `begin` to `end`. */
+function writeElements(bytes: Uint8Array, begin: number, end: number, write: ElementWriter): void {
+  for (let at = begin; at < end; ) {
+    if (at > begin) writer.text(',');
     at += write(bytes, at);
   }
 }

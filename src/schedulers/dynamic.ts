@@ -53,13 +53,12 @@ export class DynamicScheduler implements Scheduler {
     return this.#queue.length === 0 && this.#growing('') === null;
   }
 
-  enqueue(request: InferRequest): void {
+  enqueue(request: InferRequest, nowUs: number): void {
     if (this.#stopped) throw stopping();
     if (!this.#pool.isAvailable) throw unavailable(this.#settings.model);
-    const nowUs = this.#clock.nowUs();
     if (this.#joined(request, nowUs)) return;
     this.#queue.push(request, nowUs);
-    this.run();
+    this.#handOutAll(nowUs);
   }
 
   cancel(request: InferRequest): void {
@@ -81,7 +80,10 @@ export class DynamicScheduler implements Scheduler {
 
   /** Hands out what can run now, and sets the timer for what cannot yet. To be called whenever an instance has room. */
   run(): void {
-    const nowUs = this.#clock.nowUs();
+    this.#handOutAll(this.#clock.nowUs());
+  }
+
+  #handOutAll(nowUs: number): void {
     this.#expire(nowUs);
     if (!this.#pool.isAvailable) this.#failAll();
     while (this.#queue.length > 0) {

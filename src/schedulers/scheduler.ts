@@ -7,7 +7,7 @@ export interface Scheduler {
   /** A request enqueued now would open a batch of its own: its rows had better begin a block of theirs. */
   readonly beginsBatch: boolean;
   /** Takes the request over, or throws a ServerError (queue full, stopped, no instance) and has taken nothing. */
-  enqueue(request: InferRequest): void;
+  enqueue(request: InferRequest, nowUs: number): void;
   /** The client is gone: the request fails as CANCELLED now if it has not begun, and is dropped at its end if it has. */
   cancel(request: InferRequest): void;
   /** Takes nothing new from now on; what was accepted goes on. */

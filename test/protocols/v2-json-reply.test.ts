@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { fromHalf } from '../../src/protocols/half.js';
 import { jsonTensorBytes, readJsonTensor } from '../../src/protocols/json-tensor.js';
-import { inferResponseHead, type ReplyTensor } from '../../src/protocols/v2-json-reply.js';
+import { inferResponseHead, JsonReplyTemplate, type ReplyTensor } from '../../src/protocols/v2-json-reply.js';
 import type { DataType } from '../../src/types/datatype.js';
 import { elementBytes } from '../../src/types/datatype.js';
 import { ServerError } from '../../src/types/errors.js';
@@ -190,4 +190,45 @@ test('long answers are written in full', () => {
   const values = Int32Array.from({ length: 200_000 }, (_, index) => index * 7919);
   expect(dataOf('INT32', new Uint8Array(values.buffer), values.length)).toBe(values.join(','));
   expect(dataOf('INT32', new Uint8Array(values.buffer), values.length)).toBe(values.join(','));
+});
+
+test('a template writes what the head of the same answer would be, again and again', () => {
+  const numbers = fc.constantFrom<DataType>(
+    'BOOL',
+    'INT8',
+    'UINT16',
+    'INT32',
+    'UINT64',
+    'INT64',
+    'FP16',
+    'FP32',
+    'FP64',
+  );
+  const output = fc
+    .record({ name: fc.string(), datatype: numbers, count: fc.nat({ max: 5 }) })
+    .chain(({ name, datatype, count }) => {
+      const bytes = count * elementBytes[datatype];
+      return fc.record({
+        name: fc.constant(name),
+        datatype: fc.constant(datatype),
+        shape: fc.constant([1, count]),
+        first: fc.uint8Array({ minLength: bytes, maxLength: bytes }),
+        second: fc.uint8Array({ minLength: bytes, maxLength: bytes }),
+      });
+    });
+  fc.assert(
+    fc.property(fc.string(), fc.string(), fc.array(output, { maxLength: 4 }), (id, model, outputs) => {
+      const of = (which: 'first' | 'second') =>
+        outputs.map(({ name, datatype, shape, [which]: bytes }) => ({ name, datatype, shape, bytes, binary: false }));
+      const template = new JsonReplyTemplate(id, model, '1', of('first'));
+      for (const which of ['second', 'first'] as const) {
+        template.begin();
+        of(which).forEach(({ bytes }, nth) => {
+          const place = unaligned(bytes);
+          template.output(nth, new Uint8Array(place.buffer), 3, 3 + bytes.length);
+        });
+        expect(Buffer.from(template.end()).toString()).toBe(inferResponseHead(id, model, '1', of(which)).toString());
+      }
+    }),
+  );
 });

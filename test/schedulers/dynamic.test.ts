@@ -19,7 +19,7 @@ function setUp(options: { policy?: Partial<BatchPolicy>; queue?: Partial<QueuePo
   const prefetch = options.queue === undefined;
   const scheduler = new DynamicScheduler({ policy, prefetch, model: 'm' }, queue, pool, clock);
   const send = (name: string, request = new FakeRequest(name)) => {
-    scheduler.enqueue(request);
+    scheduler.enqueue(request, clock.nowUs());
     return request;
   };
   return { clock, scheduler, pool, instance: instances[0]!, instances, send };

@@ -1,6 +1,7 @@
 import { ServerError } from '../../types/errors.js';
 
 const FIRST_BYTES = 16 * 1024;
+const nothing = Buffer.alloc(0);
 
 /** What all bodies together may hold while they are collected: one number for the whole server. */
 export class BodyBudget {
@@ -35,7 +36,7 @@ export class BodyBudget {
 /** Collects a body that comes in several chunks and is needed whole. Grows with what has arrived, not with what was announced. */
 export class BodyBuffer {
   readonly #budget: BodyBudget;
-  #bytes: Buffer = Buffer.alloc(0);
+  #bytes: Buffer = nothing;
   #length = 0;
 
   constructor(budget: BodyBudget) {
@@ -59,8 +60,9 @@ export class BodyBuffer {
   }
 
   clear(): void {
+    if (this.#bytes === nothing) return;
     this.#budget.give(this.#bytes.length);
-    this.#bytes = Buffer.alloc(0);
+    this.#bytes = nothing;
     this.#length = 0;
   }
 

@@ -1,10 +1,12 @@
 import { checkRequest, type InferPlan } from '../../core/check-request.js';
 import type { Model } from '../../core/model.js';
+import { type DataRange, HeadTemplate } from '../head-template.js';
 import { parseInferHead } from '../v2-json.js';
+import type { PreparedReply } from './prepared-reply.js';
 
-/** Longer heads are parsed each time: they are rare, and their texts would fill the memory. */
+/** Heads with more text around their data are parsed each time: they are rare, and would fill the memory. */
 const LONGEST_REMEMBERED_BYTES = 4096;
-const REMEMBERED_HEADS = 1024;
+const REMEMBERED_HEADS = 16;
 
 /** A head that fits its model, and what its answers begin with as soon as the first is written. */
 export interface PreparedHead {
@@ -13,24 +15,25 @@ export interface PreparedHead {
   readonly binaryBytes: readonly number[];
   /** Sum of what lies behind the head. */
   readonly bodyBytes: number;
-  /** Only where every answer has the same head: fixed shapes, all binary, nothing classified. */
+  /** Where the JSON data of the body lies that was prepared last, one per input that has it; valid until the next `prepare`. */
+  readonly ranges: readonly DataRange[];
+  /** Null = not known yet, or answers differ in more than the elements of their tensors. */
   reply: PreparedReply | null;
 }
 
-export interface PreparedReply {
-  readonly head: Uint8Array;
-  readonly headers: readonly string[];
-  /** Head and tensors together. */
-  readonly bytes: number;
+interface Remembered {
+  readonly template: HeadTemplate;
+  readonly head: PreparedHead;
 }
 
 /**
- * Heads repeat from request to request, so one that carries no data is parsed and checked once per model and found by its text.
- * One cache per model version: it goes with the model.
+ * Heads repeat from request to request but for their data, so one is parsed and checked once per model and known again by the text
+ * around its data. One cache per model version: it goes with the model.
  */
 export class HeadCache {
   readonly #model: Model;
-  readonly #heads = new Map<string, PreparedHead>();
+  /** The one that matched last comes first. */
+  readonly #heads: Remembered[] = [];
 
   constructor(model: Model) {
     this.#model = model;
@@ -38,29 +41,40 @@ export class HeadCache {
 
   /** The head is the first `length` bytes of `body`. Throws ServerErrors of parsing and of the model's checks. */
   prepare(body: Buffer, length: number): PreparedHead {
-    if (length > LONGEST_REMEMBERED_BYTES) return this.#parse(body, length);
-    const text = body.toString('latin1', 0, length);
-    const known = this.#heads.get(text);
-    if (known !== undefined) return known;
-    const head = this.#parse(body, length);
-    if (head.binaryBytes.every((bytes) => bytes >= 0)) this.#remember(text, head);
-    return head;
+    const heads = this.#heads;
+    for (let index = 0; index < heads.length; index++) {
+      const known = heads[index]!;
+      if (!known.template.match(body, 0, length)) continue;
+      heads[index] = heads[0]!;
+      heads[0] = known;
+      return known.head;
+    }
+    return this.#parse(body, length);
   }
 
   #parse(body: Buffer, length: number): PreparedHead {
-    const plan = checkRequest(this.#model.name, this.#model.tensors, parseInferHead(body, 0, length));
-    return prepareHead(plan);
+    const inferHead = parseInferHead(body, 0, length);
+    const plan = checkRequest(this.#model.name, this.#model.tensors, inferHead);
+    const template = new HeadTemplate(body, 0, length, inferHead);
+    const head = prepareHead(plan, template.ranges);
+    if (template.textBytes <= LONGEST_REMEMBERED_BYTES && !hasJsonStrings(plan)) this.#remember({ template, head });
+    return head;
   }
 
-  /** Heads with an id of their own never repeat; when they have filled the cache it starts anew. */
-  #remember(text: string, head: PreparedHead): void {
-    if (this.#heads.size >= REMEMBERED_HEADS) this.#heads.clear();
-    this.#heads.set(text, head);
+  #remember(head: Remembered): void {
+    const heads = this.#heads;
+    if (heads.length < REMEMBERED_HEADS) heads.push(head);
+    else heads[REMEMBERED_HEADS - 1] = head;
   }
 }
 
-export function prepareHead(plan: InferPlan): PreparedHead {
+export function prepareHead(plan: InferPlan, ranges: readonly DataRange[]): PreparedHead {
   const binaryBytes = plan.inputs.map(({ head }) => (head.source.kind === 'json' ? -1 : head.source.byteSize));
   const bodyBytes = binaryBytes.reduce((sum, bytes) => sum + Math.max(0, bytes), 0);
-  return { plan, binaryBytes, bodyBytes, reply: null };
+  return { plan, binaryBytes, bodyBytes, ranges, reply: null };
+}
+
+/** A template never matches them. */
+function hasJsonStrings(plan: InferPlan): boolean {
+  return plan.inputs.some(({ head, datatype }) => head.source.kind === 'json' && datatype === 'BYTES');
 }

@@ -9,7 +9,7 @@ import { chooseEncoding, type Encoding } from './encoding.js';
 import type { BodySink, ExchangeOwner, HttpExchange } from './engine.js';
 import { HeadCache, type PreparedHead } from './head-cache.js';
 import { parseHeaderLength, WHOLE_BODY } from './header-length.js';
-import { buildReply, type InferReply, sendPrepared } from './infer-reply.js';
+import { buildReply, type InferReply } from './infer-reply.js';
 import { rawContent, rawHead } from './raw-request.js';
 import { replyError } from './reply.js';
 import { Scatter } from './scatter.js';
@@ -127,7 +127,7 @@ class InferCall implements BodySink, ExchangeOwner, Responder {
     const prepared = this.#prepared!;
     try {
       if (prepared.reply !== null && this.#replyEncoding === 'identity') {
-        if (sendPrepared(exchange, request, prepared.reply)) request.release();
+        if (prepared.reply.send(exchange, request)) request.release();
         return;
       }
       this.#sendReply(exchange, request, buildReply(request, prepared));
@@ -250,12 +250,14 @@ class InferCall implements BodySink, ExchangeOwner, Responder {
   }
 
   #readJson(prepared: PreparedHead, body: Buffer): void {
-    const { inputs } = prepared.plan;
-    for (let nth = 0; nth < inputs.length; nth++) {
-      const { head, datatype, elements } = inputs[nth]!;
-      if (head.source.kind !== 'json') continue;
+    const { plan, ranges, binaryBytes } = prepared;
+    if (ranges.length === 0) return;
+    let range = 0;
+    for (let nth = 0; nth < binaryBytes.length; nth++) {
+      if (binaryBytes[nth]! >= 0) continue;
+      const { head, datatype, elements } = plan.inputs[nth]!;
       const { bytes } = this.#model.arena;
-      readJsonTensor(body, head.source, head.name, datatype, elements, bytes, this.#request!.inputBegin(nth));
+      readJsonTensor(body, ranges[range++]!, head.name, datatype, elements, bytes, this.#request!.inputBegin(nth));
     }
   }
 

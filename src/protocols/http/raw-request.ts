@@ -37,7 +37,7 @@ export function rawHead(model: Model, bodyBytes: number): PreparedHead {
     binaryOutput: true,
     parameters: new Map(),
   };
-  return prepareHead(checkRequest(model.name, model.tensors, head));
+  return prepareHead(checkRequest(model.name, model.tensors, head), []);
 }
 
 function rawShape(input: ModelTensor, bodyBytes: number, batching: boolean): number[] {

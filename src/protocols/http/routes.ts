@@ -60,9 +60,19 @@ const REMEMBERED_PATHS = 4096;
 /** Matches paths against the routes of the V2 protocol (fact sheet 1.1); the query string is not part of a path here. */
 export class Router {
   readonly #remembered = new Map<string, Route>();
+  /** Comparing with the last path is cheaper than hashing this one. */
+  #lastPath = '';
+  #last: Route | null = null;
 
   /** Null = no such route. */
   match(path: string): Route | null {
+    if (path === this.#lastPath) return this.#last;
+    this.#last = this.#lookUp(path);
+    this.#lastPath = path;
+    return this.#last;
+  }
+
+  #lookUp(path: string): Route | null {
     const known = this.#remembered.get(path);
     if (known !== undefined) return known;
     const route = matchPath(path);

@@ -1,17 +1,6 @@
 import type { ModelRequest } from '../../core/model-request.js';
+import { copyBytes } from '../../memory/copy.js';
 import type { PreparedHead } from './head-cache.js';
-
-/** Up to this size a loop is faster than making two views and calling `set`. */
-const LOOP_BYTES = 96;
-
-/** Copies `length` bytes; the one copy a tensor's bytes see on the main thread. */
-export function copyBytes(from: Uint8Array, at: number, to: Uint8Array, begin: number, length: number): void {
-  if (length > LOOP_BYTES) {
-    to.set(at === 0 && length === from.length ? from : from.subarray(at, at + length), begin);
-    return;
-  }
-  for (let i = 0; i < length; i++) to[begin + i] = from[at + i]!;
-}
 
 /** Writes the bytes behind the head, as they come in, to where the request's tensors lie. Reused from request to request. */
 export class Scatter {

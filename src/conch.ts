@@ -19,9 +19,7 @@ import { httpHandler } from './protocols/http/server.js';
 import { ModelManager } from './repository/manager.js';
 import { scanRepositories } from './repository/scan.js';
 import { type UnderstoodModel, understandModel } from './repository/wanted.js';
-import { MetricRegistry } from './telemetry/metrics.js';
-import { modelMetrics } from './telemetry/model-metrics.js';
-import { MachineMetrics, serverMetrics } from './telemetry/server-metrics.js';
+import { latencyDetail, ServerTelemetry } from './server-telemetry.js';
 import { ServerError } from './types/errors.js';
 
 /** A server that runs: built from options, stopped once. */
@@ -33,7 +31,7 @@ export class Conch {
   readonly #manager: ModelManager<Model>;
   #http: HttpListener | null = null;
   #metrics: HttpListener | null = null;
-  #machineMetrics: MachineMetrics | null = null;
+  #telemetry: ServerTelemetry | null = null;
   #models: ReadonlyMap<string, UnderstoodModel> = new Map();
   #machine: Machine = { gpus: [] };
   readonly #backends: ReadonlyMap<string, Backend>;
@@ -76,7 +74,7 @@ export class Conch {
     const inTime = await within(this.#options.exitTimeoutSecs * 1000, drained);
     await this.#http?.close();
     if (inTime) await this.server.stop();
-    this.#machineMetrics?.stop();
+    this.#telemetry?.stop();
     await this.#metrics?.close();
     return inTime;
   }
@@ -104,6 +102,7 @@ export class Conch {
       backends: this.#backends,
       autoComplete: !this.#options.disableAutoCompleteConfig,
       backendConfig: this.#options.backendConfig,
+      latencyDetail: (config: ModelConfig) => latencyDetail(this.#options, config),
       finish: (completed: ModelConfig) => this.#finish(completed),
     };
     const startUs = monotonicUs();
@@ -128,7 +127,12 @@ export class Conch {
 
   async #listenMetrics(engine: HttpEngine): Promise<void> {
     const { metricsAddress, metricsPort } = this.#options;
-    this.#metrics = await this.#listen(engine, metricsAddress, metricsPort, metricsHandler(this.#registry()));
+    this.#telemetry = new ServerTelemetry(this.#options, this.server, {
+      tensorBytesUsed: () => this.#arena.used,
+      tensorBytesTotal: this.#arena.capacity,
+      connections: () => this.#http?.connections ?? 0,
+    });
+    this.#metrics = await this.#listen(engine, metricsAddress, metricsPort, metricsHandler(this.#telemetry.registry));
     this.#log.info(`Started Metrics Service at ${metricsAddress}:${this.#metrics.port}`);
   }
 
@@ -143,32 +147,6 @@ export class Conch {
       bodyTimeoutMs: options.httpBodyTimeoutSecs * 1000,
     };
     return engine.listen({ address, port, reusePort: options.reuseHttpPort, limits, log: this.#log }, handler);
-  }
-
-  #registry(): MetricRegistry {
-    const { metricsConfig, metricsIntervalMs, allowCpuMetrics } = this.#options;
-    const registry = new MetricRegistry();
-    const models = () =>
-      this.server.loaded().map((model) => ({
-        name: model.name,
-        version: model.version,
-        tags: model.config.metric_tags,
-        statistics: model.statistics,
-        pending: model.pending,
-      }));
-    registry.add(...modelMetrics(models, { latencyCounters: metricsConfig.counterLatencies }));
-    registry.add(
-      ...serverMetrics({
-        tensorBytesUsed: () => this.#arena.used,
-        tensorBytesTotal: this.#arena.capacity,
-        connections: () => this.#http?.connections ?? 0,
-      }),
-    );
-    if (allowCpuMetrics) {
-      this.#machineMetrics = new MachineMetrics(metricsIntervalMs);
-      registry.add(...this.#machineMetrics.families());
-    }
-    return registry;
   }
 }
 

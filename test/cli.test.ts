@@ -179,12 +179,6 @@ describe('values', () => {
     expect(error('m', '--http-address=')).toContain('the address is empty');
   });
 
-  test('a header pattern is compiled, for any case', () => {
-    expect(options().httpHeaderForwardPattern).toBeNull();
-    expect(options('--http-header-forward-pattern=x-.*').httpHeaderForwardPattern?.test('My-X-Id')).toBe(true);
-    expect(error('m', '--http-header-forward-pattern=(')).toContain('Bad option: "--http-header-forward-pattern".');
-  });
-
   test('completion is off by the old flag or the new one', () => {
     expect(options().disableAutoCompleteConfig).toBe(false);
     expect(options('--strict-model-config=true').disableAutoCompleteConfig).toBe(true);
@@ -220,10 +214,20 @@ describe('settings of backends', () => {
 
 describe('settings of metrics', () => {
   test('turn the latency counters off; the last of a key counts', () => {
-    expect(options().metricsConfig).toEqual({ counterLatencies: true });
+    const usual = { counterLatencies: true, histogramLatencies: false, summaryQuantiles: null };
+    expect(options().metricsConfig).toEqual(usual);
     const off = '--metrics-config=counter_latencies=false';
-    expect(options(off).metricsConfig).toEqual({ counterLatencies: false });
-    expect(options(off, '--metrics-config=counter_latencies=true').metricsConfig).toEqual({ counterLatencies: true });
+    expect(options(off).metricsConfig).toEqual({ ...usual, counterLatencies: false });
+    expect(options(off, '--metrics-config=counter_latencies=true').metricsConfig).toEqual(usual);
+  });
+
+  test('turn the first-response histogram and the summaries on', () => {
+    const summaries = '--metrics-config=summary_latencies=true';
+    expect(options(summaries).metricsConfig.summaryQuantiles).toEqual([0.5, 0.9, 0.95, 0.99, 0.999]);
+    const quantiles = '--metrics-config=summary_quantiles="0.9:0.01,0.5:0.05,0.9:0.02"';
+    expect(options(summaries, quantiles).metricsConfig.summaryQuantiles).toEqual([0.5, 0.9]);
+    expect(options(quantiles).metricsConfig.summaryQuantiles).toBeNull();
+    expect(options('--metrics-config=histogram_latencies=true').metricsConfig.histogramLatencies).toBe(true);
   });
 
   test.each(['x=1', 'counter_latencies', 'counter_latencies=maybe', 'summary_quantiles=1', 'summary_quantiles=2:0'])(
@@ -264,14 +268,9 @@ describe('notes', () => {
     ]);
   });
 
-  test('name deprecated flags and settings without effect', () => {
+  test('name deprecated flags', () => {
     expect(serve('m', '--strict-model-config=true').notes).toEqual([
       '--strict-model-config is deprecated: use --disable-auto-complete-config',
-    ]);
-    const keys = ['histogram_latencies=true', 'summary_quantiles="0.5:0.05,.9:0.01"', 'summary_quantiles=1:0'];
-    expect(serve('m', ...keys.map((key) => `--metrics-config=${key}`)).notes).toEqual([
-      '--metrics-config histogram_latencies has no effect yet: latencies are reported as counters',
-      '--metrics-config summary_quantiles has no effect yet: latencies are reported as counters',
     ]);
     expect(serve('m', '--http-port=1').notes).toEqual([]);
   });

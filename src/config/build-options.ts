@@ -1,7 +1,7 @@
 import { invalid } from '../types/errors.js';
 import { badOption, type Flag } from './flag.js';
 import { FlagValues, type GivenFlags } from './flag-values.js';
-import { idleMetricsKeys, readBackendConfig, readMetricsConfig } from './key-values.js';
+import { readBackendConfig, readMetricsConfig } from './key-values.js';
 import { flags } from './option-table.js';
 import type { Options } from './options.js';
 
@@ -22,7 +22,7 @@ export function buildOptions(given: GivenFlags, folders: readonly string[]): Bui
     ...logOptions(values),
   };
   checkPorts(options);
-  return { options, notes: flags.filter((flag) => given.has(flag.name)).flatMap((flag) => notesOn(flag, values)) };
+  return { options, notes: flags.filter((flag) => given.has(flag.name)).flatMap(notesOn) };
 }
 
 function serverOptions(values: FlagValues) {
@@ -52,7 +52,6 @@ function httpOptions(values: FlagValues) {
     httpPort: values.number('http-port'),
     reuseHttpPort: values.boolean('reuse-http-port'),
     httpEngine: values.text('http-engine') as Options['httpEngine'],
-    httpHeaderForwardPattern: pattern(values, 'http-header-forward-pattern'),
     httpMaxInputSize: values.number('http-max-input-size'),
     httpMaxBodySize: values.number('http-max-body-size'),
     httpMaxHeaderSize: values.number('http-max-header-size'),
@@ -100,16 +99,6 @@ function address(values: FlagValues, name: string): string {
   return given.replace(/^(?:ipv6:)?\[(.*)\]$/, '$1');
 }
 
-function pattern(values: FlagValues, name: string): RegExp | null {
-  const given = values.text(name);
-  if (given === '') return null;
-  try {
-    return new RegExp(given, 'i');
-  } catch (error) {
-    throw badOption(name, (error as Error).message);
-  }
-}
-
 function checkPorts(options: Options): void {
   if (!options.allowHttp || !options.allowMetrics) return;
   const { httpAddress, httpPort, metricsAddress, metricsPort } = options;
@@ -125,11 +114,10 @@ function overlap(a: string, b: string): boolean {
   return a === b || everything.includes(a) || everything.includes(b);
 }
 
-function notesOn(flag: Flag, values: FlagValues): string[] {
+function notesOn(flag: Flag): string[] {
   const name = `--${flag.name}`;
   if (flag.effect.kind === 'later') return [`${name} has no effect yet: ${flag.effect.reason}`];
   if (flag.effect.kind === 'none') return [`${name} has no effect: ${flag.effect.reason}`];
   if (flag.name === 'strict-model-config') return [`${name} is deprecated: use --disable-auto-complete-config`];
-  const keys = flag.name === 'metrics-config' ? idleMetricsKeys(values.list(flag.name)) : [];
-  return keys.map((key) => `${name} ${key} has no effect yet: latencies are reported as counters`);
+  return [];
 }

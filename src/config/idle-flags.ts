@@ -42,6 +42,9 @@ export const idleFlags: readonly Flag[] = [
   ...section('HTTP', none('networking is done by one thread'), [
     integer('http-thread-count', 8, some, 'Threads of HTTP.'),
   ]),
+  ...section('HTTP', later('no backend reads the parameters of a request'), [
+    text('http-header-forward-pattern', '', 'REGEXP', 'Headers whose name contains a match become request parameters.'),
+  ]),
   ...section('HTTP', later('every endpoint is open to whoever reaches the port'), [
     list('http-restricted-api', 'API[,API...]:KEY=VALUE', 'Endpoints that need a header KEY with this value.'),
   ]),

@@ -23,16 +23,25 @@ const metricsKeys = new Map<string, { readonly pattern: RegExp; readonly expecte
   ['histogram_latencies', { pattern: /^(true|false)$/, expected: 'true or false' }],
 ]);
 
+/** Triton's; their errors do not matter, because a summary here is as exact for each. */
+const DEFAULT_QUANTILES: readonly number[] = [0.5, 0.9, 0.95, 0.99, 0.999];
+
 /** `key=value`, each; the last of a key counts (fact sheet 7.3). */
 export function readMetricsConfig(texts: readonly string[]): MetricsConfig {
   const settings = new Map(texts.map(metricsSetting));
-  return { counterLatencies: settings.get('counter_latencies') !== 'false' };
+  return {
+    counterLatencies: settings.get('counter_latencies') !== 'false',
+    histogramLatencies: settings.get('histogram_latencies') === 'true',
+    summaryQuantiles:
+      settings.get('summary_latencies') === 'true' ? readQuantiles(settings.get('summary_quantiles')) : null,
+  };
 }
 
-/** Those among `texts` that are understood and change nothing. */
-export function idleMetricsKeys(texts: readonly string[]): string[] {
-  const keys = texts.map((text) => metricsSetting(text)[0]).filter((key) => key !== 'counter_latencies');
-  return [...new Set(keys)];
+/** `0.5:0.05,0.9:0.01`: quantile and error, of which the first counts. */
+function readQuantiles(text: string | undefined): readonly number[] {
+  if (text === undefined) return DEFAULT_QUANTILES;
+  const pairs = text.replaceAll('"', '').split(',');
+  return [...new Set(pairs.map((pair) => Number(pair.split(':')[0])))].sort((a, b) => a - b);
 }
 
 function metricsSetting(text: string): [key: string, value: string] {

@@ -72,7 +72,6 @@ const working: readonly Flag[] = [
       ['auto', 'uws', 'net'],
       'uws = uWebSockets; net = without it; auto = uws where it runs, else net.',
     ),
-    text('http-header-forward-pattern', '', 'REGEXP', 'Headers whose name contains a match become request parameters.'),
     integer('http-max-input-size', 67_108_864, bytes, 'JSON, raw and decompressed bytes of one request.'),
     integer(
       'http-max-body-size',
@@ -120,7 +119,7 @@ const working: readonly Flag[] = [
     list(
       'metrics-config',
       'KEY=VALUE',
-      'counter_latencies=false leaves the latency counters out. Other keys have no effect yet.',
+      'counter_latencies=false leaves the latency counters out; histogram_latencies=true and summary_latencies=true add to them; summary_quantiles="0.5:0.05,0.9:0.01".',
     ),
   ]),
 ];

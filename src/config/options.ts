@@ -28,8 +28,6 @@ export interface Options {
   readonly httpPort: number;
   readonly reuseHttpPort: boolean;
   readonly httpEngine: 'auto' | 'uws' | 'net';
-  /** A header whose name contains a match, in any case, becomes a request parameter; null = none does. */
-  readonly httpHeaderForwardPattern: RegExp | null;
   /** JSON, raw and decompressed bytes of one request. */
   readonly httpMaxInputSize: number;
   /** Bytes of any request body. */
@@ -68,4 +66,8 @@ export type BackendConfig = ReadonlyMap<string, ReadonlyMap<string, string>>;
 export interface MetricsConfig {
   /** The latency counters and the cache counters. */
   readonly counterLatencies: boolean;
+  /** Time to the first response, as a histogram. */
+  readonly histogramLatencies: boolean;
+  /** Quantiles, from 0 to 1, of which latencies are summarised; null = none are. */
+  readonly summaryQuantiles: readonly number[] | null;
 }

@@ -1,6 +1,7 @@
 import type { Backend, PreparedModel } from '../backends/backend.js';
 import type { InstanceSpec } from '../backends/worker-instance.js';
 import type { ModelConfig } from '../config/model-config.js';
+import type { LatencyDetail } from '../telemetry/latency-detail.js';
 import { ModelStatistics } from '../telemetry/statistics.js';
 import { invalid, ServerError } from '../types/errors.js';
 import { instancePlaces, type NamedPlace } from './instance-places.js';
@@ -23,6 +24,8 @@ export interface LoadSettings {
   readonly autoComplete: boolean;
   /** `--backend-config`, by backend; '' = for all. */
   readonly backendConfig: ReadonlyMap<string, ReadonlyMap<string, string>>;
+  /** What is measured of the model beside its counters; null = nothing. */
+  readonly latencyDetail: (config: ModelConfig) => LatencyDetail | null;
   /** Normalises and validates what the backend completed; throws INVALID_ARGUMENT. */
   readonly finish: (config: ModelConfig) => ModelConfig;
 }
@@ -49,7 +52,7 @@ export async function loadModel(
     tensors,
     specs: instanceSpecs(source, config, prepared, tensors),
     textOnlyStrings: prepared.textOnlyStrings,
-    statistics: new ModelStatistics(),
+    statistics: new ModelStatistics(settings.latencyDetail(config)),
   };
   const model = new Model(parts, surroundings);
   await model.start();

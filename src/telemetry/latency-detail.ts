@@ -5,9 +5,6 @@ import { Summary } from './summary.js';
 const FIRST_RESPONSE = 'nv_inference_first_response_histogram_ms';
 const FIRST_RESPONSE_BOUNDS_MS: readonly number[] = [100, 500, 2000, 5000];
 
-/** Triton's, without their errors: a summary here is as exact for each. */
-export const DEFAULT_QUANTILES: readonly number[] = [0.5, 0.9, 0.95, 0.99, 0.999];
-
 export interface LatencyDetailSettings {
   /** Bounds of nv_inference_first_response_histogram_ms; null = it is not kept. */
   readonly firstResponseBoundsMs: readonly number[] | null;

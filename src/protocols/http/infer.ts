@@ -30,11 +30,21 @@ export class InferEndpoint {
   readonly budget: BodyBudget;
   readonly #caches = new WeakMap<Model, HeadCache>();
   readonly #idle: InferCall[] = [];
+  #headerLengthText = '';
+  #headerLength = WHOLE_BODY;
 
   constructor(server: InferenceServer, limits: InferLimits, budget: BodyBudget) {
     this.server = server;
     this.limits = limits;
     this.budget = budget;
+  }
+
+  /** `parseHeaderLength`, which costs more than a comparison with the text before. */
+  headerLength(text: string, bodyBytes: number): number {
+    if (text === this.#headerLengthText) return this.#headerLength;
+    this.#headerLength = parseHeaderLength(text, bodyBytes);
+    this.#headerLengthText = text;
+    return this.#headerLength;
   }
 
   handle(exchange: HttpExchange, name: string, version: string): void {
@@ -144,7 +154,7 @@ class InferCall implements BodySink, ExchangeOwner, Responder {
 
   #readHeaders(exchange: HttpExchange): void {
     const announced = exchange.contentLength;
-    this.#headerLength = parseHeaderLength(exchange.header('inference-header-content-length'), announced);
+    this.#headerLength = this.#endpoint.headerLength(exchange.header('inference-header-content-length'), announced);
     this.#contentEncoding = exchange.header('content-encoding');
     this.#replyEncoding = chooseEncoding(exchange.header('accept-encoding'));
     const streams = this.#headerLength > 0 && this.#contentEncoding === '' && isLong(announced);

@@ -33,7 +33,9 @@ export class RequestHead {
   #hosts = 0;
   #lengths = 0;
   #codings = 0;
-  #length = '';
+  #length = '0';
+  /** What `#length` says; lengths repeat, and reading one costs more than comparing it with the last. */
+  #lengthBytes = 0;
   #coding = '';
 
   constructor(limits: HttpLimits) {
@@ -43,7 +45,7 @@ export class RequestHead {
   /** Bytes of the body as announced: 0 where there is none, -1 = chunked. Means nothing in a head that is refused with `endUnknown`. */
   get contentLength(): number {
     if (this.#codings > 0) return -1;
-    return this.#lengths > 0 ? Number(this.#length) : 0;
+    return this.#lengths > 0 ? this.#lengthBytes : 0;
   }
 
   clear(): void {
@@ -91,7 +93,9 @@ export class RequestHead {
 
   #addLength(value: string): void {
     this.#lengths++;
+    if (value === this.#length) return;
     this.#length = value;
+    this.#lengthBytes = decimal.test(value) ? Number(value) : Number.NaN;
   }
 
   #addCoding(value: string): void {
@@ -106,7 +110,7 @@ export class RequestHead {
       return doubt('a request has either Content-Length or Transfer-Encoding, found both');
     }
     if (this.#lengths > 1) return doubt(`expected one Content-Length, found ${this.#lengths}`);
-    if (this.#lengths === 1 && !decimal.test(this.#length)) {
+    if (this.#lengths === 1 && Number.isNaN(this.#lengthBytes)) {
       return doubt(
         `Content-Length is a number of bytes in decimal digits without leading zeros, found '${this.#length}'`,
       );

@@ -10,13 +10,19 @@ import { NoRoom, OutputWriter, type RunOutput } from './outputs.js';
 /** What a backend does in its worker: runs one execution at a time. */
 export interface Runner {
   /**
-   * Inputs and outputs in the order of the configuration; an input is null where the batch has none. `place` gives memory for
-   * an output of known shape, where the backend may write it (null = the backend allocates). Throws what the clients shall read.
+   * Inputs and outputs in the order of the configuration; an input is null where the batch has none. `place` says where in the arena
+   * an output of known shape will lie, for a backend that can write it there itself (null = shapes are not known). Throws what the
+   * clients shall read.
    */
   run(inputs: readonly (BoundInput | null)[], rows: number, place: OutputPlace | null): readonly RunOutput[];
+  /** The outputs of the last run have been copied, or never will be. */
+  endRun(): void;
+  /** The instance ends: gives back what lies outside of JavaScript's memory. */
+  close(): void;
 }
 
-export type OutputPlace = (output: number, rows: number) => RunOutput['data'];
+/** Byte position in the arena of output `output` of `rows` rows; asked for in the order of the outputs. */
+export type OutputPlace = (output: number, rows: number) => number;
 
 /** The life of an instance: load, say so, then batches until the main thread stops it. Blocks the thread. */
 export function serveInstance(init: InstanceInit, load: () => Runner): void {
@@ -30,6 +36,7 @@ export function serveInstance(init: InstanceInit, load: () => Runner): void {
   }
   tell(init, { kind: 'ready' });
   new InstanceLoop(init, runner).serve();
+  runner.close();
 }
 
 function tell(init: InstanceInit, message: WorkerMessage): void {
@@ -75,6 +82,8 @@ class InstanceLoop {
       const { code, message } = asServerError(error);
       words[base + ERROR_CLASS] = Math.max(0, ERROR_CLASSES.indexOf(code));
       this.#ring.writeText(message);
+    } finally {
+      this.#runner.endRun();
     }
   }
 

@@ -1,126 +1,147 @@
-import { createRequire } from 'node:module';
 import type { InstanceInit, OnnxSettings, TensorLayout } from '../src/backends/worker-protocol.js';
-import type { DataType } from '../src/types/datatype.js';
-import { ServerError } from '../src/types/errors.js';
-import { type TensorData, typedArrays } from '../src/types/typed-array.js';
 import type { BoundInput } from './inputs.js';
 import { type OutputPlace, type Runner, serveInstance } from './loop.js';
+import { type Address, type Handle, OrtLibrary } from './ort-library.js';
+import { openSession } from './ort-session.js';
+import { type ArenaMemory, OrtValues, PlacedOutput, readOutput } from './ort-values.js';
 import type { RunOutput } from './outputs.js';
 
-/** A tensor as the binding reads and makes it; FP16 works in this form on every Node (design, section 2). */
-interface OrtTensor {
-  readonly type: string;
-  readonly dims: readonly number[];
-  readonly data: TensorData | readonly string[];
-  readonly location: 'cpu';
+/** Names and values of a run, as the arrays of pointers that `Run` takes. */
+class Bindings {
+  readonly names: BigUint64Array;
+  readonly values: BigUint64Array;
+  /** One for each value: where its handle is written. */
+  readonly slots: readonly BigUint64Array[];
+  /** The names themselves, which the pointers point to. */
+  readonly #texts: readonly Uint8Array[];
+
+  constructor(library: OrtLibrary, layouts: readonly TensorLayout[]) {
+    this.#texts = layouts.map(({ name }) => Uint8Array.from(Buffer.from(`${name}\0`)));
+    this.names = BigUint64Array.from(this.#texts, (text) => BigInt(library.addressOf(text)));
+    this.values = new BigUint64Array(layouts.length);
+    this.slots = layouts.map((_, index) => this.values.subarray(index, index + 1));
+  }
 }
 
-/** The synchronous session under `onnxruntime-node`'s promise API: half the time per call, and this thread has nothing else to do. */
-interface OrtSession {
-  loadModel(path: string, options: object): void;
-  loadModel(buffer: ArrayBufferLike, byteOffset: number, byteLength: number, options: object): void;
-  run(
-    feeds: Record<string, OrtTensor>,
-    fetches: Record<string, OrtTensor | null>,
-    options: object,
-  ): Record<string, OrtTensor>;
-}
-
-interface OrtBinding {
-  readonly binding: { readonly InferenceSession: new () => OrtSession };
-  initOrt(): void;
-}
-
-const ortTypes: Readonly<Record<DataType, string>> = {
-  BOOL: 'bool',
-  UINT8: 'uint8',
-  UINT16: 'uint16',
-  UINT32: 'uint32',
-  UINT64: 'uint64',
-  INT8: 'int8',
-  INT16: 'int16',
-  INT32: 'int32',
-  INT64: 'int64',
-  FP16: 'float16',
-  FP32: 'float32',
-  FP64: 'float64',
-  BYTES: 'string',
-  // The binding has no such type; a model that needs one is refused at load.
-  BF16: 'bfloat16',
-};
-
-const runOptions = {};
-
+/** Runs one model: tensors are not copied between the arena and ONNX Runtime where their shapes are known beforehand. */
 class OnnxRunner implements Runner {
-  readonly #session: OrtSession;
-  readonly #inputs: readonly TensorLayout[];
-  readonly #outputs: readonly TensorLayout[];
+  readonly #library: OrtLibrary;
+  readonly #values: OrtValues;
+  readonly #session: Handle;
+  readonly #inputLayouts: readonly TensorLayout[];
+  readonly #outputLayouts: readonly TensorLayout[];
   readonly #batching: boolean;
-  readonly #defaults: ReadonlyMap<string, OrtTensor>;
+  readonly #arena: ArenaMemory;
+  readonly #inputs: Bindings;
+  readonly #outputs: Bindings;
+  readonly #placed: readonly PlacedOutput[];
+  /** By input; null = it has no value of its own. */
+  readonly #defaults: readonly (BoundInput | null)[];
+  /** Where memory of the binders lies, which is copied into for long. */
+  readonly #bases = new WeakMap<Uint8Array, Address>();
 
   constructor(init: InstanceInit<OnnxSettings>) {
-    this.#inputs = init.inputs;
-    this.#outputs = init.outputs;
+    const library = new OrtLibrary(init.settings.library);
+    this.#library = library;
+    this.#values = new OrtValues(library);
+    this.#session = openSession(library, init.settings);
+    this.#inputLayouts = init.inputs;
+    this.#outputLayouts = init.outputs;
     this.#batching = init.batching;
-    this.#defaults = new Map(init.settings.defaults.map((value) => [value.name, defaultTensor(value)]));
-    this.#session = openSession(init.settings);
+    const bytes = new Uint8Array(init.arena);
+    this.#arena = { bytes, base: library.addressOf(bytes) };
+    this.#inputs = new Bindings(library, init.inputs);
+    this.#outputs = new Bindings(library, init.outputs);
+    this.#placed = init.outputs.map(() => new PlacedOutput());
+    this.#defaults = init.inputs.map((input) => defaultOf(init.settings, input.name));
   }
 
   run(inputs: readonly (BoundInput | null)[], rows: number, place: OutputPlace | null): readonly RunOutput[] {
-    let results: Record<string, OrtTensor>;
-    try {
-      results = this.#session.run(this.#feeds(inputs), this.#fetches(rows, place), runOptions);
-    } catch (error) {
-      throw new ServerError('INTERNAL', `onnx runtime error: ${(error as Error).message}`);
-    }
-    return this.#outputs.map((output) => results[output.name]!);
+    for (let i = 0; i < inputs.length; i++) this.#bind(i, inputs[i] ?? this.#defaults[i]!);
+    if (place !== null) for (let i = 0; i < this.#placed.length; i++) this.#place(i, rows, place);
+    this.#execute();
+    if (place !== null) return this.#placed;
+    return this.#outputLayouts.map((layout, index) =>
+      readOutput(this.#values, this.#outputs.values[index]!, layout, this.#arena),
+    );
   }
 
-  #feeds(inputs: readonly (BoundInput | null)[]): Record<string, OrtTensor> {
-    const feeds: Record<string, OrtTensor> = {};
-    for (let i = 0; i < inputs.length; i++) {
-      const input = inputs[i]!;
-      const { name, datatype } = this.#inputs[i]!;
-      const tensor = input === null ? this.#defaults.get(name) : tensorOf(datatype, input.dims, input.data);
-      if (tensor !== undefined) feeds[name] = tensor;
-    }
-    return feeds;
+  endRun(): void {
+    this.#release(this.#inputs.values);
+    this.#release(this.#outputs.values);
   }
 
-  #fetches(rows: number, place: OutputPlace | null): Record<string, OrtTensor | null> {
-    const fetches: Record<string, OrtTensor | null> = {};
-    for (let i = 0; i < this.#outputs.length; i++) {
-      const { name, datatype, dims } = this.#outputs[i]!;
-      fetches[name] =
-        place === null ? null : tensorOf(datatype, this.#batching ? [rows, ...dims] : dims, place(i, rows));
+  close(): void {
+    this.#library.get('ReleaseSession')(this.#session);
+  }
+
+  #bind(index: number, input: BoundInput | null): void {
+    if (input === null) return;
+    const { datatype } = this.#inputLayouts[index]!;
+    const { dims, memory, begin, bytes } = input;
+    const slot = this.#inputs.slots[index]!;
+    if (datatype === 'BYTES') this.#values.makeStrings(dims, memory, begin, bytes, slot);
+    else this.#values.make(datatype, dims, this.#baseOf(memory) + begin, bytes, slot);
+  }
+
+  #place(index: number, rows: number, place: OutputPlace): void {
+    const { datatype, dims, rowBytes } = this.#outputLayouts[index]!;
+    const output = this.#placed[index]!;
+    output.dims = this.#batching ? [rows, ...dims] : dims;
+    output.bytes = rowBytes * rows;
+    const address = this.#arena.base + place(index, rows);
+    this.#values.make(datatype, output.dims, address, output.bytes, this.#outputs.slots[index]!);
+  }
+
+  #execute(): void {
+    const { names, values } = this.#given();
+    const { names: outputNames, values: outputValues } = this.#outputs;
+    this.#library.do(
+      'Run',
+      this.#session,
+      null,
+      names,
+      values,
+      values.length,
+      outputNames,
+      outputValues.length,
+      outputValues,
+    );
+  }
+
+  /** Without the inputs that neither the batch nor the model has a value for. */
+  #given(): { readonly names: BigUint64Array; readonly values: BigUint64Array } {
+    const { names, values } = this.#inputs;
+    if (!values.includes(0n)) return this.#inputs;
+    return { names: names.filter((_, index) => values[index] !== 0n), values: values.filter((value) => value !== 0n) };
+  }
+
+  #release(values: BigUint64Array): void {
+    for (let i = 0; i < values.length; i++) {
+      const value = values[i]!;
+      if (value !== 0n) this.#values.release(value);
+      values[i] = 0n;
     }
-    return fetches;
+  }
+
+  #baseOf(memory: Uint8Array): Address {
+    if (memory.buffer === this.#arena.bytes.buffer) return this.#arena.base;
+    let base = this.#bases.get(memory);
+    if (base === undefined) {
+      base = this.#library.addressOf(memory);
+      this.#bases.set(memory, base);
+    }
+    return base;
   }
 }
 
-function tensorOf(datatype: DataType, dims: readonly number[], data: OrtTensor['data']): OrtTensor {
-  return { type: ortTypes[datatype], dims, data, location: 'cpu' };
-}
-
-function defaultTensor(value: OnnxSettings['defaults'][number]): OrtTensor {
-  const View = typedArrays[value.datatype as keyof typeof typedArrays];
-  const bytes = value.bytes.slice();
-  return tensorOf(value.datatype, value.shape, new View(bytes.buffer, 0, bytes.byteLength / View.BYTES_PER_ELEMENT));
-}
-
-function openSession(settings: OnnxSettings): OrtSession {
-  const require = createRequire(import.meta.url);
-  const { binding, initOrt } = require('onnxruntime-node/dist/binding.js') as OrtBinding;
-  initOrt();
-  const session = new binding.InferenceSession();
-  const { modelBytes } = settings;
-  try {
-    if (modelBytes.byteLength === 0) session.loadModel(settings.modelPath, settings.session);
-    else session.loadModel(modelBytes.buffer, modelBytes.byteOffset, modelBytes.byteLength, settings.session);
-  } catch (error) {
-    throw new ServerError('INTERNAL', `onnx runtime error: ${(error as Error).message}`);
-  }
-  return session;
+function defaultOf({ defaults }: OnnxSettings, name: string): BoundInput | null {
+  const found = defaults.find((value) => value.name === name);
+  if (found === undefined) return null;
+  // Not empty, so that it has an address.
+  const memory = new Uint8Array(Math.max(1, found.bytes.length));
+  memory.set(found.bytes);
+  return { dims: found.shape, memory, begin: 0, bytes: found.bytes.length };
 }
 
 /** Entry point of an ONNX Runtime instance: piscina runs it once, for the instance's whole life. */

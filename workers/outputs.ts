@@ -16,13 +16,17 @@ import {
 import type { RingConsumer } from '../src/memory/ring.js';
 import { ServerError } from '../src/types/errors.js';
 import { elementCount } from '../src/types/tensor.js';
-import { type TensorData, typedArrays } from '../src/types/typed-array.js';
 import type { SealedBatch } from './batch.js';
 
-/** One output of one execution, as the backend gave it. */
+/** One output of one execution, as the backend has it; valid until the next one. */
 export interface RunOutput {
-  dims: readonly number[];
-  data: TensorData | readonly string[];
+  readonly dims: readonly number[];
+  /** BYTES: with the length in front of each element. */
+  readonly bytes: number;
+  /** BYTES only: where each element begins, and behind them the end; else empty. */
+  readonly starts: readonly number[];
+  /** Writes the tensor to the arena, from byte `begin` on; nothing to do where the backend put it there. */
+  copyTo(begin: number): void;
 }
 
 /** There is no room for the outputs: the batch's status, not an error of the backend. */
@@ -33,61 +37,43 @@ export class OutputWriter {
   readonly #layouts: readonly TensorLayout[];
   readonly #batching: boolean;
   readonly #ring: RingConsumer;
-  readonly #arena: Uint8Array;
   readonly #table: Float64Array;
   /** Every output has fixed dims: its place in the slot is known before the run. */
   readonly allFixed: boolean;
-  readonly #strings: number;
-  readonly #shared: boolean;
-  /** Per output, where the backend takes no shared memory: written over and over, so that its pages stay mapped. */
-  readonly #scratch: ArrayBuffer[];
-  #encoded: (Uint8Array | null)[] = [];
   #cuts: number[] = [];
 
   constructor(init: InstanceInit, ring: RingConsumer) {
     this.#layouts = init.outputs;
     this.#batching = init.batching;
     this.#ring = ring;
-    this.#shared = init.sharedTensors;
-    this.#scratch = init.outputs.map(() => new ArrayBuffer(0));
-    this.#arena = new Uint8Array(init.arena);
     this.#table = new Float64Array(init.arena);
     this.allFixed = init.outputs.every((layout) => layout.rowBytes > 0);
-    this.#strings = init.batching ? init.outputs.filter((layout) => layout.datatype === 'BYTES').length : 0;
   }
 
-  /** Memory for output `index` of `rows` rows: its final place where the backend takes shared memory. Only where `allFixed`. */
-  placeOf(index: number, rows: number): TensorData {
-    const layout = this.#layouts[index]!;
-    const bytes = layout.rowBytes * rows;
-    const View = typedArrays[layout.datatype as keyof typeof typedArrays];
-    if (!this.#shared) return new View(this.#scratchOf(index, bytes), 0, bytes / View.BYTES_PER_ELEMENT);
-    this.#ensure(this.#fixedBegin(this.#layouts.length, rows));
-    const begin = this.#slot + this.#fixedBegin(index, rows);
-    return new View(this.#arena.buffer, begin, bytes / View.BYTES_PER_ELEMENT);
+  /** Byte position in the arena where output `index` of `rows` rows will lie. Only where `allFixed`. */
+  placeOf(index: number, rows: number): number {
+    if (index === 0) this.#ensure(this.#fixedBegin(this.#layouts.length, rows));
+    return this.#slot + this.#fixedBegin(index, rows);
   }
 
-  #scratchOf(index: number, bytes: number): ArrayBuffer {
-    if (this.#scratch[index]!.byteLength < bytes) this.#scratch[index] = new ArrayBuffer(bytes);
-    return this.#scratch[index]!;
-  }
-
-  /** Writes all outputs, in the order of the configuration; one that already lies in its place is not copied. */
+  /** Writes all outputs, in the order of the configuration. */
   write(batch: SealedBatch, outputs: readonly RunOutput[]): void {
-    this.#encodeStrings(batch, outputs);
-    const head = alignUp(tableBytes(outputs.length, this.#cuts.length));
-    let end = head;
-    for (let index = 0; index < outputs.length; index++) end += alignUp(this.#bytesOf(index, outputs));
-    this.#ensure(end);
-    let begin = head;
+    this.#cuts.length = 0;
+    let end = 0;
     for (let index = 0; index < outputs.length; index++) {
       this.#checkShape(index, outputs[index]!, batch);
-      const bytes = this.#bytesOf(index, outputs);
-      this.#writeLine(index, begin, bytes, outputs[index]!.dims);
-      this.#copy(index, begin, outputs);
-      begin += alignUp(bytes);
+      this.#cut(outputs[index]!, batch);
+      end += alignUp(outputs[index]!.bytes);
     }
-    this.#table.set(this.#cuts, this.#slot / 8 + outputs.length * LINE_WORDS);
+    let begin = alignUp(tableBytes(outputs.length, this.#cuts.length));
+    this.#ensure(begin + end);
+    for (let index = 0; index < outputs.length; index++) {
+      const output = outputs[index]!;
+      this.#writeLine(index, begin, output);
+      output.copyTo(this.#slot + begin);
+      begin += alignUp(output.bytes);
+    }
+    if (this.#cuts.length > 0) this.#table.set(this.#cuts, this.#slot / 8 + outputs.length * LINE_WORDS);
   }
 
   get #slot(): number {
@@ -98,10 +84,6 @@ export class OutputWriter {
     let begin = alignUp(tableBytes(this.#layouts.length, 0));
     for (let i = 0; i < index; i++) begin += alignUp(this.#layouts[i]!.rowBytes * rows);
     return begin;
-  }
-
-  #bytesOf(index: number, outputs: readonly RunOutput[]): number {
-    return this.#encoded[index]?.byteLength ?? (outputs[index]!.data as TensorData).byteLength;
   }
 
   #ensure(bytes: number): void {
@@ -128,7 +110,7 @@ export class OutputWriter {
     );
   }
 
-  #writeLine(index: number, begin: number, bytes: number, dims: readonly number[]): void {
+  #writeLine(index: number, begin: number, { bytes, dims }: RunOutput): void {
     const word = this.#slot / 8 + index * LINE_WORDS;
     this.#table[word + LINE_BEGIN] = begin;
     this.#table[word + LINE_BYTES] = bytes;
@@ -136,47 +118,10 @@ export class OutputWriter {
     for (let i = 0; i < dims.length; i++) this.#table[word + LINE_DIMS + i] = dims[i]!;
   }
 
-  #copy(index: number, begin: number, outputs: readonly RunOutput[]): void {
-    const position = this.#slot + begin;
-    const encoded = this.#encoded[index];
-    if (encoded) {
-      this.#arena.set(encoded, position);
-      return;
-    }
-    const data = outputs[index]!.data as TensorData;
-    if (data.buffer === this.#arena.buffer && data.byteOffset === position) return;
-    this.#arena.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), position);
-  }
-
-  #encodeStrings(batch: SealedBatch, outputs: readonly RunOutput[]): void {
-    this.#encoded = [];
-    this.#cuts = [];
-    if (!this.#layouts.some((layout) => layout.datatype === 'BYTES')) return;
-    outputs.forEach((output, index) => {
-      if (this.#layouts[index]!.datatype !== 'BYTES') return;
-      this.#encoded[index] = this.#encode(output.data as readonly string[], output.dims, batch);
-    });
-  }
-
-  /** The elements with their lengths; notes where each request's part begins. */
-  #encode(strings: readonly string[], dims: readonly number[], batch: SealedBatch): Uint8Array {
-    const starts: number[] = [0];
-    let length = 0;
-    for (const text of strings) {
-      length += 4 + Buffer.byteLength(text);
-      starts.push(length);
-    }
-    const bytes = Buffer.allocUnsafe(length);
-    strings.forEach((text, index) => {
-      const at = starts[index]!;
-      bytes.writeUInt32LE(starts[index + 1]! - at - 4, at);
-      bytes.write(text, at + 4);
-    });
-    if (this.#strings > 0) this.#cut(starts, elementCount(dims.slice(1)), batch);
-    return bytes;
-  }
-
-  #cut(starts: readonly number[], perRow: number, batch: SealedBatch): void {
+  /** Notes where each request's part of a BYTES output begins and ends. */
+  #cut({ starts, dims }: RunOutput, batch: SealedBatch): void {
+    if (!this.#batching || starts.length === 0) return;
+    const perRow = elementCount(dims.slice(1));
     let row = 0;
     this.#cuts.push(0);
     for (let entry = 0; entry < batch.entries; entry++) {

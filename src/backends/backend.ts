@@ -31,10 +31,6 @@ export interface PreparedModel {
   readonly worker: string;
   /** Inputs and outputs that have no dimensions in the model, where the configuration must write [1]. */
   readonly scalars: ReadonlySet<string>;
-  /** Its workers take tensors on a SharedArrayBuffer. */
-  readonly sharedTensors: boolean;
-  /** Its strings are UTF-8 text without NUL: others must be refused. */
-  readonly textOnlyStrings: boolean;
   /** What the worker of one instance is given as `settings`; throws INVALID_ARGUMENT for what it cannot do. */
   settingsFor(place: InstancePlace): unknown;
 }

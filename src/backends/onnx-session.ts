@@ -2,31 +2,28 @@ import { availableParallelism } from 'node:os';
 import type { ModelConfig } from '../config/model-config.js';
 import { invalid } from '../types/errors.js';
 import type { InstancePlace } from './backend.js';
+import type { OnnxProvider, OnnxSessionOptions } from './worker-protocol.js';
 
-/** `InferenceSession.SessionOptions` of onnxruntime-node, as far as a configuration can set them. */
-export type SessionOptions = Record<string, unknown>;
-
-/** `optimization.graph.level` (fact sheet 4.5): absent or 0 = all. */
-const graphLevels: Readonly<Record<number, string>> = { [-1]: 'basic', 0: 'all', 1: 'extended', 2: 'disabled' };
+/** `optimization.graph.level` (fact sheet 4.5), absent or 0 = all, as ONNX Runtime's levels. */
+const graphLevels: Readonly<Record<number, number>> = { [-1]: 1, 0: 99, 1: 2, 2: 0 };
 
 /**
  * The session options of one instance: `optimization` and `parameters` of the configuration, and the execution provider of its
  * device. Throws INVALID_ARGUMENT that names the parameter, what it may be and what it is.
  */
-export function sessionOptions(config: ModelConfig, place: InstancePlace): SessionOptions {
+export function sessionOptions(config: ModelConfig, place: InstancePlace): OnnxSessionOptions {
   const parameters = new Parameters(config);
   const level = config.optimization?.graph?.level ?? 0;
   return {
-    graphOptimizationLevel: graphLevels[level] ?? 'all',
+    graphLevel: graphLevels[level] ?? 99,
     // Every instance its share of the cores: more threads than cores only take turns.
-    intraOpNumThreads: parameters.count('intra_op_thread_count') || defaultThreads(place.siblings),
-    interOpNumThreads: parameters.count('inter_op_thread_count') || 1,
-    executionMode: parameters.executionMode(),
-    enableCpuMemArena: parameters.flag('enable_mem_arena', true),
-    enableMemPattern: parameters.flag('enable_mem_pattern', true),
-    executionProviders: executionProviders(config, place),
-    extra: extraEntries(parameters, place),
-    logSeverityLevel: 3,
+    intraOpThreads: parameters.count('intra_op_thread_count') || defaultThreads(place.siblings),
+    interOpThreads: parameters.count('inter_op_thread_count') || 1,
+    parallel: parameters.isParallel(),
+    memArena: parameters.flag('enable_mem_arena', true),
+    memPattern: parameters.flag('enable_mem_pattern', true),
+    entries: configEntries(parameters, place),
+    providers: providers(config, place),
   };
 }
 
@@ -34,40 +31,36 @@ function defaultThreads(siblings: number): number {
   return Math.max(1, Math.floor(availableParallelism() / siblings));
 }
 
-function executionProviders(config: ModelConfig, place: InstancePlace): unknown[] {
+function providers(config: ModelConfig, place: InstancePlace): OnnxProvider[] {
   const accelerators = config.optimization?.execution_accelerators;
   if (place.gpu < 0) {
     for (const { name } of accelerators?.cpu_execution_accelerator ?? [])
       throw unknownAccelerator(config.name, name, 'CPU');
-    return ['cpu'];
+    return [];
   }
-  const chosen = (accelerators?.gpu_execution_accelerator ?? []).map(({ name, parameters }) => {
+  const device = { device_id: String(place.gpu) };
+  const chosen = (accelerators?.gpu_execution_accelerator ?? []).map(({ name, parameters }): OnnxProvider => {
     if (name !== 'tensorrt' && name !== 'cuda') throw unknownAccelerator(config.name, name, 'GPU');
-    return { name, deviceId: place.gpu, ...parameters };
+    return { name: name === 'cuda' ? 'CUDA' : 'TensorRT', options: { ...parameters, ...device } };
   });
-  const hasCuda = chosen.some(({ name }) => name === 'cuda');
-  return [...chosen, ...(hasCuda ? [] : [{ name: 'cuda', deviceId: place.gpu }]), 'cpu'];
+  return chosen.some(({ name }) => name === 'CUDA') ? chosen : [...chosen, { name: 'CUDA', options: device }];
 }
 
 function unknownAccelerator(model: string, name: string, device: string) {
   return invalid(
-    `unknown Execution Accelerator '${name}' is requested for a ${device} instance of model '${model}'; onnxruntime-node has 'cuda' and 'tensorrt', for GPU instances`,
+    `unknown Execution Accelerator '${name}' is requested for a ${device} instance of model '${model}'; ONNX Runtime has 'cuda' and 'tensorrt' here, for GPU instances`,
   );
 }
 
 /** Several instances that spin while they wait would take each other's cores: they do so only where the configuration asks for it. */
-function extraEntries(parameters: Parameters, place: InstancePlace): object {
-  const spins = parameters.flag('session.intra_op.allow_spinning', place.siblings === 1 && availableParallelism() > 2);
-  const interSpins = parameters.flag('session.inter_op.allow_spinning', false);
-  return {
-    session: {
-      intra_op: { allow_spinning: spins ? '1' : '0' },
-      inter_op: { allow_spinning: interSpins ? '1' : '0' },
-      use_device_allocator_for_initializers: parameters.flag('session.use_device_allocator_for_initializers', false)
-        ? '1'
-        : '0',
-    },
-  };
+function configEntries(parameters: Parameters, place: InstancePlace): Record<string, string> {
+  const spins = place.siblings === 1 && availableParallelism() > 2;
+  const defaults: readonly [key: string, value: boolean][] = [
+    ['session.intra_op.allow_spinning', spins],
+    ['session.inter_op.allow_spinning', false],
+    ['session.use_device_allocator_for_initializers', false],
+  ];
+  return Object.fromEntries(defaults.map(([key, value]) => [key, parameters.flag(key, value) ? '1' : '0']));
 }
 
 /** The `parameters` map of a configuration, read with types. */
@@ -94,10 +87,10 @@ class Parameters {
     throw this.#unfit(key, '0, 1, true or false', text);
   }
 
-  executionMode(): 'sequential' | 'parallel' {
+  isParallel(): boolean {
     const text = this.#text('execution_mode');
-    if (text === '' || text === '0') return 'sequential';
-    if (text === '1') return 'parallel';
+    if (text === '' || text === '0') return false;
+    if (text === '1') return true;
     throw invalid(
       `Invalid configuration value provided. Expected values for  execution_mode are 0 or 1 but got ${text} .`,
     );

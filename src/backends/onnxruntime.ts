@@ -1,5 +1,7 @@
+import { existsSync, readdirSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { autocomplete } from '../config/autocomplete.js';
 import { checkSignature } from '../config/check-signature.js';
@@ -12,22 +14,14 @@ import { openInitializers } from './onnx-open.js';
 import { sessionOptions } from './onnx-session.js';
 import type { OnnxSettings } from './worker-protocol.js';
 
-/** onnxruntime-node refuses tensors on a SharedArrayBuffer on Node 20 ("Invalid argument") and takes them from 22 on: measured. */
-const SHARED_TENSORS_SINCE = 22;
-
 /** Triton's `default-max-batch-size` where no flag says otherwise. */
 const DEFAULT_MAX_BATCH_SIZE = 4;
 
-/** Serves `.onnx` files with onnxruntime-node, one session per worker thread. */
+/** Serves `.onnx` files with the ONNX Runtime of onnxruntime-node, one session per worker thread. */
 export class OnnxRuntimeBackend implements Backend {
   readonly name = 'onnxruntime';
-  readonly #worker: string;
-  readonly #sharedTensors: boolean;
-
-  constructor() {
-    this.#worker = fileURLToPath(new URL('../../workers/onnxruntime.js', import.meta.url));
-    this.#sharedTensors = Number.parseInt(process.versions.node, 10) >= SHARED_TENSORS_SINCE;
-  }
+  readonly #worker = fileURLToPath(new URL('../../workers/onnxruntime.js', import.meta.url));
+  readonly #library = findLibrary();
 
   async prepare(source: ModelSource): Promise<PreparedModel> {
     const path = await modelPath(source);
@@ -39,9 +33,8 @@ export class OnnxRuntimeBackend implements Backend {
       config,
       scalars: scalarsOf(config, signature),
       worker: this.#worker,
-      sharedTensors: this.#sharedTensors,
-      textOnlyStrings: true,
       settingsFor: (place: InstancePlace): OnnxSettings => ({
+        library: this.#library,
         modelPath: path,
         session: sessionOptions(config, place),
         ...opened,
@@ -57,6 +50,19 @@ export class OnnxRuntimeBackend implements Backend {
     for (const note of notes) source.log.verbose(1, note);
     return config;
   }
+}
+
+/** The shared library for this platform in the package; throws INTERNAL where it has none. */
+function findLibrary(): string {
+  const root = dirname(createRequire(import.meta.url).resolve('onnxruntime-node/package.json'));
+  const directory = join(root, 'bin', 'napi-v6', process.platform, process.arch);
+  const files = existsSync(directory) ? readdirSync(directory) : [];
+  const file = files.find((name) => /^(lib)?onnxruntime(\.so\.\d+|\..*dylib|\.dll)$/.test(name));
+  if (file !== undefined) return join(directory, file);
+  throw new ServerError(
+    'INTERNAL',
+    `onnxruntime-node has no ONNX Runtime for ${process.platform} ${process.arch}: there is none in ${directory}`,
+  );
 }
 
 /** `model.onnx`, or what the configuration calls it; a directory holds the model and its weights (fact sheet 4.3). */
@@ -80,7 +86,7 @@ type Opened = Pick<OnnxSettings, 'modelBytes' | 'defaults'>;
 
 const AS_IT_IS: Opened = { modelBytes: new Uint8Array(0), defaults: [] };
 
-/** onnxruntime-node ignores a feed for an initialiser; those that the configuration lists as inputs become plain inputs. */
+/** ONNX Runtime takes a value for an initialiser from IR version 4 on only; those that the configuration lists as inputs become plain inputs. */
 async function openOverridables(path: string, config: ModelConfig, signature: ModelSignature): Promise<Opened> {
   const listed = new Set(config.input.map((input) => input.name));
   const names = signature.overridable.map((tensor) => tensor.name).filter((name) => listed.has(name));

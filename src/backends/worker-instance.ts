@@ -26,6 +26,9 @@ import { ERROR_CLASSES, type InstanceInit, type WorkerMessage } from './worker-p
 /** Output slots up to this size are reserved for the largest batch at once; larger ones for the rows at hand. */
 const SMALL_OUTPUT_BYTES = 1 << 20;
 
+/** A batch of larger rows is worth its waking alone: the worker begins with it while more arrive. */
+const HEAVY_ROW_BYTES = 16 * 1024;
+
 /** What is the same in every life of an instance. */
 export type InstanceSpec = Omit<InstanceInit, 'arena' | 'ring' | 'port'> & {
   /** File of the worker's entry point, which exports `runInstance`. */
@@ -48,6 +51,7 @@ export class WorkerInstance implements Instance {
   readonly #records = new BatchRecords();
   readonly #tableBytes: number;
   readonly #rowBytes: readonly number[];
+  readonly #isHeavy: boolean;
   #state: InstanceState = 'starting';
   /** Bytes that the last outputs of unknown size took: what the next batch gets to begin with. */
   #learnedBytes = 0;
@@ -63,6 +67,7 @@ export class WorkerInstance implements Instance {
     this.#ringBuffer = RingMemory.create(spec.maxEntries);
     this.#ring = new RingProducer(new RingMemory(this.#ringBuffer, spec.maxEntries));
     this.#rowBytes = spec.outputs.map((output) => output.rowBytes);
+    this.#isHeavy = spec.inputs.reduce((sum, input) => sum + input.rowBytes, 0) > HEAVY_ROW_BYTES;
     this.#tableBytes = tableBytes(spec.outputs.length, this.#cuts());
     this.#pool = new Piscina({
       filename: spec.worker,
@@ -204,6 +209,10 @@ export class WorkerInstance implements Instance {
    * event loop is in the batch. One that is awake needs no waking and may seal the batch before.
    */
   #ringSoon(): void {
+    if (this.#isHeavy) {
+      this.#ring.ring();
+      return;
+    }
     if (this.#willRing) return;
     this.#willRing = true;
     setImmediate(this.#ringNow);

@@ -27,8 +27,6 @@ export interface InstanceInit<Settings = unknown> {
   readonly batching: boolean;
   readonly inputs: readonly TensorLayout[];
   readonly outputs: readonly TensorLayout[];
-  /** The backend takes tensors on a SharedArrayBuffer: nothing is copied. */
-  readonly sharedTensors: boolean;
   /** What the backend of this worker alone understands. */
   readonly settings: Settings;
   /** Carries one WorkerMessage. */
@@ -40,14 +38,37 @@ export type WorkerMessage =
   | { readonly kind: 'ready' }
   | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string };
 
+/** How a session is made; names and values are those of ONNX Runtime's C interface. */
+export interface OnnxSessionOptions {
+  /** `GraphOptimizationLevel`: 0 = none, 1 = basic, 2 = extended, 99 = all. */
+  readonly graphLevel: number;
+  readonly intraOpThreads: number;
+  readonly interOpThreads: number;
+  /** `ExecutionMode`: operators without dependencies run at the same time. */
+  readonly parallel: boolean;
+  readonly memArena: boolean;
+  readonly memPattern: boolean;
+  /** `AddSessionConfigEntry`. */
+  readonly entries: Readonly<Record<string, string>>;
+  /** Before the CPU, in the order of preference. */
+  readonly providers: readonly OnnxProvider[];
+}
+
+/** An execution provider and its options, `device_id` among them. */
+export interface OnnxProvider {
+  readonly name: 'CUDA' | 'TensorRT';
+  readonly options: Readonly<Record<string, string>>;
+}
+
 /** The ONNX Runtime worker's settings. */
 export interface OnnxSettings {
   /** Absolute; relative external data is found beside it. */
   readonly modelPath: string;
   /** The file's bytes where it had to be rewritten; empty = the file as it is. */
   readonly modelBytes: Uint8Array;
-  /** `InferenceSession.SessionOptions` of onnxruntime-node. */
-  readonly session: Readonly<Record<string, unknown>>;
+  /** The shared library of ONNX Runtime, absolute. */
+  readonly library: string;
+  readonly session: OnnxSessionOptions;
   /** Values of inputs that a request may leave out. */
   readonly defaults: readonly {
     readonly name: string;

@@ -1,4 +1,3 @@
-import { isUtf8 } from 'node:buffer';
 import { invalid } from '../types/errors.js';
 
 /** Where a BYTES tensor lies, and what its messages name. */
@@ -7,8 +6,6 @@ export interface StringsContext {
   readonly tag: string;
   readonly input: string;
   readonly model: string;
-  /** The backend's strings end at a NUL and are UTF-8: anything else would arrive changed. */
-  readonly textOnly: boolean;
 }
 
 /**
@@ -38,7 +35,7 @@ export function checkStrings(bytes: Uint8Array, expected: number, context: Strin
 
 /** Position behind the element at `at`. */
 function checkElement(buffer: Buffer, at: number, context: StringsContext): number {
-  const { tag, input, model, textOnly } = context;
+  const { tag, input, model } = context;
   const left = buffer.length - at;
   if (left < 4) {
     throw invalid(
@@ -52,18 +49,7 @@ function checkElement(buffer: Buffer, at: number, context: StringsContext): numb
       `incomplete string data for inference input '${input}', expecting string of length ${length} but only ${left - 4} bytes available`,
     );
   }
-  if (textOnly && length > 0) checkText(buffer.subarray(at + 4, at + 4 + length), context);
   return at + 4 + length;
-}
-
-function checkText(element: Buffer, { tag, input, model }: StringsContext): void {
-  const nul = element.indexOf(0);
-  if (nul < 0 && isUtf8(element)) return;
-  const found = nul >= 0 ? `a NUL byte at position ${nul} of an element` : 'an element that is not valid UTF-8';
-  throw invalid(
-    `${tag}input '${input}' for model '${model}' has ${found}: its backend carries strings as UTF-8 text without NUL. ` +
-      'Encode binary data, for example as base64, or use a UINT8 input',
-  );
 }
 
 function countRest(buffer: Buffer, from: number): number {

@@ -3,7 +3,7 @@ import type { InstanceSpec } from '../backends/worker-instance.js';
 import type { ModelConfig } from '../config/model-config.js';
 import type { LatencyDetail } from '../telemetry/latency-detail.js';
 import { ModelStatistics } from '../telemetry/statistics.js';
-import { invalid, ServerError } from '../types/errors.js';
+import { ServerError } from '../types/errors.js';
 import { instancePlaces, type NamedPlace } from './instance-places.js';
 import { readLabels } from './labels.js';
 import { Model, type ModelSurroundings } from './model.js';
@@ -51,7 +51,6 @@ export async function loadModel(
     config,
     tensors,
     specs: instanceSpecs(source, config, prepared, tensors),
-    textOnlyStrings: prepared.textOnlyStrings,
     statistics: new ModelStatistics(settings.latencyDetail(config)),
   };
   const model = new Model(parts, surroundings);
@@ -82,8 +81,6 @@ function instanceSpecs(
   prepared: PreparedModel,
   tensors: ModelTensors,
 ): InstanceSpec[] {
-  for (const output of config.output) refuseBf16(config, output.name, output.data_type);
-  for (const input of config.input) refuseBf16(config, input.name, input.data_type);
   return instancePlaces({ ...config, name: source.name }).map((place: NamedPlace) => ({
     model: source.name,
     instance: place.name,
@@ -93,15 +90,7 @@ function instanceSpecs(
     batching: tensors.maxBatchSize > 0,
     inputs: tensors.inputLayouts(),
     outputs: tensors.outputLayouts(),
-    sharedTensors: prepared.sharedTensors,
     settings: prepared.settingsFor(place),
     worker: prepared.worker,
   }));
-}
-
-function refuseBf16(config: ModelConfig, tensor: string, datatype: string): void {
-  if (datatype !== 'TYPE_BF16') return;
-  throw invalid(
-    `tensor '${tensor}' of model '${config.name}' is TYPE_BF16, which onnxruntime-node cannot carry; convert the model's input or output to FP16 or FP32`,
-  );
 }

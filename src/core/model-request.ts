@@ -220,7 +220,6 @@ export class ModelRequest extends InferRequest {
         tag: requestTag(head.id),
         input: input.head.name,
         model: this.model.name,
-        textOnly: this.model.textOnlyStrings,
       });
     }
   }

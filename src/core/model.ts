@@ -25,8 +25,6 @@ export interface ModelParts {
   readonly config: ModelConfig;
   readonly tensors: ModelTensors;
   readonly specs: readonly InstanceSpec[];
-  /** The backend's strings are UTF-8 without NUL. */
-  readonly textOnlyStrings: boolean;
   readonly statistics: ModelStatistics;
 }
 
@@ -42,7 +40,6 @@ export class Model {
   readonly version: number;
   readonly config: ModelConfig;
   readonly tensors: ModelTensors;
-  readonly textOnlyStrings: boolean;
   readonly statistics: ModelStatistics;
   readonly arena: Arena;
   /** The arena as 64-bit floats: tensor tables. */
@@ -64,7 +61,6 @@ export class Model {
     this.version = parts.version;
     this.config = parts.config;
     this.tensors = parts.tensors;
-    this.textOnlyStrings = parts.textOnlyStrings;
     this.statistics = parts.statistics;
     this.arena = arena;
     this.arenaTable = new Float64Array(arena.buffer);

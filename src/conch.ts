@@ -34,6 +34,7 @@ export class Conch {
   #telemetry: ServerTelemetry | null = null;
   #models: ReadonlyMap<string, UnderstoodModel> = new Map();
   #machine: Machine = { gpus: [] };
+  #isStopping = false;
   readonly #backends: ReadonlyMap<string, Backend>;
 
   constructor(options: Options, version: string, log: Log) {
@@ -60,6 +61,7 @@ export class Conch {
   /** Loads all models, then listens. Throws where a repository cannot be read, or with --exit-on-error where a model does not load. */
   async start(): Promise<void> {
     await this.#loadModels();
+    if (this.#isStopping) return;
     this.server.opened();
     const { engine, line } = chooseHttpEngine(this.#options.httpEngine);
     this.#log.info(line);
@@ -69,6 +71,7 @@ export class Conch {
 
   /** Not ready at once; what is in flight is answered within the limit, then everything ends. True = all was answered. */
   async stop(): Promise<boolean> {
+    this.#isStopping = true;
     this.#http?.drain();
     const drained = Promise.all([this.server.drain(), this.#http?.idle()]);
     const inTime = await within(this.#options.exitTimeoutSecs * 1000, drained);

@@ -33,13 +33,16 @@ function openLog(options: Options): ServerLog {
 
 async function serve(options: Options, log: ServerLog): Promise<void> {
   const conch = new Conch(options, packageVersion(), log);
+  // Before anything else: as the first process of a container we are sent signals that nobody else handles.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void shutDown(conch, log));
   try {
     await conch.start();
   } catch (error) {
+    if (isStopping) return;
     log.error(`creating server: ${asServerError(error)}`);
     process.exit(1);
   }
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void shutDown(conch, log));
+  if (isStopping) return;
   if (options.allowHttp && options.logInfo && options.logFile === '') greet(conch, options);
 }
 

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { autocomplete } from '../config/autocomplete.js';
 import { checkSignature } from '../config/check-signature.js';
 import type { ModelConfig } from '../config/model-config.js';
-import { ServerError } from '../types/errors.js';
+import { invalid, ServerError } from '../types/errors.js';
 import type { ModelSignature } from '../types/model.js';
 import type { Backend, InstancePlace, ModelSource, PreparedModel } from './backend.js';
 import { readOnnxSignature } from './onnx-file.js';
@@ -44,12 +44,17 @@ export class OnnxRuntimeBackend implements Backend {
 
   #complete(source: ModelSource, signature: ModelSignature): ModelConfig {
     if (!source.autoComplete) return source.config;
-    const setting = source.settings.get('default-max-batch-size');
-    const defaultMaxBatchSize = setting === undefined ? DEFAULT_MAX_BATCH_SIZE : Number(setting);
+    const defaultMaxBatchSize = readMaxBatchSize(source.settings.get('default-max-batch-size'));
     const { config, notes } = autocomplete(source.config, signature, { defaultMaxBatchSize });
     for (const note of notes) source.log.verbose(1, note);
     return config;
   }
+}
+
+function readMaxBatchSize(setting: string | undefined): number {
+  if (setting === undefined) return DEFAULT_MAX_BATCH_SIZE;
+  if (/^[0-9]{1,9}$/.test(setting)) return Number(setting);
+  throw invalid(`--backend-config default-max-batch-size: expected a whole number, got '${setting}'`);
 }
 
 /** The shared library for this platform in the package; throws INTERNAL where it has none. */

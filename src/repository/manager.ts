@@ -79,11 +79,6 @@ export class ModelManager<Loaded extends object> {
     return readyOnly ? entries.filter(({ state }) => state === 'READY') : entries;
   }
 
-  /** Why nothing of a model could be loaded, also where the index has only its name; '' = it could, or it is unknown. */
-  problem(name: string): string {
-    return this.#models.get(name)?.wanted.problem ?? '';
-  }
-
   /**
    * Everything goes, also what is still loading; nothing is found from now on. Resolves when all is taken down. Never rejects: what
    * cannot be taken down is logged. There is no second start.

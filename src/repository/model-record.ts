@@ -7,8 +7,8 @@ export interface WantedModel {
   readonly name: string;
   /** Why nothing of it can be loaded, '' = it can. */
   readonly problem: string;
-  /** The index shows the problem as a state of the model, which keeps the server from being ready; else the index has only its name. */
-  readonly showsProblem: boolean;
+  /** The problem keeps the server from being ready. A configuration that was never understood does not (fact sheet 10.1). */
+  readonly blocksReadiness: boolean;
   /** Ascending. */
   readonly versions: readonly number[];
 }
@@ -82,7 +82,7 @@ export class ModelRecord<Loaded extends object> {
 
   /** Strict readiness (fact sheet 10.1): of a model whose configuration was never understood the server knows no state. */
   isReady(isHealthy: (loaded: Loaded) => boolean): boolean {
-    if (this.wanted.problem !== '') return !this.wanted.showsProblem;
+    if (this.wanted.problem !== '') return !this.wanted.blocksReadiness;
     if (this.versions.length === 0) return false;
     return this.versions.every(({ loaded, lifecycle }) =>
       loaded !== null ? isHealthy(loaded) : lifecycle.state === 'unloaded',
@@ -90,8 +90,8 @@ export class ModelRecord<Loaded extends object> {
   }
 
   indexEntries(): IndexEntry[] {
-    const { name, problem, showsProblem } = this.wanted;
-    if (problem !== '') return [showsProblem ? { name, state: 'UNAVAILABLE', reason: problem } : { name }];
+    const { name, problem } = this.wanted;
+    if (problem !== '') return [{ name, state: 'UNAVAILABLE', reason: problem }];
     return this.versions.map(({ version, lifecycle }) => {
       const entry = { name, version: String(version), state: lifecycle.indexState };
       return lifecycle.reason === '' ? entry : { ...entry, reason: lifecycle.reason };

@@ -1,4 +1,5 @@
 import { completeConfig } from '../config/complete.js';
+import { idleFields } from '../config/idle-fields.js';
 import type { ModelConfig } from '../config/model-config.js';
 import { type Machine, normalizeConfig } from '../config/normalize.js';
 import { parseModelConfig } from '../config/pbtxt.js';
@@ -41,9 +42,9 @@ export function understandModel(entry: ModelEntry, settings: UnderstandSettings)
   );
   return {
     entry,
-    wanted: { name: entry.name, problem: '', showsProblem: false, versions },
+    wanted: { name: entry.name, problem: '', blocksReadiness: false, versions },
     config,
-    notes: [...entry.notes, ...absent],
+    notes: [...entry.notes, ...absent, ...idleFields(config)],
   };
 }
 
@@ -63,8 +64,13 @@ function readConfig(entry: ModelEntry, { machine, autoComplete }: UnderstandSett
   return config;
 }
 
-function refuse(entry: ModelEntry, problem: string, showsProblem: boolean): UnderstoodModel {
-  return { entry, wanted: { name: entry.name, problem, showsProblem, versions: [] }, config: null, notes: entry.notes };
+function refuse(entry: ModelEntry, problem: string, blocksReadiness: boolean): UnderstoodModel {
+  return {
+    entry,
+    wanted: { name: entry.name, problem, blocksReadiness, versions: [] },
+    config: null,
+    notes: entry.notes,
+  };
 }
 
 /** Completion looks at one version: Triton takes the first by name, not by number. */

@@ -59,13 +59,13 @@ function settled(): Promise<void> {
 const model = (name: string, ...versions: number[]): WantedModel => ({
   name,
   problem: '',
-  showsProblem: false,
+  blocksReadiness: false,
   versions,
 });
-const broken = (name: string, problem: string, showsProblem: boolean): WantedModel => ({
+const broken = (name: string, problem: string, blocksReadiness: boolean): WantedModel => ({
   name,
   problem,
-  showsProblem,
+  blocksReadiness,
   versions: [],
 });
 
@@ -224,12 +224,10 @@ describe('the index', () => {
       { name: 'a', version: '2', state: 'READY' },
       { name: 'a', version: '10', state: 'READY' },
       { name: 'b', version: '1', state: 'UNAVAILABLE', reason: 'Internal: onnx runtime error 7: no' },
-      { name: 'c' },
+      { name: 'c', state: 'UNAVAILABLE', reason: 'Invalid argument: cannot be parsed' },
       { name: 'twice', state: 'UNAVAILABLE', reason: 'model appears in two or more repositories' },
     ]);
     expect(manager.index(true).map(({ version }) => version)).toEqual(['2', '10']);
-    expect(manager.problem('c')).toBe('Invalid argument: cannot be parsed');
-    expect(manager.problem('a')).toBe('');
   });
 });
 

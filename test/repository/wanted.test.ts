@@ -15,7 +15,7 @@ function understand(parts: Partial<ModelEntry>, autoComplete = true) {
 describe('what is wanted of a model', () => {
   it('is its latest version where the configuration says nothing', () => {
     const { wanted, config } = understand({});
-    expect(wanted).toEqual({ name: 'm', problem: '', showsProblem: false, versions: [10] });
+    expect(wanted).toEqual({ name: 'm', problem: '', blocksReadiness: false, versions: [10] });
     expect(config?.backend).toBe('onnxruntime');
   });
 
@@ -32,18 +32,18 @@ describe('what is wanted of a model', () => {
     expect(understand({ versions: [], configText: 'backend: "onnxruntime"' }).wanted).toEqual({
       name: 'm',
       problem: "Invalid argument: at least one version must be available under the version policy of model 'm'",
-      showsProblem: true,
+      blocksReadiness: true,
       versions: [],
     });
   });
 
   it('is nothing where its name is in two repositories, and the index shows it', () => {
-    expect(understand({ problem: TWICE }).wanted).toMatchObject({ problem: TWICE, showsProblem: true });
+    expect(understand({ problem: TWICE }).wanted).toMatchObject({ problem: TWICE, blocksReadiness: true });
   });
 
-  it('is nothing where its configuration cannot be understood, and the index has only its name', () => {
+  it('is nothing where its configuration cannot be understood, and does not keep the server from being ready', () => {
     const { wanted, config } = understand({ configText: 'max_batch_size: {' });
-    expect(wanted).toMatchObject({ showsProblem: false, versions: [] });
+    expect(wanted).toMatchObject({ blocksReadiness: false, versions: [] });
     expect(wanted.problem).toMatch(/^Invalid argument: /);
     expect(config).toBeNull();
   });

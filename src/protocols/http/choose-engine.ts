@@ -13,7 +13,8 @@ export interface ChosenHttpEngine {
   readonly line: string;
 }
 
-const HOW_TO_GET_UWS = 'npm i uNetworking/uWebSockets.js#v20.x';
+/** Installed beside this package, or in the folder the server is started from, it is found. */
+const HOW_TO_GET_UWS = 'npm i uNetworking/uWebSockets.js#v20.58.0';
 
 /** `auto` is uWebSockets where its native binary loads, else `net`. `load` gives the module, or in words why it cannot be had. */
 export function chooseHttpEngine(choice: HttpEngineChoice, load: () => Uws | string = loadUws): ChosenHttpEngine {

@@ -155,7 +155,7 @@ class InferCall implements BodySink, ExchangeOwner, Responder {
   #readHeaders(exchange: HttpExchange): void {
     const announced = exchange.contentLength;
     this.#headerLength = this.#endpoint.headerLength(exchange.header('inference-header-content-length'), announced);
-    this.#contentEncoding = exchange.header('content-encoding');
+    this.#contentEncoding = contentCoding(exchange.header('content-encoding'));
     this.#replyEncoding = chooseEncoding(exchange.header('accept-encoding'));
     const streams = this.#headerLength > 0 && this.#contentEncoding === '' && isLong(announced);
     this.#state = streams ? 'head' : 'whole';
@@ -174,7 +174,7 @@ class InferCall implements BodySink, ExchangeOwner, Responder {
   }
 
   #decode(body: Buffer): void {
-    if (this.#contentEncoding === '' || this.#contentEncoding === 'identity') {
+    if (this.#contentEncoding === '') {
       this.#takeBody(body);
       return;
     }
@@ -364,6 +364,13 @@ class InferCall implements BodySink, ExchangeOwner, Responder {
     this.#body.clear();
     this.#endpoint.recycle(this);
   }
+}
+
+/** '' = none. Codings are compared in any case (RFC 9110, 8.4.1). */
+function contentCoding(header: string): string {
+  if (header === '') return '';
+  const coding = header.trim().toLowerCase();
+  return coding === 'identity' ? '' : coding;
 }
 
 function isLong(contentLength: number): boolean {

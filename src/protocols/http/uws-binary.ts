@@ -1,7 +1,7 @@
 import type * as UwsModule from 'uWebSockets.js';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 
 export type Uws = typeof UwsModule;
 
@@ -30,30 +30,28 @@ export function findUwsBinary(
   return places.find((place) => exists(place)) ?? null;
 }
 
+/** Where the package may lie: beside us, and in the project that we are installed in or started from. */
+function packageRoots(): string[] {
+  const require = createRequire(import.meta.url);
+  const upwards = require.resolve.paths('uWebSockets.js') ?? [];
+  const folders = [...upwards, join(process.cwd(), 'node_modules')];
+  return [...new Set(folders)].map((folder) => join(folder, 'uWebSockets.js')).filter((root) => existsSync(root));
+}
+
 /**
  * Loads the binary itself: the main file of the registry's package answers a Node that it has no binary for with a slow stand-in.
  * The reason in words where it cannot be had.
  */
 export function loadUws(): Uws | string {
-  const require = createRequire(import.meta.url);
-  const root = packageRoot(require);
-  if (root === null) return 'uWebSockets.js is not installed';
-  const binary = findUwsBinary(root, thisNode);
+  const roots = packageRoots();
+  if (roots.length === 0) return 'uWebSockets.js is not installed';
+  const binary = roots.map((root) => findUwsBinary(root, thisNode)).find((found) => found !== null);
   const { platform, arch } = thisNode;
-  if (binary === null) return `uWebSockets.js has no binary for Node ${process.versions.node} on ${platform} ${arch}`;
+  if (binary === undefined)
+    return `uWebSockets.js has no binary for Node ${process.versions.node} on ${platform} ${arch}`;
   try {
-    return require(binary) as Uws;
+    return createRequire(import.meta.url)(binary) as Uws;
   } catch (error) {
     return `uWebSockets.js cannot be loaded: ${error instanceof Error ? error.message : String(error)}`;
-  }
-}
-
-function packageRoot(require: NodeJS.Require): string | null {
-  try {
-    let folder = dirname(require.resolve('uWebSockets.js'));
-    while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
-    return folder;
-  } catch {
-    return null;
   }
 }

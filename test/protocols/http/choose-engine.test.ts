@@ -32,7 +32,7 @@ test('auto is net elsewhere, and says why and how to get uws', () => {
   const { engine, line } = chooseHttpEngine('auto', missing);
   expect(engine.name).toBe('net');
   expect(line).toContain('no binary for Node 22.1.0');
-  expect(line).toContain('npm i uNetworking/uWebSockets.js#v20.x');
+  expect(line).toContain('npm i uNetworking/uWebSockets.js#v20.58.0');
 });
 
 test('net as asked does not even look for uws', () => {
@@ -43,5 +43,5 @@ test('net as asked does not even look for uws', () => {
 });
 
 test('uws as asked is refused where it cannot be had, with the way to get it', () => {
-  expect(() => chooseHttpEngine('uws', missing)).toThrow('npm i uNetworking/uWebSockets.js#v20.x');
+  expect(() => chooseHttpEngine('uws', missing)).toThrow('npm i uNetworking/uWebSockets.js#v20.58.0');
 });

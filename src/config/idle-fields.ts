@@ -1,0 +1,48 @@
+import type { ModelConfig } from './model-config.js';
+
+/** What a field would do, by the part of the configuration that asks for it. Who makes one work takes its line out. */
+const idle: readonly {
+  readonly field: string;
+  readonly isSet: (config: ModelConfig) => boolean;
+  readonly so: string;
+}[] = [
+  {
+    field: 'sequence_batching',
+    isSet: (config) => config.sequence_batching !== undefined,
+    so: 'requests of a sequence may run on any instance',
+  },
+  {
+    field: 'model_transaction_policy { decoupled: true }',
+    isSet: (config) => config.model_transaction_policy?.decoupled === true,
+    so: 'every request has one answer',
+  },
+  {
+    field: 'model_warmup',
+    isSet: (config) => config.model_warmup.length > 0,
+    so: 'the first request finds a cold model',
+  },
+  {
+    field: 'response_cache',
+    isSet: (config) => config.response_cache?.enable === true,
+    so: 'every request is executed',
+  },
+  {
+    field: 'rate_limiter',
+    isSet: (config) => config.instance_group.some(({ rate_limiter }) => rate_limiter !== undefined),
+    so: 'every instance runs whenever it has work',
+  },
+  { field: 'batch_input', isSet: (config) => config.batch_input.length > 0, so: 'the model does not get these inputs' },
+  { field: 'batch_output', isSet: (config) => config.batch_output.length > 0, so: 'outputs are split by rows' },
+  {
+    field: 'allow_ragged_batch',
+    isSet: (config) => config.input.some(({ allow_ragged_batch }) => allow_ragged_batch),
+    so: 'requests of different shapes are not batched together',
+  },
+];
+
+/** One line for each field that is understood and kept but changes nothing yet, for the log. */
+export function idleFields(config: ModelConfig): string[] {
+  return idle
+    .filter(({ isSet }) => isSet(config))
+    .map(({ field, so }) => `model '${config.name}': ${field} has no effect yet: ${so}`);
+}

@@ -16,6 +16,7 @@ import { chooseHttpEngine } from './protocols/http/choose-engine.js';
 import type { HttpEngine, HttpHandler, HttpListener } from './protocols/http/engine.js';
 import { metricsHandler } from './protocols/http/metrics.js';
 import { httpHandler } from './protocols/http/server.js';
+import { JsonPool } from './protocols/json-pool.js';
 import { ModelManager } from './repository/manager.js';
 import { scanRepositories } from './repository/scan.js';
 import { type UnderstoodModel, understandModel } from './repository/wanted.js';
@@ -35,6 +36,7 @@ export class Conch {
   #models: ReadonlyMap<string, UnderstoodModel> = new Map();
   #machine: Machine = { gpus: [] };
   #isStopping = false;
+  readonly #jsonPool = new JsonPool();
   readonly #backends: ReadonlyMap<string, Backend>;
 
   constructor(options: Options, version: string, log: Log) {
@@ -76,6 +78,7 @@ export class Conch {
     const drained = Promise.all([this.server.drain(), this.#http?.idle()]);
     const inTime = await within(this.#options.exitTimeoutSecs * 1000, drained);
     await this.#http?.close();
+    await this.#jsonPool.close();
     if (inTime) await this.server.stop();
     this.#telemetry?.stop();
     await this.#metrics?.close();
@@ -123,7 +126,7 @@ export class Conch {
   async #listenHttp(engine: HttpEngine): Promise<void> {
     const { httpAddress, httpPort, httpMaxInputSize, tensorMemoryByteSize } = this.#options;
     const budget = new BodyBudget(tensorMemoryByteSize);
-    const handler = httpHandler(this.server, { maxInputBytes: httpMaxInputSize }, budget, this.#log);
+    const handler = httpHandler(this.server, { maxInputBytes: httpMaxInputSize }, budget, this.#jsonPool, this.#log);
     this.#http = await this.#listen(engine, httpAddress, httpPort, handler);
     this.#log.info(`Started HTTPService at ${httpAddress}:${this.#http.port}`);
   }

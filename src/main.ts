@@ -6,6 +6,8 @@ import type { Options } from './config/options.js';
 import { exampleCall, statusTable } from './status-table.js';
 import { asServerError } from './types/errors.js';
 
+let isStopping = false;
+
 await main(process.argv.slice(2));
 
 async function main(argv: readonly string[]): Promise<void> {
@@ -54,8 +56,6 @@ function greet(conch: Conch, options: Options): void {
   if (example !== '') lines.push('Try:', example);
   process.stdout.write(`\n${lines.join('\n')}\n\n`);
 }
-
-let isStopping = false;
 
 /** Further signals are ignored: the limit is `--exit-timeout-secs`. */
 async function shutDown(conch: Conch, log: ServerLog): Promise<void> {

@@ -1,4 +1,5 @@
 import { ServerError } from '../../types/errors.js';
+import { LARGE_JSON_BYTES } from '../json-pool.js';
 
 const FIRST_BYTES = 16 * 1024;
 const nothing = Buffer.alloc(0);
@@ -33,7 +34,7 @@ export class BodyBudget {
   }
 }
 
-/** Collects a body that comes in several chunks and is needed whole. Grows with what has arrived, not with what was announced. */
+/** Collects a body that comes in several chunks and is needed whole; one that another thread may read lies in shared memory. Grows with what has arrived, not with what was announced. */
 export class BodyBuffer {
   readonly #budget: BodyBudget;
   #bytes: Buffer = nothing;
@@ -69,7 +70,7 @@ export class BodyBuffer {
   #grow(needed: number): void {
     const size = Math.max(needed, this.#bytes.length * 2, FIRST_BYTES);
     this.#budget.take(size - this.#bytes.length);
-    const grown = Buffer.allocUnsafe(size);
+    const grown = size >= LARGE_JSON_BYTES ? Buffer.from(new SharedArrayBuffer(size)) : Buffer.allocUnsafe(size);
     grown.set(this.view);
     this.#bytes = grown;
   }

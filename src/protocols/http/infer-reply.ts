@@ -1,7 +1,7 @@
 import type { ModelRequest } from '../../core/model-request.js';
 import { inferResponseHead } from '../v2-json-reply.js';
 import type { PreparedHead } from './head-cache.js';
-import { JSON_ONLY, prepareReply } from './prepared-reply.js';
+import { binaryHeaders, JSON_ONLY, prepareReply } from './prepared-reply.js';
 
 /** An answer before it is written. `parts` are views into the outputs: valid until the request is released. */
 export interface InferReply {
@@ -18,8 +18,4 @@ export function buildReply(request: ModelRequest, prepared: PreparedHead): Infer
   const headers = binary.some((bytes) => bytes.length > 0) ? binaryHeaders(head.length) : JSON_ONLY;
   prepared.reply = prepareReply(request, outputs, head, headers);
   return { headers, parts: [head, ...binary] };
-}
-
-function binaryHeaders(headBytes: number): readonly string[] {
-  return ['Content-Type', 'application/octet-stream', 'Inference-Header-Content-Length', String(headBytes)];
 }

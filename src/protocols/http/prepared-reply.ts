@@ -1,5 +1,6 @@
 import type { ModelRequest } from '../../core/model-request.js';
 import { copyWords } from '../../memory/copy.js';
+import { LARGE_TENSOR_BYTES } from '../json-pool.js';
 import { JsonReplyTemplate, type ReplyTensor } from '../v2-json-reply.js';
 import type { HttpExchange } from './engine.js';
 import { replyBytes } from './reply.js';
@@ -8,6 +9,11 @@ import { replyBytes } from './reply.js';
 const WHOLE_BYTES = 16 * 1024;
 
 export const JSON_ONLY: readonly string[] = ['Content-Type', 'application/json'];
+
+/** @param headBytes of the JSON in front of the tensors */
+export function binaryHeaders(headBytes: number): readonly string[] {
+  return ['Content-Type', 'application/octet-stream', 'Inference-Header-Content-Length', String(headBytes)];
+}
 
 /** The answer to all requests with one head, where shapes and forms of the outputs never differ. */
 export interface PreparedReply {
@@ -32,9 +38,11 @@ export function prepareReply(
     ({ index, classCount }) => classCount === 0 && model.tensors.outputs[index]!.rowBytes > 0,
   );
   if (!isFixed) return null;
-  if (outputs.every(({ binary }) => !binary)) return new JsonReply(request, outputs);
+  const tensorBytes = outputs.reduce((sum, output) => sum + output.bytes.length, 0);
+  if (outputs.every(({ binary }) => !binary))
+    return tensorBytes <= LARGE_TENSOR_BYTES ? new JsonReply(request, outputs) : null;
   if (!outputs.every(({ binary }) => binary)) return null;
-  const bytes = outputs.reduce((sum, output) => sum + output.bytes.length, head.length);
+  const bytes = head.length + tensorBytes;
   return bytes <= WHOLE_BYTES ? new WholeReply(head, headers, bytes) : new ViewsReply(head, headers);
 }
 

@@ -1,6 +1,7 @@
 import type { Log } from '../../base/log.js';
 import type { InferenceServer } from '../../core/server.js';
 import { invalid } from '../../types/errors.js';
+import type { JsonPool } from '../json-pool.js';
 import { adminHandlers } from './admin.js';
 import { type BodyBudget, BodyBuffer } from './body-buffer.js';
 import type { BodySink, HttpExchange, HttpHandler } from './engine.js';
@@ -12,9 +13,15 @@ import { methods, type Route, Router } from './routes.js';
 const LARGEST_ADMIN_BODY_BYTES = 1 << 20;
 
 /** The V2 protocol over HTTP: what `HttpEngine.listen` is given. */
-export function httpHandler(server: InferenceServer, limits: InferLimits, budget: BodyBudget, log: Log): HttpHandler {
+export function httpHandler(
+  server: InferenceServer,
+  limits: InferLimits,
+  budget: BodyBudget,
+  pool: JsonPool,
+  log: Log,
+): HttpHandler {
   const router = new Router();
-  const infer = new InferEndpoint(server, limits, budget);
+  const infer = new InferEndpoint(server, limits, budget, pool);
   return (exchange) => {
     try {
       const route = router.match(exchange.path);

@@ -1,0 +1,99 @@
+import { checkRequest } from '../../core/check-request.js';
+import type { Model } from '../../core/model.js';
+import type { ModelRequest, Responder } from '../../core/model-request.js';
+import type { InferHead } from '../../types/infer.js';
+import type { DataRange } from '../head-template.js';
+import { type JsonPool, type JsonTensor, LARGE_TENSOR_BYTES, sharedBody } from '../json-pool.js';
+import { type PreparedHead, prepareHead } from './head-cache.js';
+import type { InferReply } from './infer-reply.js';
+import { binaryHeaders, JSON_ONLY } from './prepared-reply.js';
+import { Scatter } from './scatter.js';
+
+export interface LargeRequest {
+  readonly prepared: PreparedHead;
+  /** Its tensors are complete; it is the caller's to submit or to abandon. */
+  readonly request: ModelRequest;
+}
+
+/**
+ * Reads a request whose JSON part, the first `headBytes` bytes of `body`, is large: in another thread. `body` is copied or shared before
+ * this returns. Rejects with what `HeadCache.prepare`, `check`, `Model.admit` and `readJsonTensor` throw; nothing is left behind then.
+ */
+export async function readLargeJson(
+  pool: JsonPool,
+  model: Model,
+  body: Buffer,
+  headBytes: number,
+  check: (prepared: PreparedHead) => void,
+  responder: Responder,
+): Promise<LargeRequest> {
+  const { length } = body;
+  const shared = sharedBody(body);
+  const { head, stringBytes } = await pool.parse({ body: shared, length: headBytes });
+  const plan = checkRequest(model.name, model.tensors, head);
+  const prepared = prepareHead(plan, jsonRanges(head));
+  check(prepared);
+  const sizes = plan.inputs.map(({ bytes }, nth) => {
+    const binary = prepared.binaryBytes[nth]!;
+    if (binary >= 0) return binary;
+    return bytes >= 0 ? bytes : stringBytes[nth]!;
+  });
+  const request = model.admit(plan, sizes, responder);
+  try {
+    writeBinary(request, prepared, Buffer.from(shared, headBytes, length - headBytes));
+    await pool.read({ body: shared, arena: model.arena.buffer, tensors: jsonTensors(request, prepared) });
+  } catch (error) {
+    request.abandon();
+    throw error;
+  }
+  return { prepared, request };
+}
+
+/** The JSON of its answer is worth a thread of its own. */
+export function hasLargeJson(request: ModelRequest): boolean {
+  let bytes = 0;
+  for (const [nth, { binary, classCount }] of request.plan.outputs.entries()) {
+    if (classCount > 0) return false;
+    if (!binary) bytes += request.outputBytes(nth);
+  }
+  return bytes > LARGE_TENSOR_BYTES;
+}
+
+/** Builds such an answer; it needs nothing of the request any more, whose outputs must not be released before this is settled. */
+export async function writeLargeJson(pool: JsonPool, request: ModelRequest): Promise<InferReply> {
+  const { plan, model } = request;
+  const outputs = plan.outputs.map((planned, nth) => ({ ...request.output(nth), binary: planned.binary }));
+  const tensors = outputs.map(({ bytes, ...output }) => ({
+    ...output,
+    begin: bytes.byteOffset,
+    length: bytes.length,
+  }));
+  const { id } = plan.head;
+  const text = await pool.write({
+    id,
+    model: model.name,
+    version: String(model.version),
+    arena: model.arena.buffer,
+    outputs: tensors,
+  });
+  const binary = outputs.filter((output) => output.binary).map(({ bytes }) => bytes.slice());
+  return { headers: binary.length > 0 ? binaryHeaders(text.length) : JSON_ONLY, parts: [text, ...binary] };
+}
+
+function jsonRanges(head: InferHead): DataRange[] {
+  return head.inputs.flatMap(({ source }) => (source.kind === 'json' ? [source] : []));
+}
+
+function writeBinary(request: ModelRequest, prepared: PreparedHead, rest: Buffer): void {
+  const scatter = new Scatter();
+  scatter.begin(request, prepared);
+  scatter.write(rest, 0);
+}
+
+function jsonTensors(request: ModelRequest, { plan, ranges, binaryBytes }: PreparedHead): JsonTensor[] {
+  const nths = binaryBytes.flatMap((bytes, nth) => (bytes < 0 ? [nth] : []));
+  return nths.map((nth, index) => {
+    const { head, datatype, elements } = plan.inputs[nth]!;
+    return { range: ranges[index]!, name: head.name, datatype, elements, begin: request.inputBegin(nth) };
+  });
+}

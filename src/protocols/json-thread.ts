@@ -1,0 +1,63 @@
+import { asServerError, type ErrorCode } from '../types/errors.js';
+import type { InferHead } from '../types/infer.js';
+import type { ParseTask, ReadTask, WriteTask } from './json-pool.js';
+import { jsonTensorBytes, readJsonTensor } from './json-tensor.js';
+import { parseInferHead } from './v2-json.js';
+import { inferResponseHead } from './v2-json-reply.js';
+
+/** What a thread answers: errors lose their class on their way to another. */
+export type Outcome<Result> =
+  | { readonly result: Result }
+  | { readonly error: { readonly code: ErrorCode; readonly message: string } };
+
+export interface ParsedHead {
+  readonly head: InferHead;
+  /** Bytes that each input with JSON strings needs; -1 for all others. */
+  readonly stringBytes: readonly number[];
+}
+
+/** Thread entry: `parseInferHead`, and how much room its strings need. */
+export function parse({ body, length }: ParseTask): Outcome<ParsedHead> {
+  return outcome(() => {
+    const bytes = Buffer.from(body);
+    const head = parseInferHead(bytes, 0, length);
+    const stringBytes = head.inputs.map(({ datatype, source, name }) =>
+      datatype === 'BYTES' && source.kind === 'json' ? jsonTensorBytes(bytes, source, name) : -1,
+    );
+    return { head, stringBytes };
+  });
+}
+
+/** Thread entry: writes JSON tensors to where they belong in the arena. */
+export function read({ body, arena, tensors }: ReadTask): Outcome<null> {
+  return outcome(() => {
+    const bytes = Buffer.from(body);
+    const target = new Uint8Array(arena);
+    for (const { range, name, datatype, elements, begin } of tensors)
+      readJsonTensor(bytes, range, name, datatype, elements, target, begin);
+    return null;
+  });
+}
+
+/** Thread entry: `inferResponseHead` of tensors in the arena; the text is copied to shared memory, which goes back as it is. */
+export function write({ id, model, version, arena, outputs }: WriteTask): Outcome<SharedArrayBuffer> {
+  return outcome(() => {
+    const tensors = outputs.map(({ begin, length, ...output }) => ({
+      ...output,
+      bytes: new Uint8Array(arena, begin, length),
+    }));
+    const text = inferResponseHead(id, model, version, tensors);
+    const shared = new SharedArrayBuffer(text.length);
+    new Uint8Array(shared).set(text);
+    return shared;
+  });
+}
+
+function outcome<Result>(run: () => Result): Outcome<Result> {
+  try {
+    return { result: run() };
+  } catch (error) {
+    const { code, message } = asServerError(error);
+    return { error: { code, message } };
+  }
+}

@@ -28,7 +28,7 @@ const large = (bytes: number) => infer('identity_uint8', manyBytes(bytes), { hea
 const slow = infer('slow', oneNumber(1));
 
 /** All clients of one test, and the server that they are to leave as they found it. */
-class Crowd {
+class Visitors {
   server!: ServerProcess;
   /** Tensor memory in use while the server has nothing to do. */
   idle = 0;
@@ -88,23 +88,23 @@ class Crowd {
 }
 
 onEachEngine((engine) => {
-  const crowd = new Crowd();
+  const visitors = new Visitors();
   const models = ['simple', 'slow', 'identity_uint8'];
 
   describe('a client that stalls', () => {
     beforeAll(async () => {
-      crowd.server = await ServerProcess.start({ engine, models });
-      await crowd.settle();
-      return () => crowd.server.stop();
+      visitors.server = await ServerProcess.start({ engine, models });
+      await visitors.settle();
+      return () => visitors.server.stop();
     });
 
     afterEach(async () => {
-      crowd.leave();
-      await until('all memory is given back', () => crowd.isAsBefore());
+      visitors.leave();
+      await until('all memory is given back', () => visitors.isAsBefore());
     });
 
     test('while it reads 16 MB blocks nobody, and gets every byte', async () => {
-      const readers = await crowd.connectAll(4);
+      const readers = await visitors.connectAll(4);
       const asked = bytesOf(large(16 * MEGABYTE));
       const answers = readers.map((reader) => {
         const answer = reader.ask(asked);
@@ -113,9 +113,9 @@ onEachEngine((engine) => {
       });
       await until(
         'the answers fill the sockets',
-        async () => (await memoryUsed(crowd.server)) >= crowd.idle + 4 * 16 * MEGABYTE,
+        async () => (await memoryUsed(visitors.server)) >= visitors.idle + 4 * 16 * MEGABYTE,
       );
-      await crowd.expectQuick();
+      await visitors.expectQuick();
       for (const reader of readers) reader.socket.resume();
       const sent = manyBytes(16 * MEGABYTE)[0]!.data as Buffer;
       for (const answer of await Promise.all(answers)) {
@@ -124,36 +124,38 @@ onEachEngine((engine) => {
     });
 
     test.each([1000, 100_000, 16 * MEGABYTE])('in a body of %d bytes blocks nobody, and is answered', async (bytes) => {
-      const writers = await crowd.connectAll(4);
+      const writers = await visitors.connectAll(4);
       const whole = bytesOf(large(bytes));
       const half = Math.floor(whole.length / 2);
       for (const writer of writers) await writer.write(whole.subarray(0, half));
-      await crowd.expectQuick();
+      await visitors.expectQuick();
       const answers = await Promise.all(writers.map((writer) => writer.ask(whole.subarray(half))));
       expect(answers.map((answer) => answer?.status)).toEqual([200, 200, 200, 200]);
     });
 
     test('in a head blocks nobody, and is answered', async () => {
-      const client = await crowd.connect();
+      const client = await visitors.connect();
       const whole = bytesOf(infer('simple', simpleInputs(3)));
       await client.write(whole.subarray(0, 30));
-      await crowd.expectQuick();
+      await visitors.expectQuick();
       expect(outputsOf((await client.ask(whole.subarray(30)))!)).toEqual(simpleOutputs(3));
     });
   });
 
   describe('a client that vanishes', () => {
     beforeAll(async () => {
-      crowd.server = await ServerProcess.start({ engine, models });
-      await crowd.settle();
-      return () => crowd.server.stop();
+      visitors.server = await ServerProcess.start({ engine, models });
+      await visitors.settle();
+      return () => visitors.server.stop();
     });
 
     afterEach(async () => {
-      crowd.leave();
-      await until('all memory is given back', () => crowd.isAsBefore());
-      expect(outputsOf(await ask(crowd.server.httpPort, infer('slow', oneNumber(7))))).toEqual({ OUTPUT0: [7] });
-      expect(outputsOf(await ask(crowd.server.httpPort, infer('simple', simpleInputs(7))))).toEqual(simpleOutputs(7));
+      visitors.leave();
+      await until('all memory is given back', () => visitors.isAsBefore());
+      expect(outputsOf(await ask(visitors.server.httpPort, infer('slow', oneNumber(7))))).toEqual({ OUTPUT0: [7] });
+      expect(outputsOf(await ask(visitors.server.httpPort, infer('simple', simpleInputs(7))))).toEqual(
+        simpleOutputs(7),
+      );
     });
 
     const parts: [string, Buffer, number][] = [
@@ -170,37 +172,37 @@ onEachEngine((engine) => {
     ];
 
     test.each(parts)('%s leaves nothing behind', async (_, bytes, sent) => {
-      for (const client of await crowd.connectAll(20)) {
+      for (const client of await visitors.connectAll(20)) {
         await client.write(bytes.subarray(0, sent));
         client.destroy();
       }
     });
 
     test('while it is waited for leaves nothing behind', async () => {
-      const partly = await crowd.connectAll(20);
+      const partly = await visitors.connectAll(20);
       await Promise.all(partly.map((client) => client.write(bytesOf(large(MEGABYTE)).subarray(0, 700_000))));
       await until(
         'tensors are written as they come',
-        async () => (await memoryUsed(crowd.server)) >= crowd.idle + 20 * MEGABYTE,
+        async () => (await memoryUsed(visitors.server)) >= visitors.idle + 20 * MEGABYTE,
       );
       for (const client of partly) client.destroy();
     });
 
     test('while its request waits or runs leaves nothing behind', async () => {
       const cancelled = () =>
-        metric(crowd.server, 'nv_inference_request_failure', { model: 'slow', reason: 'CANCELED' });
+        metric(visitors.server, 'nv_inference_request_failure', { model: 'slow', reason: 'CANCELED' });
       const before = await cancelled();
-      const clients = await crowd.connectAll(24);
+      const clients = await visitors.connectAll(24);
       for (const client of clients) await client.write(bytesOf(slow));
-      await until('some requests wait', async () => (await crowd.pending('slow')) > 0);
+      await until('some requests wait', async () => (await visitors.pending('slow')) > 0);
       for (const client of clients) client.destroy();
       await until('those that waited are counted as cancelled', async () => (await cancelled()) > before);
     });
 
     test('while some of the requests in its batch stay leaves those alone', async () => {
-      const clients = await crowd.connectAll(16);
+      const clients = await visitors.connectAll(16);
       const answers = clients.map((client, index) => client.ask(bytesOf(infer('slow', oneNumber(index)))));
-      await until('some requests wait', async () => (await crowd.pending('slow')) > 0);
+      await until('some requests wait', async () => (await visitors.pending('slow')) > 0);
       for (const [index, client] of clients.entries()) if (index % 3 === 0) client.destroy();
       const results = await Promise.all(answers);
       for (const [index, answer] of results.entries()) {
@@ -209,17 +211,20 @@ onEachEngine((engine) => {
     });
 
     test('while 16 MB are sent to it leaves nothing behind', async () => {
-      const clients = await crowd.connectAll(3);
+      const clients = await visitors.connectAll(3);
       for (const client of clients) {
         client.socket.pause();
         await client.write(bytesOf(large(16 * MEGABYTE)));
       }
-      await until('the answers wait', async () => (await memoryUsed(crowd.server)) >= crowd.idle + 3 * 16 * MEGABYTE);
+      await until(
+        'the answers wait',
+        async () => (await memoryUsed(visitors.server)) >= visitors.idle + 3 * 16 * MEGABYTE,
+      );
       for (const client of clients) client.destroy();
     });
 
     test('right after its last byte leaves nothing behind', async () => {
-      for (const client of await crowd.connectAll(50)) {
+      for (const client of await visitors.connectAll(50)) {
         await client.write(bytesOf(infer('simple', simpleInputs(1), { head: binaryOutputs })));
         client.destroy();
       }
@@ -233,9 +238,9 @@ onEachEngine((engine) => {
       const plain = infer('identity_uint8', tensor, { head: binaryOutputs, headers: { 'Accept-Encoding': 'gzip' } });
       const headers = { ...plain.headers, 'Content-Encoding': 'gzip' };
       const request = { ...plain, headers, body: gzipSync(plain.body) };
-      const executed = () => metric(crowd.server, 'nv_inference_exec_count', { model: 'identity_uint8' });
+      const executed = () => metric(visitors.server, 'nv_inference_exec_count', { model: 'identity_uint8' });
       const before = await executed();
-      const clients = await crowd.connectAll(6);
+      const clients = await visitors.connectAll(6);
       await Promise.all(clients.map((client) => client.write(bytesOf(request))));
       for (const client of clients.slice(0, 3)) client.destroy();
       await until('the others are executed', async () => (await executed()) > before);
@@ -245,22 +250,22 @@ onEachEngine((engine) => {
 
   describe('memory', () => {
     test('is bounded: over it a request is refused at once, and the server recovers', async () => {
-      crowd.server = await ServerProcess.start({
+      visitors.server = await ServerProcess.start({
         engine,
         models,
         flags: [`--tensor-memory-byte-size=${8 * MEGABYTE}`],
       });
-      await crowd.settle();
+      await visitors.settle();
       const bytes = bytesOf(large(MEGABYTE));
-      const holders = await crowd.connectAll(5);
+      const holders = await visitors.connectAll(5);
       for (const holder of holders) await holder.write(bytes.subarray(0, 700_000));
       await until(
         'the holders have their slots',
-        async () => (await memoryUsed(crowd.server)) >= crowd.idle + 5 * MEGABYTE,
+        async () => (await memoryUsed(visitors.server)) >= visitors.idle + 5 * MEGABYTE,
       );
 
       // Nobody finishes: what comes now is refused although its body is not complete.
-      const refused = await crowd.connect();
+      const refused = await visitors.connect();
       await refused.write(bytesOf(large(2 * MEGABYTE)).subarray(0, 700_000));
       const answer = (await refused.answer())!;
       expect(answer.status).toBe(429);
@@ -273,34 +278,34 @@ onEachEngine((engine) => {
       await Promise.all(
         Array.from({ length: 50 }, async (_, first) => {
           const request = infer('simple', simpleInputs(first));
-          expect(outputsOf(await ask(crowd.server.httpPort, request))).toEqual(simpleOutputs(first));
+          expect(outputsOf(await ask(visitors.server.httpPort, request))).toEqual(simpleOutputs(first));
         }),
       );
       for (const holder of holders) expect((await holder.ask(bytes.subarray(700_000)))!.status).toBe(200);
-      crowd.leave();
-      await until('all memory is given back', () => crowd.isAsBefore());
-      expect((await ask(crowd.server.httpPort, large(2 * MEGABYTE))).status).toBe(200);
-      await crowd.server.stop();
+      visitors.leave();
+      await until('all memory is given back', () => visitors.isAsBefore());
+      expect((await ask(visitors.server.httpPort, large(2 * MEGABYTE))).status).toBe(200);
+      await visitors.server.stop();
     });
 
     test('is bounded whatever comes at once: each request is answered or refused by name', async () => {
-      crowd.server = await ServerProcess.start({
+      visitors.server = await ServerProcess.start({
         engine,
         models,
         flags: [`--tensor-memory-byte-size=${8 * MEGABYTE}`],
       });
-      await crowd.settle();
+      await visitors.settle();
       const answers = await Promise.all(
-        (await crowd.connectAll(24)).map((client) => client.ask(bytesOf(large(MEGABYTE)))),
+        (await visitors.connectAll(24)).map((client) => client.ask(bytesOf(large(MEGABYTE)))),
       );
       const statuses = new Set(answers.map((answer) => answer?.status));
       expect([...statuses].filter((status) => status !== 200 && status !== 429)).toEqual([]);
       expect(statuses).toContain(200);
-      crowd.leave();
-      await until('all memory is given back', () => crowd.isAsBefore());
-      await crowd.expectQuick();
-      crowd.leave();
-      await crowd.server.stop();
+      visitors.leave();
+      await until('all memory is given back', () => visitors.isAsBefore());
+      await visitors.expectQuick();
+      visitors.leave();
+      await visitors.server.stop();
     });
   });
 });

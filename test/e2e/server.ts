@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -25,6 +25,8 @@ export interface ServerSettings {
   /** Names of folders in examples/models, test/models or test/broken_models: the repository has these. */
   readonly models: readonly string[];
   readonly flags?: readonly string[];
+  /** Changes to the configurations of models, by their names. */
+  readonly edits?: Readonly<Record<string, (config: string) => string>>;
   /** Flags of Node itself. */
   readonly nodeFlags?: readonly string[];
 }
@@ -98,8 +100,15 @@ export class ServerProcess {
   }
 
   /** Resolves when the server is ready. */
-  static async start({ engine, models, flags = [], nodeFlags = [] }: ServerSettings): Promise<ServerProcess> {
+  static async start({
+    engine,
+    models,
+    flags = [],
+    edits = {},
+    nodeFlags = [],
+  }: ServerSettings): Promise<ServerProcess> {
     const repository = await makeRepository(models);
+    for (const [model, edit] of Object.entries(edits)) await editConfig(repository, model, edit);
     const engineFlags = engine === undefined ? [] : [`--http-engine=${engine}`];
     const args = ['--model-repository', repository, '--http-port=0', '--metrics-port=0', ...engineFlags, ...flags];
     const main = new MainProcess(args, nodeFlags);
@@ -133,4 +142,12 @@ export async function makeRepository(models: readonly string[]): Promise<string>
     await cp(folders.find((folder) => existsSync(folder))!, join(repository, model), { recursive: true });
   }
   return repository;
+}
+
+async function editConfig(repository: string, model: string, edit: (config: string) => string): Promise<void> {
+  const file = join(repository, model, 'config.pbtxt');
+  const before = await readFile(file, 'utf8');
+  const after = edit(before);
+  if (after === before) throw new Error(`the edit changes nothing in the configuration of '${model}'`);
+  await writeFile(file, after);
 }

@@ -677,6 +677,33 @@ export function runEngineContract({ makeEngine, skip }: ContractOptions): void {
       expect((await client.answer())!.body.length).toBe(body.length);
     });
 
+    it('drains: an answer that is on its way is sent to its end', async () => {
+      const body = new Uint8Array(new SharedArrayBuffer(20 * MEGABYTE)).fill(3);
+      const sending = new Deferred<void>();
+      const client = await start((exchange) => {
+        exchange.send(200, plain, [body]);
+        sending.resolve();
+      });
+      client.socket.pause();
+      client.socket.write(get('/'));
+      await sending.promise;
+      fixture.listener.drain();
+      client.socket.resume();
+      expect((await client.answer())!.body.length).toBe(body.length);
+      await fixture.listener.idle();
+    });
+
+    it('drains: a request that has begun to come is answered', async () => {
+      const client = await start(name);
+      expect(text(await client.ask(get('/1')))).toBe('GET /1');
+      const other = await fixture.connect();
+      await other.write(get('/2').slice(0, -2));
+      // Connections are read in turn: what came on the other one has been seen.
+      expect(text(await client.ask(get('/3')))).toBe('GET /3');
+      fixture.listener.drain();
+      expect(text(await other.ask('\r\n'))).toBe('GET /2');
+    });
+
     it('drains: closes connections that are idle', async () => {
       const client = await start(name);
       expect(text(await client.ask(get('/')))).toBe('GET /');

@@ -90,6 +90,7 @@ export class ServerProcess {
   readonly main: MainProcess;
   readonly repository: string;
   readonly httpPort: number;
+  /** 0 = it has none. */
   readonly metricsPort: number;
 
   private constructor(main: MainProcess, repository: string, ports: readonly number[]) {
@@ -114,7 +115,7 @@ export class ServerProcess {
     const main = new MainProcess(args, nodeFlags);
     await main.printed(/^Ready at http/m);
     const ports = ['HTTPService', 'Metrics Service'].map((service) =>
-      Number(new RegExp(`Started ${service} at [\\d.]+:(\\d+)`).exec(main.output)![1]),
+      Number(new RegExp(`Started ${service} at [\\d.]+:(\\d+)`).exec(main.output)?.[1] ?? 0),
     );
     return new ServerProcess(main, repository, ports);
   }

@@ -67,13 +67,16 @@ class OnnxRunner implements Runner {
   }
 
   run(inputs: readonly (BoundInput | null)[], rows: number, place: OutputPlace | null): readonly RunOutput[] {
-    let results: Record<string, OrtTensor>;
+    const fetches = this.#fetches(rows, place);
+    let results: Record<string, OrtTensor | null>;
     try {
-      results = this.#session.run(this.#feeds(inputs), this.#fetches(rows, place), runOptions);
+      results = this.#session.run(this.#feeds(inputs), fetches, runOptions);
     } catch (error) {
       throw new ServerError('INTERNAL', `onnx runtime error: ${(error as Error).message}`);
     }
-    return this.#outputs.map((output) => results[output.name]!);
+    // What is written to memory that it was given, the binding returns as a copy beside it.
+    const written = place === null ? results : fetches;
+    return this.#outputs.map((output) => written[output.name]!);
   }
 
   #feeds(inputs: readonly (BoundInput | null)[]): Record<string, OrtTensor> {

@@ -1,5 +1,6 @@
 import { deflateSync, gunzipSync, gzipSync, inflateSync } from 'node:zlib';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { model, node, onnx, tensorValue } from '../backends/onnx-builder.js';
 import { type RawAnswer, RawClient } from '../protocols/http/raw-client.js';
 import {
   ask,
@@ -31,6 +32,31 @@ const models = [
 /** Inputs that come in all three ways: of fixed size, of variable size, texts. */
 const texts: Tensor[] = [{ name: 'INPUT0', datatype: 'BYTES', shape: [2, 1], data: ['zwölf', ''], binary: true }];
 const floats: Tensor[] = [{ name: 'INPUT0', datatype: 'FP32', shape: [1, 3], data: [1.5, -2, 0], binary: true }];
+
+const elements = {
+  bool: { type: onnx.BOOL, bytes: 1 },
+  uint8: { type: onnx.UINT8, bytes: 1 },
+  uint16: { type: onnx.UINT16, bytes: 2 },
+  uint32: { type: onnx.UINT32, bytes: 4 },
+  uint64: { type: onnx.UINT64, bytes: 8 },
+  int8: { type: onnx.INT8, bytes: 1 },
+  int16: { type: onnx.INT16, bytes: 2 },
+  int32: { type: onnx.INT32, bytes: 4 },
+  int64: { type: onnx.INT64, bytes: 8 },
+  fp16: { type: onnx.FLOAT16, bytes: 2 },
+  fp32: { type: onnx.FLOAT, bytes: 4 },
+  fp64: { type: onnx.DOUBLE, bytes: 8 },
+};
+
+/** INPUT0 = OUTPUT0, rows of four elements. */
+function fixedIdentity(type: number): Uint8Array {
+  const shape = ['batch', 4];
+  return model({
+    inputs: [tensorValue('INPUT0', type, shape)],
+    outputs: [tensorValue('OUTPUT0', type, shape)],
+    nodes: [node('Identity', ['INPUT0'], ['OUTPUT0'])],
+  });
+}
 
 onEachEngine((engine) => {
   let server: ServerProcess;
@@ -113,6 +139,22 @@ onEachEngine((engine) => {
       expect(bad.body.toString()).toMatch(/onnx runtime error/);
       expect((await ask(server.httpPort, gather(0))).status).toBe(200);
     });
+  });
+
+  test('fixed-size tensors of every datatype come back as they were', async () => {
+    const files = Object.entries(elements).map(([datatype, { type }]) => [`fixed_${datatype}`, fixedIdentity(type)]);
+    const identities = await ServerProcess.start({ engine, models: [], onnx: Object.fromEntries(files) });
+    for (const [datatype, { bytes }] of Object.entries(elements)) {
+      const length = 4 * bytes;
+      const body = Buffer.from(Array.from({ length }, (_, at) => (datatype === 'bool' ? at % 2 : at + 1)));
+      const raw = post(`/v2/models/fixed_${datatype}/infer`, body, { 'Inference-Header-Content-Length': '0' });
+      for (let time = 0; time < 2; time++) {
+        const answer = await ask(identities.httpPort, raw);
+        const head = Number(answer.headers.get('inference-header-content-length'));
+        expect({ datatype, bytes: answer.body.subarray(head) }).toEqual({ datatype, bytes: body });
+      }
+    }
+    await identities.stop();
   });
 
   describe('a request in two segments, split at every byte,', () => {

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -27,6 +27,8 @@ export interface ServerSettings {
   readonly flags?: readonly string[];
   /** Changes to the configurations of models, by their names. */
   readonly edits?: Readonly<Record<string, (config: string) => string>>;
+  /** Models made of an ONNX file alone, by their names. */
+  readonly onnx?: Readonly<Record<string, Uint8Array>>;
   /** Flags of Node itself. */
   readonly nodeFlags?: readonly string[];
 }
@@ -101,15 +103,10 @@ export class ServerProcess {
   }
 
   /** Resolves when the server is ready. */
-  static async start({
-    engine,
-    models,
-    flags = [],
-    edits = {},
-    nodeFlags = [],
-  }: ServerSettings): Promise<ServerProcess> {
+  static async start({ engine, models, flags = [], nodeFlags = [], ...more }: ServerSettings): Promise<ServerProcess> {
     const repository = await makeRepository(models);
-    for (const [model, edit] of Object.entries(edits)) await editConfig(repository, model, edit);
+    for (const [model, edit] of Object.entries(more.edits ?? {})) await editConfig(repository, model, edit);
+    for (const [model, file] of Object.entries(more.onnx ?? {})) await addModel(repository, model, file);
     const engineFlags = engine === undefined ? [] : [`--http-engine=${engine}`];
     const args = ['--model-repository', repository, '--http-port=0', '--metrics-port=0', ...engineFlags, ...flags];
     const main = new MainProcess(args, nodeFlags);
@@ -151,4 +148,10 @@ async function editConfig(repository: string, model: string, edit: (config: stri
   const after = edit(before);
   if (after === before) throw new Error(`the edit changes nothing in the configuration of '${model}'`);
   await writeFile(file, after);
+}
+
+async function addModel(repository: string, model: string, file: Uint8Array): Promise<void> {
+  const folder = join(repository, model, '1');
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, 'model.onnx'), file);
 }

@@ -148,6 +148,7 @@ onEachEngine((engine) => {
       else if (!unreadable.includes(name))
         expect({ name, reason }).toEqual({ name, reason: expect.stringMatching(/./) });
     }
+    for (const name of broken) expect(server.main.stdout).toMatch(new RegExp(`│ ${name} .*│ UNAVAILABLE: .`));
     // Their configurations cannot be read: the index has their names, as Triton's has, and the log has the reason.
     expect(server.main.output).toMatch(/failed to load 'syntax_error': .*config\.pbtxt:\d+:\d+/);
     expect(server.main.output).toMatch(/failed to load 'unknown_field': .*maximum_batch_size.*max_batch_size/);

@@ -158,6 +158,23 @@ export function runEngineContract({ makeEngine, skip }: ContractOptions): void {
   });
 
   describe('bodies', () => {
+    it('that are still coming when their request is answered reach no other request', async () => {
+      const refusing = await start((exchange) => {
+        if (exchange.path === '/echo') echo(exchange);
+        else exchange.readBody({ onChunk: () => exchange.reply(429, plain, Buffer.from('no')) });
+      });
+      const [refused, rest] = [Buffer.alloc(50_000, 'r'), Buffer.alloc(50_000, 'R')];
+      await refusing.write(`POST /refuse HTTP/1.1\r\n${host}Content-Length: 100000\r\n\r\n`);
+      expect((await refusing.ask(refused))?.status).toBe(429);
+      const other = await fixture.connect();
+      const whole = post('/echo', 'e'.repeat(200));
+      await other.write(whole.slice(0, -100));
+      expect(text(await (await fixture.connect()).ask(post('/echo', 'seen')))).toBe('seen');
+      await refusing.write(rest);
+      expect(text(await refusing.ask(post('/echo', 'next')))).toBe('next');
+      expect(text(await other.ask(whole.slice(-100)))).toBe('e'.repeat(200));
+    });
+
     it('arrive whole wherever a request with Content-Length is split', async () => {
       const client = await start(echo);
       await splitEverywhere(client, post('/echo', 'hello world', 'X-Y: z\r\n'), 'hello world');

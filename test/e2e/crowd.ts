@@ -1,5 +1,5 @@
 import { type RawAnswer, RawClient } from '../protocols/http/raw-client.js';
-import { bytesOf, type HttpRequest } from './requests.js';
+import { ask, bytesOf, get, type HttpRequest } from './requests.js';
 import type { ServerProcess } from './server.js';
 
 /** Asks all at the same time, each on a connection of its own that is open before the first is asked. Answers in the order of `requests`. */
@@ -20,10 +20,16 @@ export class Crowd {
         return answer;
       }),
     );
+    // Whoever sends clients away looks at the answers later, or not at all.
+    this.answers.catch(() => {});
   }
 
+  /** Resolves when the server has all requests. */
   static async ask(server: ServerProcess, requests: readonly HttpRequest[]): Promise<Crowd> {
     const clients = await Promise.all(requests.map(() => RawClient.open(server.httpPort)));
-    return new Crowd(clients, requests);
+    const crowd = new Crowd(clients, requests);
+    // Connections are read in the order in which something came: these requests before that of the last one.
+    await ask(server.httpPort, get('/v2/health/live'));
+    return crowd;
   }
 }

@@ -45,8 +45,11 @@ onEachEngine((engine) => {
   }
 
   /** The next batch kills its worker. */
-  function doomWorker(): void {
+  async function doomWorker(): Promise<void> {
+    const dooms = () => server.main.stdout.match(/^doomed$/gm)?.length ?? 0;
+    const before = dooms();
     server.signal('SIGUSR2');
+    await until('the worker is doomed', () => dooms() > before);
   }
 
   async function workerDied(): Promise<void> {
@@ -86,7 +89,7 @@ onEachEngine((engine) => {
     for (let round = 0; round < 3; round++) {
       const before = { served, failed };
       await until('the load flows', () => served > before.served + 200);
-      doomWorker();
+      await doomWorker();
       await until('its requests fail', () => failed > before.failed);
       await until('the instance is back', () => isReady('simple_b64'));
     }
@@ -110,7 +113,7 @@ onEachEngine((engine) => {
     const answers = all.map((client, index) => client.ask(bytesOf(infer('slow', oneNumber(index)))));
     const pending = () => metric(server, 'nv_inference_pending_request_count', { model: 'slow' });
     await until('some requests wait', async () => (await pending()) > 0);
-    doomWorker();
+    await doomWorker();
     let failed = 0;
     for (const [index, answer] of (await Promise.all(answers)).entries()) {
       if (answer!.status === 200) expect(outputsOf(answer!)).toEqual({ OUTPUT0: [index] });
@@ -130,7 +133,7 @@ onEachEngine((engine) => {
     const idle = await memoryUsed(server);
     const bytes = 1_000_000;
     const request = bytesOf(infer('identity_uint8', manyBytes(bytes), { head: binaryOutputs }));
-    doomWorker();
+    await doomWorker();
     const all = await connect(4);
     const answers = await Promise.all(all.map((client) => client.ask(request)));
     const failed = answers.filter((answer) => answer!.status !== 200);
@@ -142,7 +145,7 @@ onEachEngine((engine) => {
 
   test('of two instances the other goes on while one is dead, and the order of answers is kept', async () => {
     await start('ordered');
-    doomWorker();
+    await doomWorker();
     const all = await connect(20);
     const answers = await Promise.all(
       all.map((client, index) => client.ask(bytesOf(infer('ordered', oneNumber(index))))),
@@ -158,7 +161,7 @@ onEachEngine((engine) => {
 
   test('a server stops well while an instance is dead', async () => {
     await start('slow');
-    doomWorker();
+    await doomWorker();
     expectDeathNamed(await ask(server.httpPort, infer('slow', oneNumber(1))), 'slow');
     // `afterEach` expects exit code 0.
   });
@@ -168,7 +171,7 @@ onEachEngine((engine) => {
     for (let deaths = 1; deaths <= 4; deaths++) {
       await until('the model is ready', () => isReady('slow'));
       expect(await isServerReady()).toBe(true);
-      doomWorker();
+      await doomWorker();
       expectDeathNamed(await ask(server.httpPort, infer('slow', oneNumber(1))), 'slow');
       await server.main.printed(new RegExp(`restarts in ${50 * 2 ** deaths} ms`));
     }

@@ -90,14 +90,12 @@ export class MainProcess {
 /** The real server as a process of its own, on free ports of 127.0.0.1, with a repository of its own. */
 export class ServerProcess {
   readonly main: MainProcess;
-  readonly repository: string;
   readonly httpPort: number;
   /** 0 = it has none. */
   readonly metricsPort: number;
 
-  private constructor(main: MainProcess, repository: string, ports: readonly number[]) {
+  private constructor(main: MainProcess, ports: readonly number[]) {
     this.main = main;
-    this.repository = repository;
     this.httpPort = ports[0]!;
     this.metricsPort = ports[1]!;
   }
@@ -110,11 +108,12 @@ export class ServerProcess {
     const engineFlags = engine === undefined ? [] : [`--http-engine=${engine}`];
     const args = ['--model-repository', repository, '--http-port=0', '--metrics-port=0', ...engineFlags, ...flags];
     const main = new MainProcess(args, nodeFlags);
+    void main.exit.then(() => rm(repository, { recursive: true }));
     await main.printed(/^Ready at http/m);
     const ports = ['HTTPService', 'Metrics Service'].map((service) =>
       Number(new RegExp(`Started ${service} at [\\d.]+:(\\d+)`).exec(main.output)?.[1] ?? 0),
     );
-    return new ServerProcess(main, repository, ports);
+    return new ServerProcess(main, ports);
   }
 
   signal(name: 'SIGTERM' | 'SIGUSR2'): void {
@@ -125,7 +124,6 @@ export class ServerProcess {
   async stop(): Promise<void> {
     this.signal('SIGTERM');
     const code = await this.main.exit;
-    await rm(this.repository, { recursive: true });
     const { output } = this.main;
     if (code !== 0 || /bug in Conch|[Aa]ssert/.test(output))
       throw new Error(`the server ended with ${code}:\n${output}`);

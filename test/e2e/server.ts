@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { existsSync, rmSync } from 'node:fs';
+import { cp, mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -108,7 +108,7 @@ export class ServerProcess {
     const engineFlags = engine === undefined ? [] : [`--http-engine=${engine}`];
     const args = ['--model-repository', repository, '--http-port=0', '--metrics-port=0', ...engineFlags, ...flags];
     const main = new MainProcess(args, nodeFlags);
-    void main.exit.then(() => rm(repository, { recursive: true }));
+    void main.exit.then(() => rmSync(repository, { recursive: true }));
     await main.printed(/^Ready at http/m);
     const ports = ['HTTPService', 'Metrics Service'].map((service) =>
       Number(new RegExp(`Started ${service} at [\\d.]+:(\\d+)`).exec(main.output)?.[1] ?? 0),

@@ -125,6 +125,8 @@ export class ModelRequest extends InferRequest {
   cancel(): void {
     if (this.#state === 'filling') this.abandon();
     else if (this.#state === 'submitted') this.model.cancel(this);
+    // Its answer may be kept back until those before it are there.
+    else this.cancelled = true;
   }
 
   override complete(outputs: BatchOutputs, index: number, firstRow: number): void {

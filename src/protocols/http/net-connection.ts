@@ -18,9 +18,16 @@ export class NetConnection {
   readonly #open: NetExchange[] = [];
   #lastAnswer: Buffer | null = null;
   #paused = false;
+  /** Bytes that had come when the last request was over. */
+  #bytesSeen = 0;
 
   constructor(socket: Socket) {
     this.#socket = socket;
+  }
+
+  /** Nothing is open or being said, and no part of a request has come since. */
+  get isIdle(): boolean {
+    return !this.isClosing && this.#open.length === 0 && this.#socket.bytesRead === this.#bytesSeen;
   }
 
   add(exchange: NetExchange): void {
@@ -33,6 +40,7 @@ export class NetConnection {
   remove(exchange: NetExchange): void {
     this.#open.splice(this.#open.indexOf(exchange), 1);
     if (this.#open.length > 0) return;
+    this.#bytesSeen = this.#socket.bytesRead;
     if (this.#lastAnswer !== null) this.hangUp(this.#lastAnswer);
     else if (this.#paused) this.#resume();
   }

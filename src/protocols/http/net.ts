@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
 import type { Log } from '../../base/log.js';
 import { ServerError } from '../../types/errors.js';
 import { refusalAnswer } from './answer-head.js';
@@ -85,8 +85,9 @@ class NetListener implements HttpListener, NetHost {
   drain(): void {
     if (this.draining) return;
     this.draining = true;
-    this.#server.close();
-    this.#server.closeIdleConnections();
+    // Not node:http's: that also cuts connections whose answer is handed over and not yet sent.
+    NetServer.prototype.close.call(this.#server);
+    for (const [socket, connection] of this.#connections) if (connection.isIdle) socket.destroy();
   }
 
   idle(): Promise<void> {
@@ -96,6 +97,7 @@ class NetListener implements HttpListener, NetHost {
 
   async close(): Promise<void> {
     this.drain();
+    this.#server.close();
     for (const socket of this.#connections.keys()) socket.destroy();
     this.#server.closeAllConnections();
     // Sockets say 'close' in a turn of their own; then every owner has been told.

@@ -51,6 +51,8 @@ export class UwsExchange implements HttpExchange {
   #corked = false;
   #watched = false;
   #handedOn = false;
+  /** uWebSockets hands us the rest of a body that was asked for, also when its request is answered: it must not reach another one. */
+  #getsMore = false;
 
   #head = '';
   #closing: Closing = 'keep';
@@ -78,6 +80,7 @@ export class UwsExchange implements HttpExchange {
     this.#closing = 'keep';
     this.#watched = false;
     this.#handedOn = false;
+    this.#getsMore = false;
   }
 
   /** Inside uWebSockets' request callback. */
@@ -108,7 +111,9 @@ export class UwsExchange implements HttpExchange {
     if (this.#state !== 'open') return;
     this.#sink = sink;
     // An empty body is delivered by `run`: uWebSockets 20.30 forgets it where the head came in two segments.
-    if (this.contentLength !== 0) this.#response!.onData(this.#onData);
+    if (this.contentLength === 0) return;
+    this.#getsMore = true;
+    this.#response!.onData(this.#onData);
   }
 
   reply(status: number, headers: readonly string[], bytes: Uint8Array): void {
@@ -242,6 +247,7 @@ export class UwsExchange implements HttpExchange {
 
   readonly #onData = (chunk: ArrayBuffer, last: boolean): void => {
     this.#bodyComplete = last;
+    this.#getsMore = !last;
     this.#bodyBytes += chunk.byteLength;
     if (this.#state !== 'open') return;
     this.#corked = true;
@@ -281,7 +287,7 @@ export class UwsExchange implements HttpExchange {
       this.#host.log.error(`${this.method} ${this.path}: the owner of the exchange threw ${describe(error)}`);
     }
     this.owner = null;
-    this.#host.onEnded(this, sent || owner !== null || !this.#handedOn);
+    this.#host.onEnded(this, !this.#getsMore && (sent || owner !== null || !this.#handedOn));
   }
 }
 

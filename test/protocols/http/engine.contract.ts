@@ -158,6 +158,23 @@ export function runEngineContract({ makeEngine, skip }: ContractOptions): void {
   });
 
   describe('bodies', () => {
+    it('that are still coming when their request is answered reach no other request', async () => {
+      const refusing = await start((exchange) => {
+        if (exchange.path === '/echo') echo(exchange);
+        else exchange.readBody({ onChunk: () => exchange.reply(429, plain, Buffer.from('no')) });
+      });
+      const [refused, rest] = [Buffer.alloc(50_000, 'r'), Buffer.alloc(50_000, 'R')];
+      await refusing.write(`POST /refuse HTTP/1.1\r\n${host}Content-Length: 100000\r\n\r\n`);
+      expect((await refusing.ask(refused))?.status).toBe(429);
+      const other = await fixture.connect();
+      const whole = post('/echo', 'e'.repeat(200));
+      await other.write(whole.slice(0, -100));
+      expect(text(await (await fixture.connect()).ask(post('/echo', 'seen')))).toBe('seen');
+      await refusing.write(rest);
+      expect(text(await refusing.ask(post('/echo', 'next')))).toBe('next');
+      expect(text(await other.ask(whole.slice(-100)))).toBe('e'.repeat(200));
+    });
+
     it('arrive whole wherever a request with Content-Length is split', async () => {
       const client = await start(echo);
       await splitEverywhere(client, post('/echo', 'hello world', 'X-Y: z\r\n'), 'hello world');
@@ -675,6 +692,33 @@ export function runEngineContract({ makeEngine, skip }: ContractOptions): void {
       await fixture.listener.idle();
       await fixture.listener.close();
       expect((await client.answer())!.body.length).toBe(body.length);
+    });
+
+    it('drains: an answer that is on its way is sent to its end', async () => {
+      const body = new Uint8Array(new SharedArrayBuffer(20 * MEGABYTE)).fill(3);
+      const sending = new Deferred<void>();
+      const client = await start((exchange) => {
+        exchange.send(200, plain, [body]);
+        sending.resolve();
+      });
+      client.socket.pause();
+      client.socket.write(get('/'));
+      await sending.promise;
+      fixture.listener.drain();
+      client.socket.resume();
+      expect((await client.answer())!.body.length).toBe(body.length);
+      await fixture.listener.idle();
+    });
+
+    it('drains: a request that has begun to come is answered', async () => {
+      const client = await start(name);
+      expect(text(await client.ask(get('/1')))).toBe('GET /1');
+      const other = await fixture.connect();
+      await other.write(get('/2').slice(0, -2));
+      // Connections are read in turn: what came on the other one has been seen.
+      expect(text(await client.ask(get('/3')))).toBe('GET /3');
+      fixture.listener.drain();
+      expect(text(await other.ask('\r\n'))).toBe('GET /2');
     });
 
     it('drains: closes connections that are idle', async () => {

@@ -1,0 +1,155 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, rmSync } from 'node:fs';
+import { cp, mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe } from 'vitest';
+import { loadUws } from '../../src/protocols/http/uws-binary.js';
+
+export const root = fileURLToPath(new URL('../..', import.meta.url));
+const mainFile = join(root, 'dist/src/main.js');
+
+export type Engine = 'uws' | 'net';
+
+/** Runs the tests once per HTTP engine; where uWebSockets has no binary for this Node, its tests are skipped by name. */
+export function onEachEngine(define: (engine: Engine) => void): void {
+  const uws = loadUws();
+  const missing = typeof uws === 'string' ? ` (${uws})` : '';
+  describe.skipIf(missing !== '')(`engine uws${missing}`, () => define('uws'));
+  describe('engine net', () => define('net'));
+}
+
+export interface ServerSettings {
+  readonly engine?: Engine;
+  /** Names of folders in examples/models, test/models or test/broken_models: the repository has these. */
+  readonly models: readonly string[];
+  readonly flags?: readonly string[];
+  /** Changes to the configurations of models, by their names. */
+  readonly edits?: Readonly<Record<string, (config: string) => string>>;
+  /** Models made of an ONNX file alone, by their names. */
+  readonly onnx?: Readonly<Record<string, Uint8Array>>;
+  /** Flags of Node itself. */
+  readonly nodeFlags?: readonly string[];
+}
+
+/** A process that runs `main.js`, and all that it printed. */
+export class MainProcess {
+  readonly child: ChildProcess;
+  /** Standard output and standard error, as they came. */
+  output = '';
+  stdout = '';
+  /** The exit code; null = a signal ended it. */
+  readonly exit: Promise<number | null>;
+  #onOutput: () => void = () => {};
+
+  constructor(args: readonly string[], nodeFlags: readonly string[] = []) {
+    if (!existsSync(mainFile)) throw new Error('dist/src/main.js is missing: npm run build');
+    this.child = spawn(process.execPath, [...nodeFlags, mainFile, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      cwd: root,
+    });
+    const killAtExit = () => this.child.kill('SIGKILL');
+    process.once('exit', killAtExit);
+    this.child.stdout!.on('data', (chunk: Buffer) => {
+      this.stdout += chunk;
+      this.#take(chunk);
+    });
+    this.child.stderr!.on('data', (chunk: Buffer) => this.#take(chunk));
+    this.exit = new Promise((resolve) => {
+      this.child.once('close', (code) => {
+        process.off('exit', killAtExit);
+        resolve(code);
+        this.#onOutput();
+      });
+    });
+  }
+
+  get hasEnded(): boolean {
+    return this.child.exitCode !== null || this.child.signalCode !== null;
+  }
+
+  /** Resolves with the match when the output has one; rejects when the process ends without. */
+  async printed(pattern: RegExp): Promise<RegExpExecArray> {
+    for (;;) {
+      const match = pattern.exec(this.output);
+      if (match !== null) return match;
+      if (this.hasEnded) throw new Error(`the process ended and never printed ${pattern}:\n${this.output}`);
+      await new Promise<void>((resolve) => {
+        this.#onOutput = resolve;
+      });
+    }
+  }
+
+  #take(chunk: Buffer): void {
+    this.output += chunk;
+    this.#onOutput();
+  }
+}
+
+/** The real server as a process of its own, on free ports of 127.0.0.1, with a repository of its own. */
+export class ServerProcess {
+  readonly main: MainProcess;
+  readonly httpPort: number;
+  /** 0 = it has none. */
+  readonly metricsPort: number;
+
+  private constructor(main: MainProcess, ports: readonly number[]) {
+    this.main = main;
+    this.httpPort = ports[0]!;
+    this.metricsPort = ports[1]!;
+  }
+
+  /** Resolves when the server is ready. */
+  static async start({ engine, models, flags = [], nodeFlags = [], ...more }: ServerSettings): Promise<ServerProcess> {
+    const repository = await makeRepository(models);
+    for (const [model, edit] of Object.entries(more.edits ?? {})) await editConfig(repository, model, edit);
+    for (const [model, file] of Object.entries(more.onnx ?? {})) await addModel(repository, model, file);
+    const engineFlags = engine === undefined ? [] : [`--http-engine=${engine}`];
+    const args = ['--model-repository', repository, '--http-port=0', '--metrics-port=0', ...engineFlags, ...flags];
+    const main = new MainProcess(args, nodeFlags);
+    void main.exit.then(() => rmSync(repository, { recursive: true }));
+    await main.printed(/^Ready at http/m);
+    const ports = ['HTTPService', 'Metrics Service'].map((service) =>
+      Number(new RegExp(`Started ${service} at [\\d.]+:(\\d+)`).exec(main.output)?.[1] ?? 0),
+    );
+    return new ServerProcess(main, ports);
+  }
+
+  signal(name: 'SIGTERM' | 'SIGUSR2'): void {
+    this.main.child.kill(name);
+  }
+
+  /** Ends it with SIGTERM. Throws where it does not end well: an exit code of 0 says that every accepted request was answered. */
+  async stop(): Promise<void> {
+    this.signal('SIGTERM');
+    const code = await this.main.exit;
+    const { output } = this.main;
+    if (code !== 0 || /bug in Conch|[Aa]ssert/.test(output))
+      throw new Error(`the server ended with ${code}:\n${output}`);
+  }
+}
+
+/** A new folder with copies of these models. */
+export async function makeRepository(models: readonly string[]): Promise<string> {
+  const repository = await mkdtemp(join(tmpdir(), 'conch-e2e-'));
+  for (const model of models) {
+    const folders = ['examples/models', 'test/models', 'test/broken_models'].map((folder) => join(root, folder, model));
+    await cp(folders.find((folder) => existsSync(folder))!, join(repository, model), { recursive: true });
+  }
+  return repository;
+}
+
+async function editConfig(repository: string, model: string, edit: (config: string) => string): Promise<void> {
+  const file = join(repository, model, 'config.pbtxt');
+  const before = await readFile(file, 'utf8');
+  const after = edit(before);
+  if (after === before) throw new Error(`the edit changes nothing in the configuration of '${model}'`);
+  await writeFile(file, after);
+}
+
+async function addModel(repository: string, model: string, file: Uint8Array): Promise<void> {
+  const folder = join(repository, model, '1');
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, 'model.onnx'), file);
+}

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import koffi from 'koffi';
 import { createLog, type ServerLog } from './base/log.js';
 import { packageVersion, parseCommandLine } from './cli.js';
 import { Conch } from './conch.js';
@@ -63,6 +64,13 @@ async function shutDown(conch: Conch, log: ServerLog): Promise<void> {
   isStopping = true;
   log.info('stopping: requests in flight are finished');
   const inTime = await conch.stop();
-  if (!inTime) log.error('failed to stop server: Internal - Exit timeout expired. Exiting immediately.');
-  process.exit(inTime ? 0 : 1);
+  if (inTime) process.exit(0);
+  log.error('failed to stop server: Internal - Exit timeout expired. Exiting immediately.');
+  exitAtOnce(1);
+}
+
+/** `process.exit` waits for worker threads, and one that runs a model may be busy for hours. The log has been written by then. */
+function exitAtOnce(code: number): void {
+  const libc = koffi.load(process.platform === 'win32' ? 'msvcrt.dll' : null);
+  libc.func('void _exit(int code)')(code);
 }

@@ -87,11 +87,6 @@ export class InferenceServer {
     return this.#manager.index(readyOnly);
   }
 
-  /** Why nothing of a model can be loaded, also where the index has its name alone; '' = there is no such reason. */
-  problem(name: string): string {
-    return this.#manager.problem(name);
-  }
-
   /** The ready versions of a model whose statistics are asked for, ascending; throws INVALID_ARGUMENT where there is none (fact sheet 1.4). */
   loadedVersions(name: string, version: string): Model[] {
     const models = this.#manager.loaded().filter((model) => model.name === name);

@@ -126,8 +126,8 @@ export class DynamicScheduler implements Scheduler {
     const open = rows === 0 ? NOTHING_OPEN : { rows, key: instance.openKey };
     const plan = planBatch(this.#settings.policy, open, this.#queue, nowUs - this.#queue.oldestUs);
     if (plan.take === 0) return plan.waitUs;
-    if (rows === 0) this.#begin(instance, this.#trim(plan.take));
-    else this.#grow(instance, plan.take);
+    if (rows === 0) return this.#begin(instance, this.#trim(plan.take)) ? 0 : -1;
+    this.#grow(instance, plan.take);
     return 0;
   }
 
@@ -166,10 +166,21 @@ export class DynamicScheduler implements Scheduler {
     return take;
   }
 
-  #begin(instance: Instance, take: number): void {
+  /**
+   * False = there is no memory for the outputs now: the requests wait for a batch that runs, whose end brings some back. Where none runs
+   * they fail, because nobody would say when to try again.
+   */
+  #begin(instance: Instance, take: number): boolean {
     const requests: InferRequest[] = [];
-    for (let i = 0; i < take; i++) requests.push(this.#queue.shift());
-    if (instance.begin(requests, take)) return;
+    for (let i = 0; i < take; i++) requests.push(this.#queue.at(i));
+    const begun = instance.begin(requests, take);
+    if (!begun && this.#pool.instances.some(({ isIdle }) => !isIdle)) return false;
+    for (let i = 0; i < take; i++) this.#queue.shift();
+    if (!begun) this.#failForMemory(requests);
+    return true;
+  }
+
+  #failForMemory(requests: readonly InferRequest[]): void {
     const error = new ServerError(
       'RESOURCE_EXHAUSTED',
       `no tensor memory is left for the outputs of model '${this.#settings.model}'; raise --tensor-memory-byte-size or send fewer requests at once`,

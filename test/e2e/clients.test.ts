@@ -309,7 +309,7 @@ onEachEngine((engine) => {
       await visitors.server.stop();
     });
 
-    test.fails('of bodies of index requests whose clients vanish is given back (it is not)', async () => {
+    test('of bodies of index requests whose clients vanish is given back', async () => {
       const flags = [`--tensor-memory-byte-size=${MEGABYTE}`];
       visitors.server = await ServerProcess.start({ engine, models, flags });
       const half = bytesOf(post('/v2/repository/index', '{"ready": true}')).subarray(0, -5);

@@ -162,11 +162,15 @@ onEachEngine((engine) => {
     await server.stop();
   });
 
-  test.fails('the index says why a configuration cannot be read (it follows Triton and has the name alone)', async () => {
+  test('the index says why a configuration cannot be read', async () => {
     const server = await ServerProcess.start({ engine, models: unreadable, flags: ['--exit-on-error=false'] });
     const index = json(await ask(server.httpPort, post('/v2/repository/index', '')));
     await server.stop();
-    expect(index).toContainEqual({ name: 'syntax_error', reason: expect.stringMatching(/config\.pbtxt:\d+:\d+/) });
+    expect(index).toContainEqual({
+      name: 'syntax_error',
+      state: 'UNAVAILABLE',
+      reason: expect.stringMatching(/config\.pbtxt:\d+:\d+/),
+    });
   });
 
   test('a model that fails to load makes a server unready where readiness is strict', async () => {

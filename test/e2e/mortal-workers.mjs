@@ -1,7 +1,7 @@
 // Loaded into the server with `node --import`, in each of its threads: after the signal SIGUSR2, when `doomed` is printed, the next
 // batch that a worker is about to run ends its thread, as a crash would.
-import { createRequire } from 'node:module';
 import { getEnvironmentData, isMainThread, setEnvironmentData } from 'node:worker_threads';
+import { SEALED } from '../../dist/src/memory/layout.js';
 
 const ALIVE = 0;
 const DOOMED = 1;
@@ -15,11 +15,12 @@ if (isMainThread) {
   });
 } else {
   const fate = getEnvironmentData('fate');
-  const { binding } = createRequire(process.argv[1])('onnxruntime-node/dist/binding.js');
-  binding.InferenceSession = class extends binding.InferenceSession {
-    run(...feeds) {
-      if (Atomics.compareExchange(fate, 0, DOOMED, ALIVE) === DOOMED) process.exit(1);
-      return super.run(...feeds);
-    }
+  const { compareExchange } = Atomics;
+  // A worker takes a batch by changing its state to SEALED.
+  Atomics.compareExchange = (words, index, expected, value) => {
+    const found = compareExchange(words, index, expected, value);
+    const isTaken = value === SEALED && found === expected;
+    if (isTaken && compareExchange(fate, 0, DOOMED, ALIVE) === DOOMED) process.exit(1);
+    return found;
   };
 }

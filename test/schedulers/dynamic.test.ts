@@ -172,10 +172,25 @@ test('a full batch of a backlog ends with its block of rows, so that the next on
   expect(instance.openRows).toBe(4);
 });
 
-test('without memory for outputs requests are refused, not kept', () => {
+test('without memory for outputs requests are refused where nothing runs that could bring some back', () => {
   const { instance, send } = setUp();
   instance.hasMemory = false;
   expect(send('a').ended).toContain('RESOURCE_EXHAUSTED');
+});
+
+test('without memory for outputs requests wait for the batch that runs', () => {
+  const { instance, scheduler, send } = setUp();
+  const a = send('a');
+  instance.seal();
+  instance.hasMemory = false;
+  const b = send('b');
+  expect([b.ended, scheduler.pending]).toEqual(['', 1]);
+  instance.hasMemory = true;
+  instance.finish();
+  scheduler.run();
+  instance.seal();
+  instance.finish();
+  expect([a.ended, b.ended]).toEqual(['completed', 'completed']);
 });
 
 test('what a dying instance gives back runs first', () => {

@@ -4,7 +4,7 @@ import { invalid } from '../../types/errors.js';
 import type { JsonPool } from '../json-pool.js';
 import { adminHandlers } from './admin.js';
 import { type BodyBudget, BodyBuffer } from './body-buffer.js';
-import type { BodySink, HttpExchange, HttpHandler } from './engine.js';
+import type { BodySink, ExchangeOwner, HttpExchange, HttpHandler } from './engine.js';
 import { InferEndpoint, type InferLimits } from './infer.js';
 import { replyError, replyJson } from './reply.js';
 import { methods, type Route, Router } from './routes.js';
@@ -43,18 +43,31 @@ function dispatch(
   route: Route,
 ): void {
   if (route.endpoint === 'infer') infer.handle(exchange, route.model, route.version);
-  else if (route.endpoint === 'index') exchange.readBody(new IndexCall(server, budget));
+  else if (route.endpoint === 'index') new IndexCall(server, budget).start(exchange);
   else adminHandlers[route.endpoint](server, exchange, route);
 }
 
 /** `POST /v2/repository/index` with an empty body or `{"ready": bool}` (fact sheet 1.5). */
-class IndexCall implements BodySink {
+class IndexCall implements BodySink, ExchangeOwner {
   readonly #server: InferenceServer;
   readonly #body: BodyBuffer;
 
   constructor(server: InferenceServer, budget: BodyBudget) {
     this.#server = server;
     this.#body = new BodyBuffer(budget);
+  }
+
+  start(exchange: HttpExchange): void {
+    exchange.owner = this;
+    exchange.readBody(this);
+  }
+
+  onSent(): void {
+    this.#body.clear();
+  }
+
+  onAborted(): void {
+    this.#body.clear();
   }
 
   onChunk(exchange: HttpExchange, chunk: Uint8Array, last: boolean): void {
@@ -65,8 +78,6 @@ class IndexCall implements BodySink {
       if (last) replyJson(exchange, 200, this.#server.index(readyOnly(this.#body.view.toString('utf8'))));
     } catch (error) {
       replyError(exchange, error);
-    } finally {
-      if (last) this.#body.clear();
     }
   }
 }

@@ -44,6 +44,7 @@ const elements = {
   int32: { type: onnx.INT32, bytes: 4 },
   int64: { type: onnx.INT64, bytes: 8 },
   fp16: { type: onnx.FLOAT16, bytes: 2 },
+  bf16: { type: onnx.BFLOAT16, bytes: 2 },
   fp32: { type: onnx.FLOAT, bytes: 4 },
   fp64: { type: onnx.DOUBLE, bytes: 8 },
 };

@@ -1,11 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
-import type { DataType } from '../types/datatype.js';
 import { ServerError } from '../types/errors.js';
-import type { Shape } from '../types/tensor.js';
-import type { DataRange } from './head-template.js';
-import type { Outcome, ParsedHead } from './json-thread.js';
+import type { Outcome, ParsedHead, ParseTask, ReadTask, WriteTask } from './json-tasks.js';
 
 /** JSON up to this size is read at once: handing it to another thread would cost as much. */
 export const LARGE_JSON_BYTES = 1 << 20;
@@ -15,45 +12,6 @@ export const LARGE_TENSOR_BYTES = 256 * 1024;
 const MOST_THREADS = 4;
 /** A thread without work ends after this, so that a server that sees no large JSON has none. */
 const IDLE_MS = 10_000;
-
-export interface ParseTask {
-  readonly body: SharedArrayBuffer;
-  /** Bytes of the head, which is the first part of the body. */
-  readonly length: number;
-}
-
-export interface ReadTask {
-  readonly body: SharedArrayBuffer;
-  readonly arena: SharedArrayBuffer;
-  readonly tensors: readonly JsonTensor[];
-}
-
-/** A JSON tensor, and where its bytes belong in the arena. */
-export interface JsonTensor {
-  readonly range: DataRange;
-  readonly name: string;
-  readonly datatype: DataType;
-  readonly elements: number;
-  readonly begin: number;
-}
-
-export interface WriteTask {
-  readonly id: string;
-  readonly model: string;
-  readonly version: string;
-  readonly arena: SharedArrayBuffer;
-  readonly outputs: readonly ArenaTensor[];
-}
-
-/** An output that lies in the arena, and how the client wants it. */
-export interface ArenaTensor {
-  readonly name: string;
-  readonly datatype: DataType;
-  readonly shape: Shape;
-  readonly binary: boolean;
-  readonly begin: number;
-  readonly length: number;
-}
 
 /** Threads that read and write large JSON, so that the main thread goes on serving. They are started when there is some. */
 export class JsonPool {

@@ -1,20 +1,8 @@
-import { asServerError, type ErrorCode } from '../types/errors.js';
-import type { InferHead } from '../types/infer.js';
-import type { ParseTask, ReadTask, WriteTask } from './json-pool.js';
+import { asServerError } from '../types/errors.js';
+import type { Outcome, ParsedHead, ParseTask, ReadTask, WriteTask } from './json-tasks.js';
 import { jsonTensorBytes, readJsonTensor } from './json-tensor.js';
 import { parseInferHead } from './v2-json.js';
 import { inferResponseHead } from './v2-json-reply.js';
-
-/** What a thread answers: errors lose their class on their way to another. */
-export type Outcome<Result> =
-  | { readonly result: Result }
-  | { readonly error: { readonly code: ErrorCode; readonly message: string } };
-
-export interface ParsedHead {
-  readonly head: InferHead;
-  /** Bytes that each input with JSON strings needs; -1 for all others. */
-  readonly stringBytes: readonly number[];
-}
 
 /** Thread entry: `parseInferHead`, and how much room its strings need. */
 export function parse({ body, length }: ParseTask): Outcome<ParsedHead> {

@@ -1,5 +1,3 @@
-import type { DataType } from './datatype.js';
-
 /** Dimensions, outermost first. In a configuration -1 is a dimension of any size; in a request and a response there is none. */
 export type Shape = readonly number[];
 
@@ -17,12 +15,4 @@ export function shapeText(shape: Shape): string {
 
 export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((dim, index) => dim === b[index]);
-}
-
-/** A tensor whose bytes lie in memory somebody else owns: little-endian, row-major; BYTES elements with their 4-byte lengths. */
-export interface TensorView {
-  readonly name: string;
-  readonly datatype: DataType;
-  readonly shape: Shape;
-  readonly bytes: Uint8Array;
 }

@@ -1,0 +1,121 @@
+import { CR, hexValue, isTarget, isToken, LF, PERCENT, QUESTION, SPACE } from './octets.js';
+import { doubt, type Refusal, refusal } from './refusal.js';
+import { readTarget } from './request-target.js';
+
+/** Instead of the position behind what was read. */
+export const CUT = -1;
+export const REFUSED = -2;
+
+/** No method is that long; a longer one is not implemented for certain (RFC 9112, 3: 501). */
+const METHOD_BYTES_MAX = 32;
+
+/** `HTTP/1.1` as bytes; the last two digits are looked at apart. */
+const versionStart = Buffer.from('HTTP/');
+const VERSION_BYTES = 8;
+
+const ZERO = 0x30;
+const NINE = 0x39;
+const DOT = 0x2e;
+const SLASH = 0x2f;
+
+/** `method SP request-target SP HTTP-version CRLF` (RFC 9112, 3), with exactly one blank between them. */
+export class RequestLine {
+  method = '';
+  path = '';
+  authority = '';
+  /** 0 or 1: a 1.x of the future is served as 1.1 (RFC 9110, 2.5). */
+  minorVersion = 1;
+  refusal: Refusal | null = null;
+  /** First `?` of the target; where there is none its end. */
+  #query = 0;
+
+  clear(): void {
+    this.method = '';
+    this.path = '';
+    this.authority = '';
+    this.refusal = null;
+  }
+
+  /** The position behind the line, or CUT (`end` comes before its end), or REFUSED. */
+  read(bytes: Buffer, start: number, end: number): number {
+    const methodEnd = this.#methodEnd(bytes, start, end);
+    if (methodEnd < 0) return methodEnd;
+    const targetStart = methodEnd + 1;
+    const targetEnd = this.#targetEnd(bytes, targetStart, end);
+    if (targetEnd < 0) return targetEnd;
+    const lineEnd = this.#version(bytes, targetEnd + 1, end);
+    if (lineEnd < 0) return lineEnd;
+    this.method = bytes.toString('latin1', start, methodEnd);
+    return this.#takeTarget(bytes, targetStart, targetEnd) ? lineEnd : REFUSED;
+  }
+
+  #methodEnd(bytes: Buffer, start: number, end: number): number {
+    let at = start;
+    while (at < end && isToken[bytes[at]!] === 1) at++;
+    if (at - start > METHOD_BYTES_MAX) return this.#refuse(refusal(501, 'the method is not implemented'));
+    if (at === end) return CUT;
+    if (at === start || bytes[at] !== SPACE) return this.#refuse(doubt('the request does not begin with a method'));
+    return at;
+  }
+
+  #targetEnd(bytes: Buffer, start: number, end: number): number {
+    let at = start;
+    this.#query = -1;
+    for (; at < end; at++) {
+      const byte = bytes[at]!;
+      if (isTarget[byte] === 0) break;
+      if (byte === QUESTION && this.#query < 0) this.#query = at;
+      if (byte !== PERCENT) continue;
+      if (at + 2 >= end) return CUT;
+      if (hexValue[bytes[at + 1]!]! < 0 || hexValue[bytes[at + 2]!]! < 0) break;
+    }
+    if (at === end) return CUT;
+    if (bytes[at] !== SPACE || at === start) {
+      return this.#refuse(doubt('the request target has a byte that must be percent-encoded, or no version behind it'));
+    }
+    if (this.#query < 0) this.#query = at;
+    return at;
+  }
+
+  #version(bytes: Buffer, start: number, end: number): number {
+    for (let index = 0; index < versionStart.length; index++) {
+      if (start + index === end) return CUT;
+      if (bytes[start + index] !== versionStart[index]) return this.#refuse(badVersion);
+    }
+    const crAt = start + VERSION_BYTES;
+    if (crAt + 1 >= end) return CUT;
+    const major = bytes[crAt - 3]!;
+    const minor = bytes[crAt - 1]!;
+    if (!isDigit(major) || bytes[crAt - 2] !== DOT || !isDigit(minor)) return this.#refuse(badVersion);
+    if (bytes[crAt] !== CR || bytes[crAt + 1] !== LF) return this.#refuse(badVersion);
+    if (major !== ZERO + 1) return this.#refuse(refusal(505, 'this server speaks HTTP/1.1 and HTTP/1.0'));
+    this.minorVersion = minor === ZERO ? 0 : 1;
+    return crAt + 2;
+  }
+
+  #takeTarget(bytes: Buffer, start: number, end: number): boolean {
+    if (bytes[start] === SLASH && this.method !== 'CONNECT') {
+      this.path = bytes.toString('latin1', start, this.#query);
+      return true;
+    }
+    const target = readTarget(this.method, bytes.toString('latin1', start, end));
+    if ('status' in target) {
+      this.refusal = target;
+      return false;
+    }
+    this.path = target.path;
+    this.authority = target.authority;
+    return true;
+  }
+
+  #refuse(reason: Refusal): number {
+    this.refusal = reason;
+    return REFUSED;
+  }
+}
+
+const badVersion = doubt("the request line does not end with 'HTTP/1.1' and a line end (CR LF)");
+
+function isDigit(byte: number): boolean {
+  return byte >= ZERO && byte <= NINE;
+}

@@ -1,6 +1,6 @@
 import { unreachable } from '../../base/assert.js';
 import type { RequestLimits } from './limits.js';
-import { CR, hexValue, isValue, LF, SEMICOLON, SPACE, TAB } from './octets.js';
+import { BACKSLASH, CR, hexValue, isValue, LF, QUOTE, SEMICOLON, SPACE, TAB } from './octets.js';
 import { bodyTooLarge, doubt, type Refusal, refusal } from './refusal.js';
 import { TrailerParser } from './trailer-parser.js';
 
@@ -13,8 +13,21 @@ const EXTENSION_BYTES_MAX = 4096;
 /** `data`: from `dataStart` to `position` the chunk has bytes of the body. `end`: the body is complete. */
 export type ChunkedEvent = 'more' | 'data' | 'end' | 'refused';
 
-/** Where in the framing the next byte belongs. `blank`: between a size and the semicolon of an extension. */
-type Part = 'size' | 'blank' | 'extension' | 'size-end' | 'data' | 'data-return' | 'data-end' | 'trailer';
+/**
+ * Where in the framing the next byte belongs. blank: between a size and the semicolon of an extension. quoted, escaped: in a quoted
+ * string of one, and behind a backslash there.
+ */
+type Part =
+  | 'size'
+  | 'blank'
+  | 'extension'
+  | 'quoted'
+  | 'escaped'
+  | 'size-end'
+  | 'data'
+  | 'data-return'
+  | 'data-end'
+  | 'trailer';
 
 /** The chunked transfer coding (RFC 9112, 7.1). */
 export class ChunkedParser {
@@ -77,6 +90,8 @@ export class ChunkedParser {
       case 'blank':
         return this.#takeBlank(byte);
       case 'extension':
+      case 'quoted':
+      case 'escaped':
         return this.#takeExtension(byte);
       case 'size-end':
         return byte === LF ? this.#sizeComplete() : this.#refuse(badSize);
@@ -114,9 +129,13 @@ export class ChunkedParser {
     return this.#countExtension();
   }
 
+  /** Not read, but for where it ends: to some readers a line end within quotes is none (RFC 9110, 5.6.4: it does not belong there). */
   #takeExtension(byte: number): 'more' | 'refused' {
-    if (byte === CR) this.#part = 'size-end';
+    if (byte === CR && this.#part === 'extension') this.#part = 'size-end';
     else if (isValue[byte] === 0) return this.#refuse(badSize);
+    else if (this.#part === 'escaped') this.#part = 'quoted';
+    else if (byte === QUOTE) this.#part = this.#part === 'quoted' ? 'extension' : 'quoted';
+    else if (byte === BACKSLASH && this.#part === 'quoted') this.#part = 'escaped';
     return this.#countExtension();
   }
 

@@ -1,4 +1,4 @@
-import { CR, hexValue, isTarget, isToken, LF, PERCENT, QUESTION, SPACE } from './octets.js';
+import { hexValue, isTarget, isToken, PERCENT, QUESTION, SPACE } from './octets.js';
 import { doubt, type Refusal, refusal } from './refusal.js';
 import { readTarget } from './request-target.js';
 
@@ -9,14 +9,15 @@ export const REFUSED = -2;
 /** No method is that long; a longer one is not implemented for certain (RFC 9112, 3: 501). */
 const METHOD_BYTES_MAX = 32;
 
-/** `HTTP/1.1` as bytes; the last two digits are looked at apart. */
-const versionStart = Buffer.from('HTTP/');
-const VERSION_BYTES = 8;
+/** Behind the last blank; `d` stands for a digit. */
+const versionPattern = Buffer.from('HTTP/d.d\r\n');
+const MAJOR_AT = 5;
+const MINOR_AT = 7;
 
 const ZERO = 0x30;
 const NINE = 0x39;
-const DOT = 0x2e;
 const SLASH = 0x2f;
+const ANY_DIGIT = 0x64;
 
 /** `method SP request-target SP HTTP-version CRLF` (RFC 9112, 3), with exactly one blank between them. */
 export class RequestLine {
@@ -66,8 +67,11 @@ export class RequestLine {
       if (isTarget[byte] === 0) break;
       if (byte === QUESTION && this.#query < 0) this.#query = at;
       if (byte !== PERCENT) continue;
-      if (at + 2 >= end) return CUT;
-      if (hexValue[bytes[at + 1]!]! < 0 || hexValue[bytes[at + 2]!]! < 0) break;
+      const digits = hexDigits(bytes, at + 1, end);
+      if (digits < 2) {
+        if (at + 1 + digits === end) return CUT;
+        break;
+      }
     }
     if (at === end) return CUT;
     if (bytes[at] !== SPACE || at === start) {
@@ -78,19 +82,15 @@ export class RequestLine {
   }
 
   #version(bytes: Buffer, start: number, end: number): number {
-    for (let index = 0; index < versionStart.length; index++) {
+    for (let index = 0; index < versionPattern.length; index++) {
       if (start + index === end) return CUT;
-      if (bytes[start + index] !== versionStart[index]) return this.#refuse(badVersion);
+      const byte = bytes[start + index]!;
+      const wanted = versionPattern[index]!;
+      if (wanted === ANY_DIGIT ? !isDigit(byte) : byte !== wanted) return this.#refuse(badVersion);
     }
-    const crAt = start + VERSION_BYTES;
-    if (crAt + 1 >= end) return CUT;
-    const major = bytes[crAt - 3]!;
-    const minor = bytes[crAt - 1]!;
-    if (!isDigit(major) || bytes[crAt - 2] !== DOT || !isDigit(minor)) return this.#refuse(badVersion);
-    if (bytes[crAt] !== CR || bytes[crAt + 1] !== LF) return this.#refuse(badVersion);
-    if (major !== ZERO + 1) return this.#refuse(refusal(505, 'this server speaks HTTP/1.1 and HTTP/1.0'));
-    this.minorVersion = minor === ZERO ? 0 : 1;
-    return crAt + 2;
+    if (bytes[start + MAJOR_AT] !== ZERO + 1) return this.#refuse(otherVersion);
+    this.minorVersion = bytes[start + MINOR_AT] === ZERO ? 0 : 1;
+    return start + versionPattern.length;
   }
 
   #takeTarget(bytes: Buffer, start: number, end: number): boolean {
@@ -114,7 +114,14 @@ export class RequestLine {
   }
 }
 
+const otherVersion = refusal(505, 'this server speaks HTTP/1.1 and HTTP/1.0');
 const badVersion = doubt("the request line does not end with 'HTTP/1.1' and a line end (CR LF)");
+
+/** How many of the next two bytes are hexadecimal digits, up to the first that is none. */
+function hexDigits(bytes: Buffer, start: number, end: number): number {
+  if (start >= end || hexValue[bytes[start]!]! < 0) return 0;
+  return start + 1 >= end || hexValue[bytes[start + 1]!]! < 0 ? 1 : 2;
+}
 
 function isDigit(byte: number): boolean {
   return byte >= ZERO && byte <= NINE;

@@ -104,19 +104,28 @@ describe('the order of answers', () => {
   });
 
   test('random orders of small and large answers come out in order, to a sink that takes them or not', () => {
-    const kinds = fc.array(fc.record({ size: fc.constantFrom(0, 1, 300, 70_000, 600_000), large: fc.boolean(), full: fc.boolean() }), {
-      minLength: 1,
-      maxLength: 12,
-    });
+    const kinds = fc.array(
+      fc.record({ size: fc.constantFrom(0, 1, 300, 70_000, 600_000), large: fc.boolean(), full: fc.boolean() }),
+      {
+        minLength: 1,
+        maxLength: 12,
+      },
+    );
     fc.assert(
       fc.property(kinds, fc.infiniteStream(fc.nat()), (wanted, order) => {
         sink = new RecordingSink();
         answers = new Answers(new Slab(), heads);
-        const open = wanted.map((kind, index) => ({ ...kind, exchange: add(), text: String.fromCharCode(97 + index).repeat(kind.size) }));
+        const open = wanted.map((kind, index) => ({
+          ...kind,
+          exchange: add(),
+          text: String.fromCharCode(97 + index).repeat(kind.size),
+        }));
         const expected = open.map(({ text }) => text).join('');
         const exchanges = open.map(({ exchange }) => exchange);
         while (open.length > 0) {
-          const [{ exchange, text, large, full }] = open.splice(order.next().value % open.length, 1) as [(typeof open)[0]];
+          const [{ exchange, text, large, full }] = open.splice(order.next().value % open.length, 1) as [
+            (typeof open)[0],
+          ];
           sink.isFull = full;
           if (large) send(exchange, bytes(text));
           else reply(exchange, text);
@@ -127,7 +136,9 @@ describe('the order of answers', () => {
           write();
           sink.drain();
         }
-        expect(sink.received.replace(/HTTP\/1.1 200 OK\r\nDate: now\r\nContent-Length: \d+\r\n\r\n/g, '') === expected).toBe(true);
+        expect(
+          sink.received.replace(/HTTP\/1.1 200 OK\r\nDate: now\r\nContent-Length: \d+\r\n\r\n/g, '') === expected,
+        ).toBe(true);
         expect(exchanges.every(({ told }) => told.join() === 'sent')).toBe(true);
       }),
       { numRuns: 60 },

@@ -8,7 +8,12 @@ beforeEach(() => {
   heads.date = 'Tue, 25 Nov 2026 02:04:40 GMT';
 });
 
-function text(status: number, headers: readonly string[], length: number, persistence: Persistence = 'implied'): string {
+function text(
+  status: number,
+  headers: readonly string[],
+  length: number,
+  persistence: Persistence = 'implied',
+): string {
   heads.prepare(status, headers, length, persistence);
   const bytes = Buffer.alloc(heads.bytes + 3, '.');
   heads.write(bytes, 2);
@@ -42,6 +47,7 @@ test('9110 8.6: 204 and 304 have no length', () => {
 });
 
 test('9110 5.5: a value that would end its line is refused, whatever its encoding makes of it', () => {
-  for (const value of ['a\r\nb', 'a\nb', 'a\rb', 'a\0b']) expect(() => heads.prepare(200, ['X', value], 0, 'implied')).toThrow('line end');
+  for (const value of ['a\r\nb', 'a\nb', 'a\rb', 'a\0b'])
+    expect(() => heads.prepare(200, ['X', value], 0, 'implied')).toThrow('line end');
   expect(text(200, ['X', 'a\u010d\u010ab'], 0).split('\r\n').length).toBe(6);
 });

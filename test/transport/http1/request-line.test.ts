@@ -222,3 +222,18 @@ test('9112 3.2: a Host is empty, a name or an address, with or without a port', 
     expect(withHost(value), value).toBe(400);
   }
 });
+
+test('9112 3: a request line is refused as soon as its last byte is there', () => {
+  for (const text of [
+    'GET /\r\n',
+    'GET / \r\n',
+    'GET / HTTP/\r\n',
+    'GET / HTTP/1.\r\n',
+    'GET / HTTP/1.1\n',
+    'GET /%\r\n',
+    'GET /%4\r\n',
+    'G\r\n',
+  ]) {
+    expect(refusalOf(text), JSON.stringify(text)).toBe(400);
+  }
+});

@@ -131,22 +131,20 @@ describe('our own HTTP/1.1', () => {
 
     test('9112 9.5: a slow reader that gets on is not cut off', async () => {
       const client = await start((exchange) => exchange.send(200, plain, [new Uint8Array(20 * MEGABYTE)]), {
-        idleTimeoutMs: 200,
+        idleTimeoutMs: 300,
       });
-      client.socket.pause();
       client.socket.write(get('/'));
       const ended = client.answer();
-      for (let round = 0; round < 20; round++) {
+      for (let megabytes = 1; megabytes < 20; megabytes++) {
+        while (client.socket.bytesRead < megabytes * MEGABYTE) await turn();
+        client.socket.pause();
         await pause(40);
         client.socket.resume();
-        await turn();
-        client.socket.pause();
       }
-      client.socket.resume();
       expect((await ended)?.body.length).toBe(20 * MEGABYTE);
     });
 
-    test('7230 6.7: Upgrade may be ignored', async () => {
+    test('9110 7.8: Upgrade may be ignored', async () => {
       const client = await start(name);
       const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n';
       expect(text(await client.ask(get('/x', upgrade)))).toBe('GET /x');

@@ -1,6 +1,7 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import type { Log } from '../../base/log.js';
-import { type ConnectionHost, Http1Connection } from '../../transport/http1/connection.js';
+import { Http1Connection } from '../../transport/http1/connection.js';
+import type { ConnectionHost } from '../../transport/http1/connection-host.js';
 import { HeadWriter } from '../../transport/http1/head-writer.js';
 import { type Refusal, tooManyConnections } from '../../transport/http1/refusal.js';
 import { Slab } from '../../transport/http1/slab.js';
@@ -68,6 +69,8 @@ class NetListener implements HttpListener, ConnectionHost, NetHost {
   readonly #refused = new Set<Http1Connection>();
   readonly #checkIntervalMs: number;
   #checks: NodeJS.Timeout | null = null;
+  /** The last one since the last check: there may be many. '' = none. */
+  #acceptError = '';
   #busy = 0;
   #whenIdle: (() => void)[] = [];
 
@@ -96,7 +99,7 @@ class NetListener implements HttpListener, ConnectionHost, NetHost {
     if (this.isDraining) return;
     this.isDraining = true;
     this.#server.close();
-    for (const connection of [...this.#connections]) connection.drain();
+    for (const connection of this.#connections) connection.drain();
   }
 
   idle(): Promise<void> {
@@ -158,7 +161,11 @@ class NetListener implements HttpListener, ConnectionHost, NetHost {
   #listen(): Promise<number> {
     const { address, port, reusePort } = this.#options;
     return new Promise((resolve, reject) => {
-      this.#server.once('error', (error: NodeJS.ErrnoException) => reject(cannotListen(address, port, error)));
+      // Later than that it says that a connection could not be accepted, for want of file descriptors: others are served on.
+      this.#server.on('error', (error: NodeJS.ErrnoException) => {
+        reject(cannotListen(address, port, error));
+        this.#acceptError = error.message;
+      });
       // `reusePort` came with Node 22.12 (older ones do not look at it), and is not in the types of 20.
       const where = { host: address, port, reusePort };
       this.#server.listen(where, () => resolve((this.#server.address() as AddressInfo).port));
@@ -170,7 +177,9 @@ class NetListener implements HttpListener, ConnectionHost, NetHost {
     const nowMs = performance.now();
     this.nowMs = nowMs + this.#checkIntervalMs;
     this.heads.date = new Date().toUTCString();
-    for (const connection of [...this.#connections]) connection.check(nowMs);
+    if (this.#acceptError !== '') this.log.error(`HTTP: a connection was not accepted: ${this.#acceptError}`);
+    this.#acceptError = '';
+    for (const connection of this.#connections) connection.check(nowMs);
   }
 }
 

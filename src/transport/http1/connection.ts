@@ -1,13 +1,12 @@
 import type { Socket } from 'node:net';
 import { assert } from '../../base/assert.js';
 import { Answers } from './answers.js';
+import type { ConnectionHost } from './connection-host.js';
 import { FinalAnswer, type Http1Exchange } from './exchange.js';
 import type { Head } from './head.js';
-import type { HeadWriter, Persistence } from './head-writer.js';
-import type { RequestLimits } from './limits.js';
+import type { Persistence } from './head-writer.js';
 import { bodyTooSlow, type Refusal } from './refusal.js';
 import { RequestParser } from './request-parser.js';
-import type { Slab } from './slab.js';
 
 /** Requests of one connection that are worked on; no more are read before one of them is answered. */
 const PIPELINED_MAX = 64;
@@ -19,34 +18,6 @@ const UNWRITTEN_BYTES_MAX = 256 * 1024;
 const LINGER_MS = 1000;
 
 const nothing = Buffer.alloc(0);
-
-export interface ConnectionLimits extends RequestLimits {
-  /** Without a request, or without any progress of an answer; 0 = for ever. */
-  readonly idleTimeoutMs: number;
-  /** For a head, and for a body; 0 = for ever. */
-  readonly bodyTimeoutMs: number;
-}
-
-/** What a connection needs of the server it belongs to, which all its connections share. */
-export interface ConnectionHost {
-  readonly limits: ConnectionLimits;
-  readonly slab: Slab;
-  readonly heads: HeadWriter;
-  /** Of a clock that needs to move only as often as `check` is called. */
-  readonly nowMs: number;
-  readonly isDraining: boolean;
-  /** A request has come: its head is in `connection.head`. */
-  accept(connection: Http1Connection): Http1Exchange;
-  /** A whole answer that closes the connection. */
-  refusalAnswer(refusal: Refusal, hasBody: boolean): Uint8Array;
-  /** Calls `work` before the next event of any socket, once for all answers that come until then. */
-  workSoon(connection: Http1Connection): void;
-  /** Has something to answer or to write. */
-  onBusy(): void;
-  /** Has nothing any more; once for each `onBusy`. */
-  onQuiet(): void;
-  onClosed(connection: Http1Connection): void;
-}
 
 /**
  * open: requests are read. finishing: no more of them, but answers are to come; what comes in is dropped. lingering: everything was
@@ -165,13 +136,15 @@ export class Http1Connection {
   /** Looks whether something takes too long. */
   check(nowMs: number): void {
     const { idleTimeoutMs, bodyTimeoutMs } = this.#host.limits;
+    const waitedMs = nowMs - this.#sinceMs;
     if (this.#state === 'lingering') {
-      if (nowMs - this.#sinceMs > LINGER_MS) this.#socket.destroy();
-    } else if (this.#insideSinceMs > 0 && bodyTimeoutMs > 0 && nowMs - this.#insideSinceMs > bodyTimeoutMs) {
-      this.refuse(bodyTooSlow(bodyTimeoutMs));
-    } else if (idleTimeoutMs > 0 && nowMs - this.#sinceMs > idleTimeoutMs) {
-      if (this.#isBlocked) this.#socket.destroy();
-      else if (!this.#isBusy) this.#hangUp();
+      if (waitedMs > LINGER_MS) this.#socket.destroy();
+    } else if (this.#isBlocked) {
+      if (idleTimeoutMs > 0 && waitedMs > idleTimeoutMs) this.#socket.destroy();
+    } else if (this.#insideSinceMs > 0) {
+      if (bodyTimeoutMs > 0 && nowMs - this.#insideSinceMs > bodyTimeoutMs) this.refuse(bodyTooSlow(bodyTimeoutMs));
+    } else if (!this.#isBusy && idleTimeoutMs > 0 && waitedMs > idleTimeoutMs) {
+      this.#hangUp();
     }
   }
 

@@ -1,9 +1,9 @@
+import { ControlFields } from './control-fields.js';
 import { FieldLine } from './field-line.js';
-import { Framing } from './framing.js';
 import { Head } from './head.js';
 import type { RequestLimits } from './limits.js';
-import { CR, equalsLower, LF } from './octets.js';
-import { bodyTooLarge, headersTooLong, type Refusal, refusal, tooManyHeaders } from './refusal.js';
+import { CR, LF } from './octets.js';
+import { headersTooLong, type Refusal, refusal, tooManyHeaders } from './refusal.js';
 import { CUT, REFUSED, RequestLine } from './request-line.js';
 
 /** Longer heads are not kept to be known again: each connection has one. */
@@ -26,7 +26,7 @@ export class HeadParser {
   readonly #limits: RequestLimits;
   readonly #line = new RequestLine();
   readonly #field = new FieldLine();
-  readonly #framing = new Framing();
+  readonly #control = new ControlFields();
   /** The head in work as far as it was collected, or the last one. */
   #bytes: Buffer = Buffer.alloc(0);
   #collected = 0;
@@ -37,8 +37,6 @@ export class HeadParser {
   /** Where the line in work begins, from the start of the head; lines before it are done. */
   #lineStart = 0;
   #fieldsStart = 0;
-  #expects = '';
-  #connection = '';
 
   constructor(limits: RequestLimits) {
     this.#limits = limits;
@@ -85,13 +83,11 @@ export class HeadParser {
   #begin(): void {
     this.head.clear();
     this.#line.clear();
-    this.#framing.clear();
+    this.#control.clear();
     this.head.method = '';
     this.#part = 'blank';
     this.#lineStart = 0;
     this.#knownBytes = 0;
-    this.#expects = '';
-    this.#connection = '';
   }
 
   #continue(chunk: Buffer, at: number): HeadEvent {
@@ -182,34 +178,10 @@ export class HeadParser {
     if (next === REFUSED) this.refusal = field.refusal;
     if (next < 0 || field.isEnd) return next;
     this.head.add(at - base, field.nameEnd - base, field.valueStart - base, field.valueEnd - base);
-    this.#note(bytes, at, field.nameEnd - at);
+    this.#control.note(bytes, at, field);
     if (this.head.count <= this.#limits.maxHeaderCount) return next;
     this.refusal = tooManyHeaders(this.head.count, this.#limits.maxHeaderCount);
     return REFUSED;
-  }
-
-  /** The fields that we act on ourselves. */
-  #note(bytes: Buffer, start: number, length: number): void {
-    switch (length) {
-      case 4:
-        if (equalsLower(bytes, start, 'host')) this.#framing.addHost(this.#fieldValue(bytes));
-        break;
-      case 6:
-        if (equalsLower(bytes, start, 'expect')) this.#expects += `,${this.#fieldValue(bytes)}`;
-        break;
-      case 10:
-        if (equalsLower(bytes, start, 'connection')) this.#connection += `,${this.#fieldValue(bytes)}`;
-        break;
-      case 14:
-        if (equalsLower(bytes, start, 'content-length')) this.#framing.addLength(this.#fieldValue(bytes));
-        break;
-      case 17:
-        if (equalsLower(bytes, start, 'transfer-encoding')) this.#framing.addCoding(this.#fieldValue(bytes));
-    }
-  }
-
-  #fieldValue(bytes: Buffer): string {
-    return bytes.toString('latin1', this.#field.valueStart, this.#field.valueEnd);
   }
 
   /** @param length of the head so far. Sets `refusal` */
@@ -228,45 +200,10 @@ export class HeadParser {
   }
 
   #complete(): HeadEvent {
-    const { head } = this;
-    head.path = this.#line.path;
-    head.authority = this.#line.authority;
-    head.minorVersion = this.#line.minorVersion;
-    head.contentLength = this.#framing.contentLength;
-    head.keepAlive = keepsAlive(this.#connection, head.minorVersion);
-    this.refusal = this.#framing.refusal(head.minorVersion) ?? this.#lengthRefusal() ?? this.#expectationRefusal();
+    this.head.path = this.#line.path;
+    this.head.authority = this.#line.authority;
+    this.head.minorVersion = this.#line.minorVersion;
+    this.refusal = this.#control.complete(this.head, this.#limits.maxBodyBytes);
     return this.refusal === null ? 'head' : 'refused';
   }
-
-  #lengthRefusal(): Refusal | null {
-    const { maxBodyBytes } = this.#limits;
-    return this.head.contentLength > maxBodyBytes ? bodyTooLarge(maxBodyBytes) : null;
-  }
-
-  /** A list of no expectations, as some clients send it, expects nothing; HTTP/1.0 has none (RFC 9110, 10.1.1). */
-  #expectationRefusal(): Refusal | null {
-    this.head.expectsContinue = false;
-    if (this.#expects === '' || this.head.minorVersion === 0) return null;
-    for (const expectation of listOf(this.#expects)) {
-      if (expectation !== '100-continue') return unknownExpectation;
-      this.head.expectsContinue = this.head.contentLength !== 0;
-    }
-    return null;
-  }
-}
-
-const unknownExpectation = refusal(417, "the only expectation supported is 'Expect: 100-continue'");
-
-/** The members of a list field (RFC 9110, 5.6.1), in lower case. */
-function listOf(text: string): string[] {
-  const members = text.split(',').map((member) => member.trim().toLowerCase());
-  return members.filter((member) => member !== '');
-}
-
-/** RFC 9112, 9.3. */
-function keepsAlive(connection: string, minorVersion: number): boolean {
-  if (connection === '') return minorVersion === 1;
-  const options = listOf(connection);
-  if (options.includes('close')) return false;
-  return minorVersion === 1 || options.includes('keep-alive');
 }

@@ -11,7 +11,7 @@ import type { HttpEngine, HttpHandler, HttpLimits, HttpListener, ListenOptions }
 import { NetExchange, type NetHost } from './net-exchange.js';
 import { refusalBody, refusalHeaders } from './refusal-answer.js';
 
-/** Connections that are being told 429, beside the ones being served; beyond them the kernel's backlog is all there is. */
+/** Connections that are being told 429, beside the ones being served; beyond them nothing is said. */
 const REFUSED_CONNECTIONS_MAX = 256;
 
 const CHECKS_PER_TIMEOUT = 4;
@@ -22,12 +22,16 @@ const SHORTEST_CHECK_INTERVAL_MS = 10;
 /** A client whose machine has gone is found out by the kernel, also while it waits for an answer. */
 const KEEP_ALIVE_DELAY_MS = 30_000;
 
-/** Calls back for each connection: `net.createServer`, or `tls.createServer` with its keys. Connections must be half-open ones. */
+/** Bytes read at a time; for all connections together. */
+const READ_BYTES = 256 * 1024;
+
+/** Calls back for each connection: `net.createServer`, or `tls.createServer` with its keys. Connections must be half-open ones, and paused. */
 export type MakeServer = (onConnection: (socket: Socket) => void) => Server;
 
 const makePlainServer: MakeServer = (onConnection) => {
   const options = {
     allowHalfOpen: true,
+    pauseOnConnect: true,
     noDelay: true,
     keepAlive: true,
     keepAliveInitialDelay: KEEP_ALIVE_DELAY_MS,
@@ -60,6 +64,7 @@ class NetListener implements HttpListener, ConnectionHost, NetHost {
   readonly handler: HttpHandler;
   readonly slab = new Slab();
   readonly heads = new HeadWriter();
+  readonly readBuffer: Buffer = Buffer.allocUnsafeSlow(READ_BYTES);
 
   readonly #options: ListenOptions;
   readonly #server: Server;
@@ -80,7 +85,6 @@ class NetListener implements HttpListener, ConnectionHost, NetHost {
     this.limits = options.limits;
     this.log = options.log;
     this.#server = makeServer((socket) => this.#connect(socket));
-    this.#server.maxConnections = options.limits.maxConnections + REFUSED_CONNECTIONS_MAX;
     this.#checkIntervalMs = checkInterval(options.limits);
   }
 
@@ -150,6 +154,10 @@ class NetListener implements HttpListener, ConnectionHost, NetHost {
 
   #connect(socket: Socket): void {
     const { maxConnections } = this.limits;
+    if (this.#connections.size >= maxConnections + REFUSED_CONNECTIONS_MAX) {
+      socket.destroy();
+      return;
+    }
     const isOver = this.#connections.size - this.#refused.size >= maxConnections;
     const connection = new Http1Connection(socket, this);
     this.#connections.add(connection);

@@ -60,10 +60,10 @@ export class ChunkedParser {
     this.#trailer.begin();
   }
 
-  next(bytes: Uint8Array, start: number): ChunkedEvent {
+  next(bytes: Uint8Array, start: number, end: number): ChunkedEvent {
     let at = start;
-    while (at < bytes.length) {
-      if (this.#part === 'data') return this.#data(bytes, at);
+    while (at < end) {
+      if (this.#part === 'data') return this.#data(at, end);
       const event = this.#take(bytes[at++]!);
       if (event === 'more') continue;
       this.position = at;
@@ -73,8 +73,8 @@ export class ChunkedParser {
     return 'more';
   }
 
-  #data(bytes: Uint8Array, at: number): 'data' {
-    const length = Math.min(this.#left, bytes.length - at);
+  #data(at: number, end: number): 'data' {
+    const length = Math.min(this.#left, end - at);
     this.#left -= length;
     if (this.#left === 0) this.#part = 'data-return';
     this.dataStart = at;

@@ -17,6 +17,8 @@ export interface ConnectionHost {
   readonly limits: ConnectionLimits;
   readonly slab: Slab;
   readonly heads: HeadWriter;
+  /** What comes in is read into it; nothing stays there. */
+  readonly readBuffer: Buffer;
   /** Of a clock that needs to move only as often as `check` is called. */
   readonly nowMs: number;
   readonly isDraining: boolean;

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { assert } from '../../base/assert.js';
+import { receive } from '../receive.js';
 import { Answers } from './answers.js';
 import type { ConnectionHost } from './connection-host.js';
 import { FinalAnswer, type Http1Exchange } from './exchange.js';
@@ -32,7 +33,7 @@ const nextStates: Readonly<Record<State, readonly State[]>> = {
   closed: [],
 };
 
-/** A socket, the requests on it and their answers. The socket must allow half-open connections. Also for TLS. */
+/** A socket, the requests on it and their answers. The accepted one must allow half-open connections, and be paused or of TLS. */
 export class Http1Connection {
   readonly #socket: Socket;
   readonly #host: ConnectionHost;
@@ -52,13 +53,13 @@ export class Http1Connection {
   /** When the head or body began that is coming in; 0 = none is. */
   #insideSinceMs = 0;
 
-  constructor(socket: Socket, host: ConnectionHost) {
-    this.#socket = socket;
+  constructor(accepted: Socket, host: ConnectionHost) {
     this.#host = host;
     this.#parser = new RequestParser(host.limits);
     this.#answers = new Answers(host.slab, host.heads);
     this.#sinceMs = host.nowMs;
-    socket.on('data', this.#onData);
+    const socket = receive(accepted, host.readBuffer, this.#onBytes);
+    this.#socket = socket;
     socket.on('end', () => this.#onEnd());
     socket.on('error', () => {});
     socket.on('close', () => this.#onClose());
@@ -148,10 +149,11 @@ export class Http1Connection {
     }
   }
 
-  readonly #onData = (chunk: Buffer): void => {
+  readonly #onBytes = (bytes: Buffer, end: number): void => {
     if (this.#state !== 'open') return;
-    this.#parser.push(chunk);
+    this.#parser.push(bytes, end);
     this.work();
+    if (this.#parser.hasInput) this.#parser.keep();
   };
 
   /** In the middle of a body: always, for what its sink takes is bounded. Between two requests: where there is room for one more answer. */

@@ -47,17 +47,17 @@ export class HeadParser {
     return this.#collected > 0 && (this.#part === 'fields' || this.#collected > this.#lineStart);
   }
 
-  next(chunk: Buffer, at: number): HeadEvent {
-    if (this.#collected > 0) return this.#continue(chunk, at);
-    if (this.#isKnown(chunk, at)) {
+  next(chunk: Buffer, at: number, end: number): HeadEvent {
+    if (this.#collected > 0) return this.#continue(chunk, at, end);
+    if (this.#isKnown(chunk, at, end)) {
       this.position = at + this.#knownBytes;
       return 'head';
     }
     this.#begin();
-    const event = this.#scan(chunk, at, chunk.length);
-    if (event === 'more') this.#collect(chunk, at, chunk.length);
+    const event = this.#scan(chunk, at, end);
+    if (event === 'more') this.#collect(chunk, at, end);
     else if (event === 'head') this.#keep(chunk, at);
-    this.position = event === 'more' ? chunk.length : at + this.#lineStart;
+    this.position = event === 'more' ? end : at + this.#lineStart;
     return event;
   }
 
@@ -70,9 +70,9 @@ export class HeadParser {
   }
 
   /** Ends with its empty line: where it comes again, it is whole. */
-  #isKnown(chunk: Buffer, at: number): boolean {
+  #isKnown(chunk: Buffer, at: number, end: number): boolean {
     const length = this.#knownBytes;
-    if (length === 0 || chunk.length - at < length) return false;
+    if (length === 0 || end - at < length) return false;
     const known = this.#bytes;
     for (let index = 0; index < length; index++) {
       if (chunk[at + index] !== known[index]) return false;
@@ -90,10 +90,10 @@ export class HeadParser {
     this.#knownBytes = 0;
   }
 
-  #continue(chunk: Buffer, at: number): HeadEvent {
+  #continue(chunk: Buffer, at: number, chunkEnd: number): HeadEvent {
     const before = this.#collected;
     // Nothing new can be said of a line without its end; so a head that comes byte by byte is not read again for each of them.
-    const end = Math.min(chunk.length, at + this.#room(before));
+    const end = Math.min(chunkEnd, at + this.#room(before));
     const hasLineEnd = chunk.subarray(at, end).includes(LF);
     this.#collect(chunk, at, end);
     this.position = end;

@@ -14,7 +14,8 @@ import type { Refusal } from './refusal.js';
  */
 export type RequestEvent = 'more' | 'head' | 'body' | 'end' | 'refused';
 
-const nothing = Buffer.alloc(0);
+const noBytes = Buffer.alloc(0);
+const nothing = new Uint8Array(0);
 
 /**
  * Bytes of a connection in, requests out (RFC 9112). It is asked for one event after another, so that whoever asks may stop
@@ -22,14 +23,16 @@ const nothing = Buffer.alloc(0);
  */
 export class RequestParser {
   refusal: Refusal | null = null;
-  /** A view of the pushed bytes: valid until they are reused. */
-  body: Buffer = nothing;
+  /** A view of the pushed bytes: valid until they are reused. No Buffer, whose `slice` makes no copy. */
+  body: Uint8Array = nothing;
 
   readonly #heads: HeadParser;
   readonly #chunked: ChunkedParser;
   #part: 'head' | 'counted' | 'chunked' | 'refused' = 'head';
-  #chunk: Buffer = nothing;
+  #chunk: Buffer = noBytes;
   #at = 0;
+  /** Behind the last byte of it that is to be read. */
+  #end = 0;
   /** Bytes of a counted body to come. */
   #left = 0;
 
@@ -44,7 +47,7 @@ export class RequestParser {
 
   /** There are bytes that `next` has not looked at. */
   get hasInput(): boolean {
-    return this.#at < this.#chunk.length;
+    return this.#at < this.#end;
   }
 
   /** Some of a request has come, and not all of it. */
@@ -52,14 +55,22 @@ export class RequestParser {
     return this.#part === 'head' ? this.#heads.isInside : this.#part !== 'refused';
   }
 
-  /** Only when the bytes before are taken. */
-  push(chunk: Buffer): void {
-    this.#chunk = chunk;
+  /** The first `end` bytes; only when those before are taken. They are read where they lie: until `next` says `more`, or `keep` is called. */
+  push(bytes: Buffer, end = bytes.length): void {
+    this.#chunk = bytes;
     this.#at = 0;
+    this.#end = end;
+  }
+
+  /** Makes a copy of the bytes that are not taken yet: whoever pushed them needs the place. */
+  keep(): void {
+    this.#chunk = Buffer.from(this.#chunk.subarray(this.#at, this.#end));
+    this.#at = 0;
+    this.#end = this.#chunk.length;
   }
 
   next(): RequestEvent {
-    if (this.#at === this.#chunk.length) return this.#rest();
+    if (this.#at === this.#end) return this.#rest();
     switch (this.#part) {
       case 'head':
         return this.#nextHead();
@@ -76,15 +87,16 @@ export class RequestParser {
 
   /** Holds on to nothing while nothing comes. */
   #rest(): 'more' {
-    this.#chunk = nothing;
+    this.#chunk = noBytes;
     this.#at = 0;
+    this.#end = 0;
     this.body = nothing;
     this.#heads.release();
     return 'more';
   }
 
   #nextHead(): RequestEvent {
-    const event = this.#heads.next(this.#chunk, this.#at);
+    const event = this.#heads.next(this.#chunk, this.#at, this.#end);
     this.#at = this.#heads.position;
     if (event === 'refused') return this.#refuse(this.#heads.refusal);
     if (event === 'more') return this.#rest();
@@ -100,8 +112,8 @@ export class RequestParser {
   }
 
   #nextCounted(): RequestEvent {
-    const end = Math.min(this.#at + this.#left, this.#chunk.length);
-    this.body = this.#chunk.subarray(this.#at, end);
+    const end = Math.min(this.#at + this.#left, this.#end);
+    this.body = this.#view(this.#at, end);
     this.#left -= end - this.#at;
     this.#at = end;
     if (this.#left > 0) return 'body';
@@ -110,11 +122,11 @@ export class RequestParser {
   }
 
   #nextChunked(): RequestEvent {
-    const event = this.#chunked.next(this.#chunk, this.#at);
+    const event = this.#chunked.next(this.#chunk, this.#at, this.#end);
     this.#at = this.#chunked.position;
     switch (event) {
       case 'data':
-        this.body = this.#chunk.subarray(this.#chunked.dataStart, this.#at);
+        this.body = this.#view(this.#chunked.dataStart, this.#at);
         return 'body';
       case 'end':
         this.body = nothing;
@@ -125,6 +137,10 @@ export class RequestParser {
       default:
         return this.#rest();
     }
+  }
+
+  #view(start: number, end: number): Uint8Array {
+    return new Uint8Array(this.#chunk.buffer, this.#chunk.byteOffset + start, end - start);
   }
 
   #refuse(reason: Refusal | null): 'refused' {

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { connect, createServer } from 'node:tls';
+import { createServer, Socket } from 'node:net';
+import { connect, createServer as createTlsServer } from 'node:tls';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { HttpExchange, HttpHandler, HttpLimits } from '../../../src/protocols/http/engine.js';
-import { NetEngine } from '../../../src/protocols/http/net.js';
+import { type MakeServer, NetEngine } from '../../../src/protocols/http/net.js';
 import { runEngineContract } from './engine.contract.js';
 import { CountingOwner, Deferred, EchoSink, EngineFixture, plain } from './engine-fixture.js';
 import type { RawAnswer, RawClient } from './raw-client.js';
@@ -23,6 +24,20 @@ const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 describe('the net engine', () => {
   runEngineContract({ makeEngine: () => new NetEngine(), skip: {} });
+});
+
+/** Is no Socket of `net` by its constructor, as those of TLS are not. */
+class OtherSocket extends Socket {}
+
+/** As with TLS, or a Node that lets nobody have the handle of a connection. */
+const withPlainReads: MakeServer = (onConnection) =>
+  createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+    Object.setPrototypeOf(socket, OtherSocket.prototype);
+    onConnection(socket);
+  });
+
+describe('the net engine, reading by events', () => {
+  runEngineContract({ makeEngine: () => new NetEngine(withPlainReads), skip: {} });
 });
 
 describe('our own HTTP/1.1', () => {
@@ -374,7 +389,7 @@ describe('our own HTTP/1.1', () => {
   test('over TLS: requests behind each other, and a large answer to a slow reader', async () => {
     const read = (file: string) => readFileSync(new URL(`fixtures/${file}`, import.meta.url));
     const keys = { key: read('key.pem'), cert: read('cert.pem') };
-    const engine = new NetEngine((onConnection) => createServer({ ...keys, allowHalfOpen: true }, onConnection));
+    const engine = new NetEngine((onConnection) => createTlsServer({ ...keys, allowHalfOpen: true }, onConnection));
     const large = new Uint8Array(5 * MEGABYTE).fill(65);
     fixture = await EngineFixture.start(engine, (exchange) => {
       if (exchange.path === '/large') exchange.send(200, plain, [large, Buffer.from('end')]);

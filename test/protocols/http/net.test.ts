@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createServer, Socket } from 'node:net';
 import { connect, createServer as createTlsServer } from 'node:tls';
+import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { HttpExchange, HttpHandler, HttpLimits } from '../../../src/protocols/http/engine.js';
 import { type MakeServer, NetEngine } from '../../../src/protocols/http/net.js';
@@ -352,6 +353,31 @@ describe('our own HTTP/1.1', () => {
       await fixture.listener.idle();
       expect(fixture.log.errors).toEqual([]);
     });
+  });
+
+  test('random mutations of good requests harm nobody else, and leave nothing behind', async () => {
+    await start((exchange) => {
+      if (exchange.contentLength % 2 === 0) name(exchange);
+      else echo(exchange);
+    });
+    const good = await fixture.connect();
+    const requests = `${post('/a', 'abc')}${get('/b')}POST /c HTTP/1.1\r\n${host}Transfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n0\r\n\r\n${get('/d')}`;
+    const mutated = fc.sample(fc.tuple(fc.nat(requests.length), fc.nat(3), fc.nat(255), fc.nat(requests.length)), 300);
+    for (const [at, removed, code, cut] of mutated) {
+      const bad = await fixture.connect();
+      const bytes = Buffer.from(
+        requests.slice(0, at) + String.fromCharCode(code) + requests.slice(at + removed),
+        'latin1',
+      );
+      await bad.write(bytes.subarray(0, cut));
+      bad.socket.write(bytes.subarray(cut));
+      expect(text(await good.ask(post('/echo', `${at} ${code}.`.padEnd(9))))).toBe(`${at} ${code}.`.padEnd(9));
+      bad.socket.end();
+    }
+    good.socket.end();
+    while (fixture.listener.connections > 1) await turn();
+    await fixture.listener.idle();
+    expect(fixture.log.errors).toEqual([]);
   });
 
   test('drains: requests behind each other are all answered, and the last is told to close', async () => {

@@ -5,7 +5,6 @@ export const LF = 0x0a;
 export const CR = 0x0d;
 export const SPACE = 0x20;
 export const QUOTE = 0x22;
-export const PERCENT = 0x25;
 export const COLON = 0x3a;
 export const SEMICOLON = 0x3b;
 export const QUESTION = 0x3f;
@@ -28,7 +27,7 @@ export const isValue: Uint8Array = new Uint8Array(256).map((_, byte) =>
   byte === TAB || (byte >= SPACE && byte !== 0x7f) ? 1 : 0,
 );
 
-/** Any form of a request target. `%` belongs to it too: what follows is checked apart. No `#`: a target has no fragment. */
+/** Any form of a request target. No `#`: a target has no fragment. Whether a `%` begins an escape is for whoever decodes it. */
 export const isTarget: Uint8Array = tableOf(`-._~!$&'()*+,;=:@/?[]%${digits}${letters}`);
 
 /** Value of a hexadecimal digit; -1 = it is none. */

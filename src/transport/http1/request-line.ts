@@ -1,4 +1,4 @@
-import { hexValue, isTarget, isToken, PERCENT, QUESTION, SPACE } from './octets.js';
+import { isTarget, isToken, QUESTION, SPACE } from './octets.js';
 import { doubt, type Refusal, refusal } from './refusal.js';
 import { readTarget } from './request-target.js';
 
@@ -66,12 +66,6 @@ export class RequestLine {
       const byte = bytes[at]!;
       if (isTarget[byte] === 0) break;
       if (byte === QUESTION && this.#query < 0) this.#query = at;
-      if (byte !== PERCENT) continue;
-      const digits = hexDigits(bytes, at + 1, end);
-      if (digits < 2) {
-        if (at + 1 + digits === end) return CUT;
-        break;
-      }
     }
     if (at === end) return CUT;
     if (bytes[at] !== SPACE || at === start) {
@@ -116,12 +110,6 @@ export class RequestLine {
 
 const otherVersion = refusal(505, 'this server speaks HTTP/1.1 and HTTP/1.0');
 const badVersion = doubt("the request line does not end with 'HTTP/1.1' and a line end (CR LF)");
-
-/** How many of the next two bytes are hexadecimal digits, up to the first that is none. */
-function hexDigits(bytes: Buffer, start: number, end: number): number {
-  if (start >= end || hexValue[bytes[start]!]! < 0) return 0;
-  return start + 1 >= end || hexValue[bytes[start + 1]!]! < 0 ? 1 : 2;
-}
 
 function isDigit(byte: number): boolean {
   return byte >= ZERO && byte <= NINE;

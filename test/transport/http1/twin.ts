@@ -28,7 +28,7 @@ class Refused extends Error {
 class Cut extends Error {}
 
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-const target = /^(?:[-._~!$&'()*+,;=:@/?[\]0-9A-Za-z]|%[0-9A-Fa-f]{2})+$/;
+const target = /^[-._~!$&'()*+,;=:@/?[\]%0-9A-Za-z]+$/;
 const value = /^[\t\x20-\x7e\x80-\xff]*$/;
 const chunkLine =
   /^([0-9a-fA-F]{1,12})(?:[ \t]*;(?:[\t\x20\x21\x23-\x7e\x80-\xff]|"(?:[\t\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*")*)?$/;

@@ -75,6 +75,16 @@ describe('our own HTTP/1.1', () => {
       expect(paths).toEqual(['/1']);
     });
 
+    test('9112 9.6: nor while that one is worked on', async () => {
+      const waiting: HttpExchange[] = [];
+      const client = await start((exchange) => void waiting.push(exchange));
+      client.socket.write(get('/1', 'Connection: close\r\n') + get('/2'));
+      while (waiting.length === 0) await turn();
+      await pause(20);
+      for (const exchange of waiting) name(exchange);
+      expect([text(await client.answer()), await client.answer(), waiting.length]).toEqual(['GET /1', null, 1]);
+    });
+
     test('9112 9.6: a client that has sent all of its last request may take its time to close', async () => {
       const client = await start(name);
       client.socket.write(get('/1', 'Connection: close\r\n') + 'x'.repeat(MEGABYTE));
@@ -97,6 +107,23 @@ describe('our own HTTP/1.1', () => {
         while (waiting.length === 0) await turn();
         await turn();
         expect(waiting.length).toBeLessThanOrEqual(64);
+        name(waiting.shift()!);
+        expect(text(await client.answer())).toBe(`GET /${answered}`);
+      }
+    });
+
+    test('9112 9.3.2: requests that wait to be read are those that were sent, whatever others send meanwhile', async () => {
+      const waiting: HttpExchange[] = [];
+      const client = await start((exchange) => {
+        if (exchange.method === 'POST') echo(exchange);
+        else waiting.push(exchange);
+      });
+      client.socket.write(Array.from({ length: 200 }, (_, index) => get(`/${index}`)).join(''));
+      while (waiting.length < 64) await turn();
+      const other = await fixture.connect();
+      expect(text(await other.ask(post('/', '!'.repeat(50_000))))).toBe('!'.repeat(50_000));
+      for (let answered = 0; answered < 200; answered++) {
+        while (waiting.length === 0) await turn();
         name(waiting.shift()!);
         expect(text(await client.answer())).toBe(`GET /${answered}`);
       }
@@ -212,6 +239,23 @@ describe('our own HTTP/1.1', () => {
       }
     });
 
+    test('a body has as long as its head had', async () => {
+      const client = await start(echo, { bodyTimeoutMs: 800 });
+      await client.write('POST / HTTP/1.1\r\n');
+      await pause(500);
+      await client.write(`${host}Content-Length: 3\r\n\r\n`);
+      await pause(500);
+      expect(text(await client.ask('abc'))).toBe('abc');
+    });
+
+    test('a connection that is used is not idle, however old it is', async () => {
+      const client = await start(name, { idleTimeoutMs: 400 });
+      for (let round = 0; round < 8; round++) {
+        expect(text(await client.ask(get('/')))).toBe('GET /');
+        await pause(100);
+      }
+    });
+
     test('a connection that says nothing at all is closed after the idle time, without a word', async () => {
       const client = await start(name, { idleTimeoutMs: 100 });
       expect(await client.answer()).toBeNull();
@@ -293,6 +337,20 @@ describe('our own HTTP/1.1', () => {
         await client.closed;
       }
     });
+  });
+
+  test('an owner that was told of a refusal is not told again that the client has gone', async () => {
+    const owner = new CountingOwner();
+    const client = await start((exchange) => {
+      if (exchange.path === '/1') return;
+      exchange.owner = owner;
+      echo(exchange);
+    });
+    client.socket.write(`${get('/1')}POST /2 HTTP/1.1\r\n${host}Transfer-Encoding: chunked\r\n\r\nzz\r\n`);
+    await owner.ended;
+    client.destroy();
+    await fixture.listener.idle();
+    expect([owner.sent, owner.aborted]).toEqual([0, 1]);
   });
 
   describe('a client that closes', () => {

@@ -84,6 +84,17 @@ describe('the order of answers', () => {
     expect(sink.received.match(/100 Continue/g)?.length).toBe(1);
   });
 
+  test('9110 15.2.1: 100 Continue is said to nobody who has not asked', () => {
+    const [first, second, third] = [add(), add(), add()];
+    answers.askForBody(third);
+    reply(first, '1');
+    write();
+    expect(sink.received).not.toContain('100 Continue');
+    reply(second, '2');
+    write();
+    expect(sink.received).toContain('2HTTP/1.1 100 Continue');
+  });
+
   test('the answer to what is no request comes behind the others', () => {
     const first = add();
     answers.add(new FinalAnswer(bytes('refused')));
@@ -204,6 +215,50 @@ describe('writing', () => {
       write();
     }
     expect(slab.block).toBe(block);
+  });
+});
+
+describe('connections that share a slab', () => {
+  /** `steps` are a letter and `+` (an answer is given), `w` (written), `W` (written and taken at once) or `d` (the sink takes what it has). */
+  function play(steps: string): Record<string, string> {
+    const slab = new Slab();
+    const connections = new Map<string, { answers: Answers; sink: RecordingSink; count: number }>();
+    for (const [letter, step] of steps.split(' ').map((text) => [text[0]!, text[1]!] as const)) {
+      const known = connections.get(letter);
+      const connection = known ?? { answers: new Answers(slab, heads), sink: new RecordingSink(), count: 0 };
+      connections.set(letter, connection);
+      connection.sink.isFull = step !== 'W';
+      if (step === '+') {
+        ({ answers } = connection);
+        reply(add(), `${letter}${++connection.count}`);
+      } else if (step !== 'd') {
+        ({ answers, sink } = connection);
+        write();
+      } else {
+        connection.sink.drain();
+      }
+    }
+    const bodies = [...connections].map(
+      ([
+        letter,
+        {
+          sink: { received },
+        },
+      ]) => [letter, received.match(/[a-z]\d/g)?.join('') ?? ''],
+    );
+    return Object.fromEntries(bodies);
+  }
+
+  test('do not write over what another has not written yet', () => {
+    expect(play('a+ b+ aW c+ bW cW')).toEqual({ a: 'a1', b: 'b1', c: 'c1' });
+  });
+
+  test('do not write over what the socket of another has not taken yet', () => {
+    expect(play('a+ aw b+ bw ad bd')).toEqual({ a: 'a1', b: 'b1' });
+  });
+
+  test('write their own answers where they took turns', () => {
+    expect(play('a+ b+ a+ b+ aw bw ad bd')).toEqual({ a: 'a1a2', b: 'b1b2' });
   });
 });
 

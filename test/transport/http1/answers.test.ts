@@ -250,7 +250,7 @@ describe('connections that share a slab', () => {
   }
 
   test('do not write over what another has not written yet', () => {
-    expect(play('a+ b+ aW c+ bW cW')).toEqual({ a: 'a1', b: 'b1', c: 'c1' });
+    expect(play('a+ b+ aW c+ c+ bW cW')).toEqual({ a: 'a1', b: 'b1', c: 'c1c2' });
   });
 
   test('do not write over what the socket of another has not taken yet', () => {

@@ -31,5 +31,5 @@ export function chooseHttpEngine(choice: HttpEngineChoice, load: () => Uws | str
       `--http-engine=uws: ${uws}. To get it: ${HOW_TO_GET_UWS}, or --http-engine=auto`,
     );
   }
-  return { engine: new NetEngine(), line: `HTTP engine net, for ${uws}. To get the faster uws: ${HOW_TO_GET_UWS}` };
+  return { engine: new NetEngine(), line: `HTTP engine net, for ${uws}. To get uws: ${HOW_TO_GET_UWS}` };
 }

@@ -30,9 +30,9 @@ export interface HttpLimits {
   readonly maxHeaderCount: number;
   /** Open connections; over it a new one is answered 429 where the engine can, and closed. */
   readonly maxConnections: number;
-  /** A connection between requests; 0 = for ever. */
+  /** A connection between requests, or whose client takes nothing more of its answer; 0 = for ever. */
   readonly idleTimeoutMs: number;
-  /** From the head of a request to the last byte of its body; over it: 408 and the connection closes. */
+  /** From the head of a request to the last byte of its body; over it: 408 and the connection closes. The engine net gives a head as long, too. */
   readonly bodyTimeoutMs: number;
 }
 

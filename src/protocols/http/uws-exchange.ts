@@ -1,8 +1,10 @@
 import type { HttpResponse } from 'uWebSockets.js';
 import type { Log } from '../../base/log.js';
-import { type HeadTexts, headText, refusalBody, refusalHeaders } from './answer-head.js';
+import { type HeadTexts, headText } from '../../transport/http1/answer-head.js';
+import { bodyTooLarge, bodyTooSlow, handlerFailed, type Refusal } from '../../transport/http1/refusal.js';
 import type { BodySink, ExchangeOwner, HttpExchange, HttpHandler, HttpLimits } from './engine.js';
-import { bodyTooLarge, bodyTooSlow, handlerFailed, type Refusal, type RequestHead } from './request-head.js';
+import { refusalBody, refusalHeaders } from './refusal-answer.js';
+import type { RequestHead } from './request-head.js';
 
 /** What an exchange needs of the listener that owns it. */
 export interface UwsHost {

@@ -1,9 +1,10 @@
 import type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket } from 'uWebSockets.js';
 import type { Log } from '../../base/log.js';
+import { HeadTexts } from '../../transport/http1/answer-head.js';
+import { type Refusal, tooManyConnections } from '../../transport/http1/refusal.js';
 import { ServerError } from '../../types/errors.js';
-import { HeadTexts } from './answer-head.js';
 import type { HttpEngine, HttpHandler, HttpLimits, HttpListener, ListenOptions } from './engine.js';
-import { type Refusal, RequestHead, tooManyConnections } from './request-head.js';
+import { RequestHead } from './request-head.js';
 import type { Uws } from './uws-binary.js';
 import { UwsExchange, type UwsHost } from './uws-exchange.js';
 
@@ -139,7 +140,7 @@ class UwsListener implements HttpListener, UwsHost {
     const exchange = this.#pool.pop() ?? this.#makeExchange();
     this.#open++;
     exchange.begin(response, method, request.getUrl(), this.#tick);
-    const refusal = this.head.refusal(true);
+    const refusal = this.head.refusal();
     if (refusal !== null) this.#refuse(exchange, refusal);
     else if (over) exchange.refuse(tooManyConnections(this.limits.maxConnections), 'announce');
     else exchange.run(this.#handler);

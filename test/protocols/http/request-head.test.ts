@@ -19,33 +19,27 @@ test('forgets everything of the request before', () => {
   const head = headOf([host, host, ['content-length', '5'], ['transfer-encoding', 'chunked'], ['x-a', '1']]);
   head.clear();
   head.add(...host);
-  expect([head.refusal(true), head.contentLength, head.header('x-a')]).toEqual([null, 0, '']);
+  expect([head.refusal(), head.contentLength, head.header('x-a')]).toEqual([null, 0, '']);
 });
 
 test('takes chunked in any case', () => {
   const head = headOf([host, ['transfer-encoding', 'Chunked']]);
-  expect([head.refusal(true), head.contentLength]).toEqual([null, -1]);
-});
-
-test('needs no Host where the version of HTTP needs none, but never takes two', () => {
-  expect(headOf([]).refusal(false)).toBeNull();
-  expect(headOf([]).refusal(true)?.status).toBe(400);
-  expect(headOf([host, host]).refusal(false)?.status).toBe(400);
+  expect([head.refusal(), head.contentLength]).toEqual([null, -1]);
 });
 
 test('accepts exactly what the limits allow', () => {
   const limits = { ...usualLimits, maxHeaderCount: 2, maxHeaderBytes: 'host: a\r\nx: y\r\n'.length, maxBodyBytes: 7 };
-  expect(headOf([host, ['x', 'y']], limits).refusal(true)).toBeNull();
-  expect(headOf([host, ['x', 'yy']], limits).refusal(true)?.status).toBe(431);
-  expect(headOf([host, ['x', ''], ['z', '']], limits).refusal(true)?.status).toBe(431);
+  expect(headOf([host, ['x', 'y']], limits).refusal()).toBeNull();
+  expect(headOf([host, ['x', 'yy']], limits).refusal()?.status).toBe(431);
+  expect(headOf([host, ['x', ''], ['z', '']], limits).refusal()?.status).toBe(431);
   const wide = { ...limits, maxHeaderBytes: 100 };
-  expect(headOf([host, ['content-length', '7']], wide).refusal(true)).toBeNull();
-  expect(headOf([host, ['content-length', '8']], wide).refusal(true)?.status).toBe(413);
+  expect(headOf([host, ['content-length', '7']], wide).refusal()).toBeNull();
+  expect(headOf([host, ['content-length', '8']], wide).refusal()?.status).toBe(413);
 });
 
 test('says of a length in doubt that the end of the request is not known', () => {
   for (const length of ['', ' ', '-1', '+1', '1.0', '1e3', '0x1', '1 1', '1,1', '01', '００']) {
-    expect(headOf([host, ['content-length', length]]).refusal(true), length).toMatchObject({
+    expect(headOf([host, ['content-length', length]]).refusal(), length).toMatchObject({
       status: 400,
       endUnknown: true,
     });

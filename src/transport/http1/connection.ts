@@ -1,0 +1,305 @@
+import type { Socket } from 'node:net';
+import { assert } from '../../base/assert.js';
+import { receive } from '../receive.js';
+import { Answers } from './answers.js';
+import type { ConnectionHost } from './connection-host.js';
+import { FinalAnswer, type Http1Exchange } from './exchange.js';
+import type { Head } from './head.js';
+import type { Persistence } from './head-writer.js';
+import { bodyTooSlow, type Refusal } from './refusal.js';
+import { RequestParser } from './request-parser.js';
+
+/** Requests of one connection that are worked on; no more are read before one of them is answered. */
+const PIPELINED_MAX = 64;
+
+/** Answers put together before they are written, where many requests come in one chunk. */
+const UNWRITTEN_BYTES_MAX = 256 * 1024;
+
+/** How long a client may still read its last answer, and we drop what it sends: a socket closed with unread bytes is reset and takes the answer with it (RFC 9112, 9.6). */
+const LINGER_MS = 1000;
+
+const nothing = Buffer.alloc(0);
+
+/**
+ * open: requests are read. finishing: no more of them, but answers are to come; what comes in is dropped. lingering: everything was
+ * written, and our half is closed. closed: so is the socket.
+ */
+type State = 'open' | 'finishing' | 'lingering' | 'closed';
+
+const nextStates: Readonly<Record<State, readonly State[]>> = {
+  open: ['finishing', 'closed'],
+  finishing: ['lingering', 'closed'],
+  lingering: ['closed'],
+  closed: [],
+};
+
+/** A socket, the requests on it and their answers. The accepted one must allow half-open connections, and be paused or of TLS. */
+export class Http1Connection {
+  readonly #socket: Socket;
+  readonly #host: ConnectionHost;
+  readonly #parser: RequestParser;
+  readonly #answers: Answers;
+  #state: State = 'open';
+  /** Its body is being read. */
+  #reading: Http1Exchange | null = null;
+  #isBusy = false;
+  #isWorking = false;
+  #isScheduled = false;
+  #isPaused = false;
+  /** The kernel has not taken all we have written. */
+  #isBlocked = false;
+  /** When it last became quiet, or its client took something, or it began to linger. */
+  #sinceMs: number;
+  /** When the head or body began that is coming in; 0 = none is. */
+  #insideSinceMs = 0;
+
+  constructor(accepted: Socket, host: ConnectionHost) {
+    this.#host = host;
+    this.#parser = new RequestParser(host.limits);
+    this.#answers = new Answers(host.slab, host.heads);
+    this.#sinceMs = host.nowMs;
+    const socket = receive(accepted, host.readBuffer, this.#onBytes);
+    this.#socket = socket;
+    socket.on('end', () => this.#onEnd());
+    socket.on('error', () => {});
+    socket.on('close', () => this.#onClose());
+  }
+
+  /** Of the request that came last. */
+  get head(): Head {
+    return this.#parser.head;
+  }
+
+  /** What the answer to `exchange` has to say of the connection. @param keepAlive requests may follow on it */
+  persistence(exchange: Http1Exchange, keepAlive: boolean, minorVersion: number): Persistence {
+    if (!keepAlive || (this.#host.isDraining && this.#answers.isLast(exchange))) return 'close';
+    return minorVersion === 0 ? 'keep-alive' : 'implied';
+  }
+
+  /** The head is prepared in `host.heads`; `body` is copied. */
+  reply(exchange: Http1Exchange, body: Uint8Array, persistence: Persistence): void {
+    if (persistence === 'close') this.#finish();
+    this.#answers.reply(exchange, body);
+    this.#workSoon();
+  }
+
+  /** The head is prepared in `host.heads`; `parts` are not copied. */
+  send(exchange: Http1Exchange, parts: readonly Uint8Array[], persistence: Persistence): void {
+    if (persistence === 'close') this.#finish();
+    this.#answers.send(exchange, parts);
+    this.#workSoon();
+  }
+
+  /** Says 100 Continue, unless the client did not wait for it (RFC 9110, 10.1.1). */
+  askForBody(exchange: Http1Exchange): void {
+    if (this.#parser.hasInput) return;
+    this.#answers.askForBody(exchange);
+    this.#workSoon();
+  }
+
+  /** Answers in the place of the request that is coming in, or of the first, and closes. */
+  refuse(refusal: Refusal): void {
+    const reading = this.#reading;
+    this.#reading = null;
+    if (reading !== null) {
+      reading.onRefused(refusal);
+    } else {
+      const hasBody = this.#parser.head.method !== 'HEAD';
+      this.#add(new FinalAnswer(this.#host.refusalAnswer(refusal, hasBody)));
+    }
+    this.#finish();
+    this.#workSoon();
+  }
+
+  /** Writes what is ready, and reads on where there is room for answers. */
+  work(): void {
+    this.#isScheduled = false;
+    this.#isWorking = true;
+    do {
+      while (this.#mayRead() && this.#step());
+      this.#write();
+    } while (this.#parser.hasInput && this.#mayRead());
+    this.#isWorking = false;
+    this.#pause(this.#state === 'open' && this.#parser.hasInput);
+    this.#noteInside();
+    this.#settle();
+  }
+
+  /** Nothing keeps it: closes where it is between two requests. */
+  drain(): void {
+    this.#settle();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  /** Looks whether something takes too long. */
+  check(nowMs: number): void {
+    const { idleTimeoutMs, bodyTimeoutMs } = this.#host.limits;
+    const waitedMs = nowMs - this.#sinceMs;
+    if (this.#state === 'lingering') {
+      if (waitedMs > LINGER_MS) this.#socket.destroy();
+    } else if (this.#isBlocked) {
+      if (idleTimeoutMs > 0 && waitedMs > idleTimeoutMs) this.#socket.destroy();
+    } else if (this.#insideSinceMs > 0) {
+      if (bodyTimeoutMs > 0 && nowMs - this.#insideSinceMs > bodyTimeoutMs) this.refuse(bodyTooSlow(bodyTimeoutMs));
+    } else if (!this.#isBusy && idleTimeoutMs > 0 && waitedMs > idleTimeoutMs) {
+      this.#hangUp();
+    }
+  }
+
+  readonly #onBytes = (bytes: Buffer, end: number): void => {
+    if (this.#state !== 'open') return;
+    this.#parser.push(bytes, end);
+    this.work();
+    if (this.#parser.hasInput) this.#parser.keep();
+  };
+
+  /** In the middle of a body: always, for what its sink takes is bounded. Between two requests: where there is room for one more answer. */
+  #mayRead(): boolean {
+    if (this.#state !== 'open') return false;
+    if (this.#reading !== null) return true;
+    const { open, bytes } = this.#answers;
+    if (this.#isBlocked || bytes > UNWRITTEN_BYTES_MAX) return false;
+    return open === 0 || (open < PIPELINED_MAX && !this.#host.isDraining);
+  }
+
+  /** False = no more can be read now. */
+  #step(): boolean {
+    switch (this.#parser.next()) {
+      case 'head':
+        this.#onHead();
+        return true;
+      case 'body':
+        this.#reading!.onBody(this.#parser.body, false);
+        return true;
+      case 'end':
+        this.#reading!.onBody(this.#parser.body, true);
+        this.#afterRequest();
+        return true;
+      case 'refused':
+        this.refuse(this.#parser.refusal!);
+        return false;
+      default:
+        return false;
+    }
+  }
+
+  #onHead(): void {
+    const hasBody = this.#parser.head.contentLength !== 0;
+    const exchange = this.#host.accept(this);
+    if (hasBody) this.#reading = exchange;
+    this.#insideSinceMs = 0;
+    this.#add(exchange);
+    exchange.begin();
+    if (!hasBody) this.#afterRequest();
+  }
+
+  /** Behind a request that is the last by its own words nothing is read (RFC 9112, 9.6). */
+  #afterRequest(): void {
+    this.#reading = null;
+    this.#insideSinceMs = 0;
+    if (!this.#parser.head.keepAlive) this.#finish();
+  }
+
+  #add(exchange: Http1Exchange): void {
+    this.#answers.add(exchange);
+    if (this.#isBusy) return;
+    this.#isBusy = true;
+    this.#host.onBusy();
+  }
+
+  #workSoon(): void {
+    if (this.#isWorking || this.#isScheduled) return;
+    this.#isScheduled = true;
+    this.#host.workSoon(this);
+  }
+
+  #write(): void {
+    while (!this.#isBlocked && !this.#socket.destroyed && this.#answers.fill()) {
+      this.#answers.writeTo(this.#socket);
+      if (this.#socket.writableLength > 0) this.#block();
+    }
+  }
+
+  #block(): void {
+    this.#isBlocked = true;
+    this.#sinceMs = this.#host.nowMs;
+    // Called back when everything before it is written; 'drain' would not come for less than the high-water mark.
+    this.#socket.write(nothing, this.#onWritten);
+  }
+
+  readonly #onWritten = (): void => {
+    this.#isBlocked = false;
+    this.#sinceMs = this.#host.nowMs;
+    if (this.#state !== 'closed') this.work();
+  };
+
+  #pause(should: boolean): void {
+    if (should === this.#isPaused) return;
+    this.#isPaused = should;
+    if (should) this.#socket.pause();
+    else this.#socket.resume();
+  }
+
+  #noteInside(): void {
+    if (this.#isPaused || this.#state !== 'open' || !this.#parser.isInside) this.#insideSinceMs = 0;
+    else if (this.#insideSinceMs === 0) this.#insideSinceMs = this.#host.nowMs;
+  }
+
+  /** Where everything is answered and written. */
+  #settle(): void {
+    if (this.#answers.open > 0 || this.#answers.bytes > 0 || this.#isBlocked) return;
+    if (this.#state === 'finishing' || (this.#host.isDraining && !this.#parser.isInside)) this.#hangUp();
+    if (!this.#isBusy) return;
+    this.#isBusy = false;
+    if (this.#state === 'open') this.#sinceMs = this.#host.nowMs;
+    this.#host.onQuiet();
+  }
+
+  /** No more requests are read. */
+  #finish(): void {
+    if (this.#state !== 'open') return;
+    this.#transition('finishing');
+    this.#insideSinceMs = 0;
+  }
+
+  #hangUp(): void {
+    this.#finish();
+    if (this.#state !== 'finishing') return;
+    this.#transition('lingering');
+    this.#sinceMs = this.#host.nowMs;
+    this.#socket.end();
+    this.#pause(false);
+  }
+
+  /**
+   * The client sends no more. It has most likely gone, as one that was killed has: what it waits for is given up, as other servers
+   * do. An answer that is under way is still written.
+   */
+  #onEnd(): void {
+    if (this.#state === 'lingering') {
+      this.#socket.destroy();
+      return;
+    }
+    this.#finish();
+    this.#reading = null;
+    this.#answers.abort(true);
+    this.work();
+  }
+
+  #onClose(): void {
+    this.#transition('closed');
+    this.#reading = null;
+    this.#answers.abort(false);
+    if (this.#isBusy) this.#host.onQuiet();
+    this.#isBusy = false;
+    this.#host.onClosed(this);
+  }
+
+  #transition(to: State): void {
+    assert(nextStates[this.#state].includes(to), `connection: no way from ${this.#state} to ${to}`);
+    this.#state = to;
+  }
+}

@@ -1,0 +1,61 @@
+/** Times are milliseconds; 0 = any time. */
+export interface ConnectionTimeouts {
+  /** From the accepted socket to SETTINGS acknowledged. */
+  readonly handshakeMs: number;
+  /** Without an open stream, until the client is told to go. */
+  readonly idleMs: number;
+  /** Without a byte from the client, until it is asked by PING. */
+  readonly keepaliveMs: number;
+  /** For the answer to that PING: any byte is one. */
+  readonly keepaliveTimeoutMs: number;
+  /** For the socket to take something of what we write. */
+  readonly stallMs: number;
+  /** For the client to acknowledge that we are shutting down, until its later streams are ignored. */
+  readonly drainMs: number;
+}
+
+/** What is known of a connection; times on the same clock as `nowMs`. */
+export interface ConnectionView {
+  readonly isEstablished: boolean;
+  readonly isDraining: boolean;
+  readonly streamCount: number;
+  /** Written, and not taken by the socket. */
+  readonly waitingBytes: number;
+  readonly openedMs: number;
+  readonly receivedMs: number;
+  /** When the last stream ended, or the connection began. */
+  readonly idleSinceMs: number;
+  /** When the socket last took something, or had nothing to take. */
+  readonly writtenMs: number;
+  readonly drainingSinceMs: number;
+  /** -1 = no PING is out. */
+  readonly pingedMs: number;
+}
+
+export type ConnectionVerdict =
+  | 'fine'
+  | 'no handshake'
+  | 'idle'
+  | 'ping'
+  | 'no answer'
+  | 'does not read'
+  | 'drained long enough';
+
+/** Looks at a connection from time to time: what is to be done about it. */
+export function watchConnection(view: ConnectionView, nowMs: number, timeouts: ConnectionTimeouts): ConnectionVerdict {
+  const isOver = (sinceMs: number, limitMs: number) => limitMs > 0 && nowMs - sinceMs >= limitMs;
+  if (!view.isEstablished && isOver(view.openedMs, timeouts.handshakeMs)) return 'no handshake';
+  if (view.waitingBytes > 0 && isOver(view.writtenMs, timeouts.stallMs)) return 'does not read';
+  if (view.isDraining && isOver(view.drainingSinceMs, timeouts.drainMs)) return 'drained long enough';
+  if (view.pingedMs >= 0) return isUnanswered(view, isOver, timeouts) ? 'no answer' : 'fine';
+  if (view.streamCount === 0 && !view.isDraining && isOver(view.idleSinceMs, timeouts.idleMs)) return 'idle';
+  return isOver(view.receivedMs, timeouts.keepaliveMs) ? 'ping' : 'fine';
+}
+
+function isUnanswered(
+  view: ConnectionView,
+  isOver: (sinceMs: number, limitMs: number) => boolean,
+  timeouts: ConnectionTimeouts,
+): boolean {
+  return view.receivedMs < view.pingedMs && isOver(view.pingedMs, timeouts.keepaliveTimeoutMs);
+}

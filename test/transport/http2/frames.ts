@@ -45,9 +45,7 @@ export const settingsAck = frame(SETTINGS, ACK, 0);
 
 /** Literals without indexing and without Huffman. */
 export function block(...fields: Pair[]): Buffer {
-  return Buffer.concat(
-    fields.flatMap(([name, value]) => [dumbInteger(0, 4, 0), dumbString(name), dumbString(value)]),
-  );
+  return Buffer.concat(fields.flatMap(([name, value]) => [dumbInteger(0, 4, 0), dumbString(name), dumbString(value)]));
 }
 
 export const requestFields: Pair[] = [
@@ -66,7 +64,12 @@ export function data(streamId: number, bytes: Buffer | string, flags = 0): Buffe
 }
 
 export function paddedData(streamId: number, bytes: string, padding: number, flags = 0): Buffer {
-  return frame(DATA, PADDED | flags, streamId, Buffer.concat([Buffer.of(padding), Buffer.from(bytes), Buffer.alloc(padding)]));
+  return frame(
+    DATA,
+    PADDED | flags,
+    streamId,
+    Buffer.concat([Buffer.of(padding), Buffer.from(bytes), Buffer.alloc(padding)]),
+  );
 }
 
 export function windowUpdate(streamId: number, increment: number): Buffer {

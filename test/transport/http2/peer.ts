@@ -155,6 +155,8 @@ export function answerOf(frames: readonly wire.ReadFrame[], streamId: number) {
     fields: Object.fromEntries(sections[0]?.fields ?? []),
     body: Buffer.concat(own.filter(({ type }) => type === wire.DATA).map(({ payload }) => payload)),
     trailers: sections.length > 1 ? Object.fromEntries(sections.at(-1)!.fields) : null,
-    isEnded: own.some(({ type, flags }) => (type === wire.HEADERS || type === wire.DATA) && (flags & wire.END_STREAM) !== 0),
+    isEnded: own.some(
+      ({ type, flags }) => (type === wire.HEADERS || type === wire.DATA) && (flags & wire.END_STREAM) !== 0,
+    ),
   };
 }

@@ -41,5 +41,7 @@ function words(text: string): string[] {
 
 /** By symbol, as text of 0 and 1. */
 export const codeTexts = words(codes).map((code, symbol) =>
-  Number.parseInt(code, 16).toString(2).padStart(Number(words(bits)[symbol]), '0'),
+  Number.parseInt(code, 16)
+    .toString(2)
+    .padStart(Number(words(bits)[symbol]), '0'),
 );

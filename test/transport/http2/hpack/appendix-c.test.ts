@@ -59,7 +59,9 @@ describe('RFC 7541, appendix C', () => {
     const decoder = new Collector();
     expect(decoder.hex('8286 8441 0f77 7777 2e65 7861 6d70 6c65 2e63 6f6d')).toEqual(firstRequest);
     expect(decoder.hex('8286 84be 5808 6e6f 2d63 6163 6865')).toEqual(secondRequest);
-    expect(decoder.hex('8287 85bf 400a 6375 7374 6f6d 2d6b 6579 0c63 7573 746f 6d2d 7661 6c75 65')).toEqual(thirdRequest);
+    expect(decoder.hex('8287 85bf 400a 6375 7374 6f6d 2d6b 6579 0c63 7573 746f 6d2d 7661 6c75 65')).toEqual(
+      thirdRequest,
+    );
   });
 
   test('C.4: requests with Huffman coding', () => {

@@ -160,7 +160,10 @@ describe('RFC 9113, 6.5.2: the size of a field section', () => {
 });
 
 const names = fc.constantFrom(':path', 'content-length', 'te', 'user-agent', 'x-a', 'x-b', 'grpc-timeout');
-const values = fc.oneof(fc.constantFrom('', '/', 'trailers', 'gzip, deflate'), fc.string({ maxLength: 40, unit: 'binary-ascii' }));
+const values = fc.oneof(
+  fc.constantFrom('', '/', 'trailers', 'gzip, deflate'),
+  fc.string({ maxLength: 40, unit: 'binary-ascii' }),
+);
 const choices: fc.Arbitrary<EncodeChoice> = fc.record({
   as: fc.constantFrom('indexed', 'incremental', 'without', 'never'),
   huffman: fc.boolean(),

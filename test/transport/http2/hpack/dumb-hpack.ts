@@ -12,7 +12,9 @@ export function dumbHuffmanEncode(text: Buffer): Buffer {
   let bits = '';
   for (const octet of text) bits += codeTexts[octet];
   while (bits.length % 8 !== 0) bits += '1';
-  return Buffer.from(Array.from({ length: bits.length / 8 }, (_, at) => Number.parseInt(bits.slice(at * 8, at * 8 + 8), 2)));
+  return Buffer.from(
+    Array.from({ length: bits.length / 8 }, (_, at) => Number.parseInt(bits.slice(at * 8, at * 8 + 8), 2)),
+  );
 }
 
 /** Null = not a Huffman string. */

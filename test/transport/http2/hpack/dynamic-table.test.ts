@@ -26,7 +26,9 @@ test('RFC 7541, 2.3.2 and 4: holds what an array would hold', () => {
         }
         while (sum() > bytesMax) model.pop();
         expect(table.bytes).toBe(sum());
-        expect(Array.from({ length: table.length }, (_, age) => table.at(age).name)).toEqual(model.map(({ name }) => name));
+        expect(Array.from({ length: table.length }, (_, age) => table.at(age).name)).toEqual(
+          model.map(({ name }) => name),
+        );
       }
     }),
     { numRuns: 200 },

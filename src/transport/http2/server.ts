@@ -58,7 +58,11 @@ class Listener implements Http2Listener, SocketHost {
     });
     const { log, maxConnections } = options;
     this.#server.on('drop', () => log.verbose(1, `HTTP/2 connection refused: there are ${maxConnections} already`));
-    this.#server.on('tlsClientError', (error: Error) => log.verbose(1, `TLS handshake failed: ${error.message}`));
+    this.#server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
+      log.verbose(1, `TLS handshake failed: ${error.message}`);
+      // Node does not do it after a time-out.
+      socket.destroy();
+    });
   }
 
   get connections(): number {

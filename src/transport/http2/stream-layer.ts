@@ -90,8 +90,7 @@ export class StreamLayer implements StreamHost, HeadHost, BodyHost {
 
   onConsumed(stream: Stream, bytes: number): void {
     this.giveBack(bytes);
-    const increment = stream.receiveWindow.consume(bytes);
-    if (increment > 0 && stream.state === 'open') writeWindowUpdate(this.#output, stream.id, increment);
+    this.#openToClient(stream, bytes);
   }
 
   onClosed(stream: Stream): void {
@@ -173,7 +172,11 @@ export class StreamLayer implements StreamHost, HeadHost, BodyHost {
     const size = this.#limits.streamWindowBytes;
     if (size === this.#receiveWindowBytes) return;
     this.#receiveWindowBytes = size;
-    for (const stream of this.streams.values()) stream.receiveWindow.resize(size);
+    for (const stream of this.streams.values()) {
+      stream.receiveWindow.resize(size);
+      // What was too little of the larger window to be given back may be all of the smaller one.
+      this.#openToClient(stream, 0);
+    }
   }
 
   /** The connection is over. */
@@ -221,6 +224,11 @@ export class StreamLayer implements StreamHost, HeadHost, BodyHost {
     if (endsStream) stream.receiveEnd();
     stream.handler = this.#host.onStream(stream, fields);
     if (stream.state === 'half-closed (remote)' && !stream.isEnding) stream.handler.onEnd(stream, null);
+  }
+
+  #openToClient(stream: Stream, bytes: number): void {
+    const increment = stream.receiveWindow.consume(bytes);
+    if (increment > 0 && stream.state === 'open') writeWindowUpdate(this.#output, stream.id, increment);
   }
 
   #lateWindowUpdate(streamId: number): void {

@@ -118,6 +118,14 @@ describe('RFC 9113, 5.2, 6.9: what we receive', () => {
   });
 });
 
+test('6.9.2: bytes consumed before the acknowledgement are given back in the measure of the smaller window', () => {
+  const peer = new Peer({ limits: { streamWindowBytes: 1000 } });
+  peer.send(wire.preface, wire.settings(), wire.headers(1), wire.data(1, 'x'.repeat(16_000)));
+  expect(peer.framesOf(wire.WINDOW_UPDATE).filter(({ streamId }) => streamId === 1)).toEqual([]);
+  peer.send(wire.settingsAck);
+  expect(peer.framesOf(wire.WINDOW_UPDATE)).toMatchObject([{ streamId: 1, payload: wire.uint32(16_000) }]);
+});
+
 describe('RFC 9113, 6.9: WINDOW_UPDATE', () => {
   test('of 0 on a stream costs the stream', () => {
     const peer = Peer.open();

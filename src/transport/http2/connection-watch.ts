@@ -2,6 +2,8 @@
 export interface ConnectionTimeouts {
   /** From the accepted socket to SETTINGS acknowledged. */
   readonly handshakeMs: number;
+  /** For the rest of a field section, or of another frame but DATA, that has begun. */
+  readonly headMs: number;
   /** Without an open stream, until the client is told to go. */
   readonly idleMs: number;
   /** Without a byte from the client, until it is asked by PING. */
@@ -28,6 +30,8 @@ export interface ConnectionView {
   /** When the socket last took something, or had nothing to take. */
   readonly writtenMs: number;
   readonly drainingSinceMs: number;
+  /** Since when the rest of something is awaited; -1 = it is not. */
+  readonly awaitingSinceMs: number;
   /** -1 = no PING is out. */
   readonly pingedMs: number;
 }
@@ -35,6 +39,7 @@ export interface ConnectionView {
 export type ConnectionVerdict =
   | 'fine'
   | 'no handshake'
+  | 'slow head'
   | 'idle'
   | 'ping'
   | 'no answer'
@@ -45,6 +50,7 @@ export type ConnectionVerdict =
 export function watchConnection(view: ConnectionView, nowMs: number, timeouts: ConnectionTimeouts): ConnectionVerdict {
   const isOver = (sinceMs: number, limitMs: number) => limitMs > 0 && nowMs - sinceMs >= limitMs;
   if (!view.isEstablished && isOver(view.openedMs, timeouts.handshakeMs)) return 'no handshake';
+  if (view.awaitingSinceMs >= 0 && isOver(view.awaitingSinceMs, timeouts.headMs)) return 'slow head';
   if (view.waitingBytes > 0 && isOver(view.writtenMs, timeouts.stallMs)) return 'does not read';
   if (view.isDraining && isOver(view.drainingSinceMs, timeouts.drainMs)) return 'drained long enough';
   if (view.pingedMs >= 0) return isUnanswered(view, isOver, timeouts) ? 'no answer' : 'fine';

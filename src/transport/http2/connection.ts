@@ -11,8 +11,9 @@ import type { ConnectionLimits } from './limits.js';
 import type { Stream } from './open-stream.js';
 import { Output, type OutputBatch } from './output.js';
 import { PeerSettings } from './peer-settings.js';
+import { PrefaceReader } from './preface-reader.js';
 import { StreamLayer, type StreamLayerHost } from './stream-layer.js';
-import { ErrorCode, Flag, FrameType, frameName, PING_BYTES, PREFACE, PRIORITY_BYTES, STREAM_ID_MAX } from './wire.js';
+import { ErrorCode, Flag, FrameType, frameName, PING_BYTES, PRIORITY_BYTES, STREAM_ID_MAX } from './wire.js';
 
 /** Who drives a connection. */
 export interface ConnectionHost extends StreamLayerHost {
@@ -33,15 +34,15 @@ export class Connection implements FrameSink {
   readonly #output: Output;
   readonly #budgets = new Budgets();
   readonly #layer: StreamLayer;
+  readonly #magic = new PrefaceReader();
   readonly #reader: FrameReader;
   readonly #head: HeadReceiver;
   readonly #body: BodyReceiver;
   readonly #peer = new PeerSettings();
 
   #state: ConnectionState = 'preface';
-  /** Octets of the client's magic words seen so far. */
-  #prefaceLength = 0;
   #isAcknowledged = false;
+  #frames = 0;
   /** 6.8: what GOAWAY named as the last stream never rises again. */
   #lastStreamId = STREAM_ID_MAX;
 
@@ -92,12 +93,21 @@ export class Connection implements FrameSink {
     return this.#output.waitingBytes;
   }
 
+  /** The client began a field section or another frame that must be seen whole, and has not finished it. */
+  get isAwaitingRest(): boolean {
+    return this.#head.isInBlock || this.#reader.isInWholeFrame;
+  }
+
+  /** Frames that have begun. */
+  get frameCount(): number {
+    return this.#frames;
+  }
+
   /** Takes what came; the chunk is not kept. Handlers are called meanwhile; what they throw leaves here. */
   receive(chunk: Buffer): void {
     if (this.#state === 'closed') return;
     try {
-      const start = this.#prefaceLength < PREFACE.length ? this.#readPreface(chunk) : 0;
-      this.#reader.read(chunk, start);
+      this.#reader.read(chunk, this.#magic.skip(chunk));
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error;
       this.close(error.code, error.message);
@@ -169,6 +179,7 @@ export class Connection implements FrameSink {
   }
 
   begin(type: number, flags: number, streamId: number, length: number): void {
+    this.#frames++;
     if (this.#state === 'preface') this.#beginFirstFrame(type, flags);
     this.#head.checkOrder(type, streamId);
     if (type === FrameType.DATA) this.#body.begin(streamId, length);
@@ -210,16 +221,6 @@ export class Connection implements FrameSink {
         // GOAWAY: the client opens no more streams, and ends the connection when it has its answers.
         this.#budgets.controls.spend();
     }
-  }
-
-  /** 3.4; the result is where frames begin. */
-  #readPreface(chunk: Buffer): number {
-    const end = Math.min(chunk.length, PREFACE.length - this.#prefaceLength);
-    for (let at = 0; at < end; at++) {
-      if (chunk[at] === PREFACE[this.#prefaceLength]) this.#prefaceLength++;
-      else throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, 'expected the HTTP/2 preface, found something else');
-    }
-    return end;
   }
 
   /** 3.4: the preface is not complete without SETTINGS. */

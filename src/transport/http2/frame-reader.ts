@@ -43,9 +43,9 @@ export class FrameReader {
     this.#lengthMax = lengthMax;
   }
 
-  /** Some of a frame is here and the rest is not. */
-  get isInFrame(): boolean {
-    return this.#expects !== 'header' || this.#headerLength > 0;
+  /** Some is here of a header, or of a frame that is handed on when it is whole, and the rest is not. */
+  get isInWholeFrame(): boolean {
+    return this.#expects === 'payload' || this.#headerLength > 0;
   }
 
   read(chunk: Buffer, start: number): void {

@@ -45,6 +45,10 @@ export class HeadReceiver {
     this.#blockBytesMax = blockBytesMax;
   }
 
+  get isInBlock(): boolean {
+    return this.#streamId !== 0;
+  }
+
   /** 4.3, 6.10: a block is not interrupted, by any frame, and nothing is continued that was not begun. */
   checkOrder(type: number, streamId: number): void {
     const isContinuation = type === FrameType.CONTINUATION;

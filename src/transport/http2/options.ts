@@ -21,6 +21,7 @@ export interface ListenOptions {
 
 export const defaultTimeouts: ConnectionTimeouts & StreamTimeouts = {
   handshakeMs: 10_000,
+  headMs: 10_000,
   idleMs: 0,
   keepaliveMs: 7_200_000,
   keepaliveTimeoutMs: 20_000,

@@ -51,6 +51,8 @@ export class SocketConnection implements ConnectionHost {
   #writtenMs: number;
   #idleSinceMs: number;
   #drainingSinceMs = 0;
+  #awaitingSinceMs = -1;
+  #framesSeen = 0;
   #pingedMs = -1;
 
   constructor(socket: Socket, host: SocketHost) {
@@ -99,6 +101,7 @@ export class SocketConnection implements ConnectionHost {
     this.#connection.tick(seconds);
     if (this.#connection.streamCount > 0) this.#idleSinceMs = nowMs;
     if (this.#connection.waitingBytes === 0) this.#writtenMs = nowMs;
+    this.#noteProgress(nowMs);
     this.#watch(watchConnection(this.#view(), nowMs, options.timeouts));
     this.#watchStreams(nowMs);
   }
@@ -110,11 +113,16 @@ export class SocketConnection implements ConnectionHost {
     try {
       this.#connection.receive(chunk);
     } catch (error) {
-      this.#log.error(`HTTP/2 stream handler failed: ${error instanceof Error ? error.stack : String(error)}`);
-      this.#connection.close(ErrorCode.INTERNAL_ERROR, 'the server failed');
+      this.#fail(error);
     }
     this.#isReceiving = false;
     this.flush();
+  }
+
+  /** A stream handler threw: nobody knows how far it came, so its connection ends, and no other. */
+  #fail(error: unknown): void {
+    this.#log.error(`HTTP/2 stream handler failed: ${error instanceof Error ? error.stack : String(error)}`);
+    this.#connection.close(ErrorCode.INTERNAL_ERROR, 'the server failed');
   }
 
   #write(batch: OutputBatch): void {
@@ -136,7 +144,11 @@ export class SocketConnection implements ConnectionHost {
   #written(): void {
     if (this.#isLost) return;
     this.#writtenMs = this.#host.nowMs;
-    this.#connection.settleOutput();
+    try {
+      this.#connection.settleOutput();
+    } catch (error) {
+      this.#fail(error);
+    }
     if (!this.#isPaused || this.#connection.waitingBytes > UNREAD_BYTES_MAX) return;
     this.#isPaused = false;
     this.#socket.resume();
@@ -168,8 +180,17 @@ export class SocketConnection implements ConnectionHost {
       idleSinceMs: this.#idleSinceMs,
       writtenMs: this.#writtenMs,
       drainingSinceMs: this.#drainingSinceMs,
+      awaitingSinceMs: this.#awaitingSinceMs,
       pingedMs: this.#pingedMs,
     };
+  }
+
+  /** A busy connection is always in the middle of something: it is only slow where that stays the same. */
+  #noteProgress(nowMs: number): void {
+    const { isAwaitingRest, frameCount } = this.#connection;
+    if (!isAwaitingRest) this.#awaitingSinceMs = -1;
+    else if (this.#awaitingSinceMs < 0 || frameCount !== this.#framesSeen) this.#awaitingSinceMs = nowMs;
+    this.#framesSeen = frameCount;
   }
 
   #watch(verdict: ReturnType<typeof watchConnection>): void {
@@ -178,13 +199,14 @@ export class SocketConnection implements ConnectionHost {
       case 'no handshake':
         this.#connection.close(ErrorCode.SETTINGS_TIMEOUT, `no HTTP/2 handshake in ${timeouts.handshakeMs} ms`);
         break;
-      case 'idle':
-        this.#connection.drainNow();
+      case 'slow head':
+        this.#connection.close(ErrorCode.ENHANCE_YOUR_CALM, `a frame or field section took over ${timeouts.headMs} ms`);
         break;
       case 'ping':
         this.#pingedMs = this.#host.nowMs;
         this.#connection.ping();
         break;
+      case 'idle':
       case 'drained long enough':
         this.#connection.drainNow();
         break;

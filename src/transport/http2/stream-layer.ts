@@ -9,6 +9,7 @@ import { Stream, type StreamHost } from './open-stream.js';
 import type { Output } from './output.js';
 import { ReceiveWindow } from './receive-window.js';
 import type { FieldList } from './request-fields.js';
+import { type Refusal, refuseRequest, trailersMalformation } from './section-rules.js';
 import { Sender } from './sender.js';
 import type { OnStream } from './stream.js';
 import { StreamTable } from './stream-table.js';
@@ -58,7 +59,7 @@ export class StreamLayer implements StreamHost, HeadHost, BodyHost {
       if (!section.endsStream) this.streams.rememberReset(streamId, this.#receiveWindowBytes);
       return;
     }
-    const refusal = this.#requestRefusal(fields, section);
+    const refusal = refuseRequest(fields, section, this.streams.size, this.#limits);
     if (refusal !== null) this.#refuse(streamId, section, refusal);
     else if (section.listBytes > this.#limits.maxHeaderListBytes)
       this.#answerOnly(streamId, section, headerListTooLarge);
@@ -72,7 +73,7 @@ export class StreamLayer implements StreamHost, HeadHost, BodyHost {
       this.streamError(stream, ErrorCode.STREAM_CLOSED, 'HEADERS came behind END_STREAM');
       return;
     }
-    const malformation = trailersMalformation(fields, section, this.#limits.maxHeaderListBytes);
+    const malformation = trailersMalformation(fields, section, this.#limits);
     if (malformation !== null) this.streamError(stream, ErrorCode.PROTOCOL_ERROR, malformation);
     else endBody(this, stream, fields);
   }
@@ -185,22 +186,6 @@ export class StreamLayer implements StreamHost, HeadHost, BodyHost {
     for (const stream of [...this.streams.values()]) stream.die(code);
   }
 
-  #requestRefusal(fields: FieldList, section: Section): Refusal | null {
-    if (this.streams.size >= this.#limits.maxConcurrentStreams) {
-      const message = `more than ${this.#limits.maxConcurrentStreams} streams at a time`;
-      return { code: ErrorCode.REFUSED_STREAM, message };
-    }
-    if (section.dependsOnItself) return protocolError('the stream depends on itself');
-    // Beyond the limit fields are missing, maybe the ones that would be missed.
-    const isWhole = section.listBytes <= this.#limits.maxHeaderListBytes;
-    const malformation = isWhole ? fields.requestMalformation() : fields.malformation;
-    if (malformation !== null) return protocolError(malformation);
-    if (section.endsStream && fields.contentLength > 0) {
-      return protocolError(`the body ends ${fields.contentLength} bytes before its content-length`);
-    }
-    return null;
-  }
-
   #refuse(streamId: number, section: Section, refusal: Refusal): void {
     this.#host.onViolation(`stream ${streamId}: ${refusal.message}`);
     writeReset(this.#output, streamId, refusal.code);
@@ -252,23 +237,6 @@ export class StreamLayer implements StreamHost, HeadHost, BodyHost {
     }
     this.sender.makeReady(stream);
   }
-}
-
-interface Refusal {
-  readonly code: number;
-  readonly message: string;
-}
-
-/** 8.1: trailers end the stream and have no pseudo-headers. */
-function trailersMalformation(fields: FieldList, section: Section, listBytesMax: number): string | null {
-  if (!section.endsStream) return 'a second HEADERS came without END_STREAM';
-  if (section.dependsOnItself) return 'the stream depends on itself';
-  if (section.listBytes > listBytesMax) return `trailers may have ${listBytesMax} bytes, found ${section.listBytes}`;
-  return fields.malformation;
-}
-
-function protocolError(message: string): Refusal {
-  return { code: ErrorCode.PROTOCOL_ERROR, message };
 }
 
 function onIdle(frame: string, streamId: number): ConnectionError {

@@ -242,6 +242,32 @@ describe('time-outs', () => {
     await peer.closed();
   });
 
+  test.each([
+    ['half a field section', wire.frame(wire.HEADERS, 0, 1, Buffer.of(0x82))],
+    ['half a frame header', Buffer.alloc(5)],
+    ['half a SETTINGS', wire.settings([4, 1]).subarray(0, 12)],
+  ])('%s ends the connection', async (_name, bytes) => {
+    const peer = raw(await start({ timeouts: { headMs: 40 } }));
+    peer.open();
+    peer.send(bytes);
+    const { payload } = await peer.frame(isGoaway);
+    expect(payload.subarray(8).toString()).toBe('a frame or field section took over 40 ms');
+    await peer.closed();
+  });
+
+  test('a connection that is always in the middle of another frame is let be', async () => {
+    const peer = raw(await start({ timeouts: { headMs: 40 } }));
+    peer.open();
+    let left = wire.frame(wire.HEADERS, wire.END_HEADERS | wire.END_STREAM, 1, wire.block(...wire.requestFields));
+    for (let id = 3; id < 43; id += 2) {
+      const next = wire.headers(id, wire.END_STREAM);
+      peer.send(left, next.subarray(0, 15));
+      left = next.subarray(15);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    expect(peer.frames.some(isGoaway)).toBe(false);
+  });
+
   test('a body that does not come costs its stream', async () => {
     const events: string[] = [];
     const peer = raw(await start({ timeouts: { bodyMs: 40 } }, () => new Echo(events)));

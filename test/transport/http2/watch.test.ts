@@ -7,6 +7,7 @@ import { okFields, Peer } from './peer.js';
 
 const timeouts = {
   handshakeMs: 100,
+  headMs: 150,
   idleMs: 1000,
   keepaliveMs: 500,
   keepaliveTimeoutMs: 50,
@@ -26,6 +27,7 @@ const healthy: ConnectionView = {
   idleSinceMs: 10_000,
   writtenMs: 10_000,
   drainingSinceMs: 0,
+  awaitingSinceMs: -1,
   pingedMs: -1,
 };
 
@@ -41,6 +43,11 @@ describe('a connection', () => {
   test('has so long for its handshake', () => {
     expect(verdict({ isEstablished: false, openedMs: 9901 })).toBe('fine');
     expect(verdict({ isEstablished: false, openedMs: 9900 })).toBe('no handshake');
+  });
+
+  test('has so long for what it began', () => {
+    expect(verdict({ awaitingSinceMs: 9851 })).toBe('fine');
+    expect(verdict({ awaitingSinceMs: 9850 })).toBe('slow head');
   });
 
   test('may be without streams so long', () => {
@@ -67,7 +74,7 @@ describe('a connection', () => {
   });
 
   test('0 is no limit', () => {
-    const none = { handshakeMs: 0, idleMs: 0, keepaliveMs: 0, stallMs: 0, drainMs: 0 };
+    const none = { handshakeMs: 0, headMs: 0, idleMs: 0, keepaliveMs: 0, stallMs: 0, drainMs: 0 };
     const worst = {
       isEstablished: false,
       isDraining: true,
@@ -77,6 +84,7 @@ describe('a connection', () => {
       receivedMs: 0,
       idleSinceMs: 0,
       writtenMs: 0,
+      awaitingSinceMs: 0,
     };
     expect(verdict(worst, 1e9, none)).toBe('fine');
   });

@@ -12,6 +12,10 @@ export interface ConnectionTimeouts {
   readonly keepaliveTimeoutMs: number;
   /** For the socket to take something of what we write. */
   readonly stallMs: number;
+  /** From the accepted socket until the client is told to go, some of them up to a tenth earlier lest all go at once. */
+  readonly maxAgeMs: number;
+  /** For the requests that are open then. */
+  readonly maxAgeGraceMs: number;
   /** For the client to acknowledge that we are shutting down, until its later streams are ignored. */
   readonly drainMs: number;
 }
@@ -19,11 +23,16 @@ export interface ConnectionTimeouts {
 /** What is known of a connection; times on the same clock as `nowMs`. */
 export interface ConnectionView {
   readonly isEstablished: boolean;
+  /** The client is told to go, and may not know yet. */
   readonly isDraining: boolean;
+  /** The client is told to go. */
+  readonly isGoing: boolean;
   readonly streamCount: number;
   /** Written, and not taken by the socket. */
   readonly waitingBytes: number;
   readonly openedMs: number;
+  /** From when its age counts. */
+  readonly bornMs: number;
   readonly receivedMs: number;
   /** When the last stream ended, or the connection began. */
   readonly idleSinceMs: number;
@@ -44,6 +53,8 @@ export type ConnectionVerdict =
   | 'ping'
   | 'no answer'
   | 'does not read'
+  | 'too old'
+  | 'grace is over'
   | 'drained long enough';
 
 /** Looks at a connection from time to time: what is to be done about it. */
@@ -53,8 +64,12 @@ export function watchConnection(view: ConnectionView, nowMs: number, timeouts: C
   if (view.awaitingSinceMs >= 0 && isOver(view.awaitingSinceMs, timeouts.headMs)) return 'slow head';
   if (view.waitingBytes > 0 && isOver(view.writtenMs, timeouts.stallMs)) return 'does not read';
   if (view.isDraining && isOver(view.drainingSinceMs, timeouts.drainMs)) return 'drained long enough';
+  if (isOver(view.bornMs, timeouts.maxAgeMs)) {
+    if (!view.isGoing) return 'too old';
+    if (isOver(view.drainingSinceMs, timeouts.maxAgeGraceMs)) return 'grace is over';
+  }
   if (view.pingedMs >= 0) return isUnanswered(view, isOver, timeouts) ? 'no answer' : 'fine';
-  if (view.streamCount === 0 && !view.isDraining && isOver(view.idleSinceMs, timeouts.idleMs)) return 'idle';
+  if (view.streamCount === 0 && !view.isGoing && isOver(view.idleSinceMs, timeouts.idleMs)) return 'idle';
   return isOver(view.receivedMs, timeouts.keepaliveMs) ? 'ping' : 'fine';
 }
 

@@ -27,6 +27,8 @@ export const defaultTimeouts: ConnectionTimeouts & StreamTimeouts = {
   keepaliveTimeoutMs: 20_000,
   bodyMs: 30_000,
   stallMs: 60_000,
+  maxAgeMs: 0,
+  maxAgeGraceMs: 0,
   drainMs: 1000,
 };
 

@@ -15,6 +15,9 @@ const UNREAD_BYTES_MAX = 1 << 20;
 /** How long a client may read our last words before its connection is cut. */
 const LINGER_MS = 1000;
 
+/** Of `maxAgeMs`. */
+const AGE_SPREAD = 0.1;
+
 /** What all connections of a listener share. */
 export interface SocketHost {
   readonly options: ListenOptions;
@@ -47,6 +50,7 @@ export class SocketConnection implements ConnectionHost {
   #isLost = false;
 
   readonly #openedMs: number;
+  readonly #bornMs: number;
   #receivedMs: number;
   #writtenMs: number;
   #idleSinceMs: number;
@@ -61,6 +65,7 @@ export class SocketConnection implements ConnectionHost {
     this.#log = host.options.log;
     this.onStream = host.onStream;
     this.#openedMs = host.nowMs;
+    this.#bornMs = host.nowMs - Math.random() * AGE_SPREAD * host.options.timeouts.maxAgeMs;
     this.#receivedMs = host.nowMs;
     this.#writtenMs = host.nowMs;
     this.#idleSinceMs = host.nowMs;
@@ -175,7 +180,9 @@ export class SocketConnection implements ConnectionHost {
       streamCount,
       waitingBytes,
       isDraining: state === 'draining',
+      isGoing: state === 'draining' || state === 'closing',
       openedMs: this.#openedMs,
+      bornMs: this.#bornMs,
       receivedMs: this.#receivedMs,
       idleSinceMs: this.#idleSinceMs,
       writtenMs: this.#writtenMs,
@@ -205,6 +212,12 @@ export class SocketConnection implements ConnectionHost {
       case 'ping':
         this.#pingedMs = this.#host.nowMs;
         this.#connection.ping();
+        break;
+      case 'too old':
+        this.drain();
+        break;
+      case 'grace is over':
+        this.#connection.close(ErrorCode.NO_ERROR, `the connection is older than ${timeouts.maxAgeMs} ms`);
         break;
       case 'idle':
       case 'drained long enough':

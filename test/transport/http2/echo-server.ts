@@ -51,17 +51,8 @@ export type EchoOptions = Partial<Omit<ListenOptions, 'timeouts' | 'limits'>> & 
 
 /** A listener on a free port; time-outs are off but for those given. */
 export function serve(options: EchoOptions = {}, onStream: OnStream = () => new Echo()): Promise<Http2Listener> {
-  const off = {
-    handshakeMs: 0,
-    headMs: 0,
-    idleMs: 0,
-    keepaliveMs: 0,
-    keepaliveTimeoutMs: 0,
-    bodyMs: 0,
-    stallMs: 0,
-    drainMs: 0,
-  };
-  const timeouts = { ...off, ...options.timeouts };
+  const off = Object.fromEntries(Object.keys(defaultOptions.timeouts).map((name) => [name, 0]));
+  const timeouts = { ...defaultOptions.timeouts, ...off, ...options.timeouts };
   const limits = { ...defaultOptions.limits, ...options.limits };
   return listenHttp2({ ...defaultOptions, log: silentLog, ...options, timeouts, limits }, onStream);
 }

@@ -88,6 +88,22 @@ describe('RFC 9113, 5.2, 6.9: what we receive', () => {
     expect(peer.frames()).toEqual([]);
   });
 
+  test.each([
+    ['its bytes', 10_000, 20],
+    ['its padding', 5, 400],
+  ])('a stream that ends within a frame gives back %s that is still to come', (_name, bytes, streams) => {
+    const peer = Peer.open({ consumes: false, limits: { connectionWindowBytes: 65_535 } });
+    for (let id = 1; id <= 2 * streams; id += 2) {
+      const frame = wire.paddedData(id, 'x'.repeat(bytes), 255);
+      peer.send(wire.headers(id), frame.subarray(0, 12));
+      peer.recorder(id).stream.reset(8);
+      peer.send(frame.subarray(12));
+      peer.frames();
+    }
+    expect(peer.connection.state).toBe('open');
+    expect(peer.connection.receivableBytes).toBeGreaterThan(65_535 / 2);
+  });
+
   test('a stream that holds its bytes back stops itself and not the others', () => {
     const peer = Peer.open({ ...narrow, limits: { streamWindowBytes: 50_000, connectionWindowBytes: 200_000 } });
     peer.send(wire.headers(1), wire.headers(3));

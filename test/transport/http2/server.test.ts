@@ -232,6 +232,18 @@ describe('time-outs', () => {
     await peer.closed();
   });
 
+  test('an old connection is told to go, and cut when it does not', async () => {
+    const events: string[] = [];
+    const peer = raw(await start({ timeouts: { maxAgeMs: 40, maxAgeGraceMs: 40 } }, () => new Echo(events)));
+    peer.open();
+    peer.send(wire.headers(1));
+    const { payload } = await peer.frame(isGoaway);
+    expect(payload.readUInt32BE(4)).toBe(0);
+    expect(events).toEqual([]);
+    await peer.closed();
+    expect(events).toEqual(['reset 0']);
+  });
+
   test('a silent client is asked, and cut when it does not answer', async () => {
     const peer = raw(await start({ timeouts: { keepaliveMs: 40, keepaliveTimeoutMs: 40 } }));
     peer.open();

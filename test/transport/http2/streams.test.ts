@@ -93,6 +93,14 @@ describe('RFC 9113, 5.1 closed streams', () => {
     expect(peer.goaway()?.code).toBe('STREAM_CLOSED');
   });
 
+  test('nor behind an END_STREAM that came before our reset', () => {
+    const peer = Peer.open();
+    peer.send(wire.headers(1, wire.END_STREAM));
+    peer.recorder(1).stream.reset(8);
+    peer.send(wire.data(1, 'x'));
+    expect(peer.goaway()?.code).toBe('STREAM_CLOSED');
+  });
+
   test('and not more than its window allowed', () => {
     const peer = Peer.open({ limits: { streamWindowBytes: 1000 } });
     peer.send(wire.headers(1));
@@ -115,6 +123,14 @@ describe('RFC 9113, 5.1.1 stream identifiers', () => {
       code: 'PROTOCOL_ERROR',
       reason: 'expected a stream above 5, found HEADERS of stream 3',
     });
+  });
+
+  test('a single stream that was left out ends the connection', () => {
+    expect(endAfter(wire.headers(1), wire.headers(5), wire.headers(3))?.code).toBe('PROTOCOL_ERROR');
+  });
+
+  test('even streams stay idle', () => {
+    expect(endAfter(wire.headers(5), wire.windowUpdate(2, 1))?.code).toBe('PROTOCOL_ERROR');
   });
 
   test('a new stream closes the idle ones below it', () => {
@@ -236,6 +252,21 @@ describe('RFC 9113, 8.1 messages', () => {
       { streamId: 3, flags: wire.END_STREAM, payload: Buffer.alloc(0) },
     ]);
   });
+});
+
+test('RFC 9113, 8.1: an answer without trailers ends its own stream, whoever wrote last', () => {
+  const peer = Peer.open();
+  peer.send(wire.headers(1, wire.END_STREAM), wire.headers(3, wire.END_STREAM));
+  for (const id of [1, 3]) {
+    peer.recorder(id).stream.respond(okFields);
+    peer.recorder(id).stream.write(Buffer.from('x'));
+  }
+  peer.recorder(1).stream.end(null);
+  expect(peer.framesOf(wire.DATA)).toMatchObject([
+    { streamId: 1, flags: 0 },
+    { streamId: 3, flags: 0 },
+    { streamId: 1, flags: wire.END_STREAM, payload: Buffer.alloc(0) },
+  ]);
 });
 
 describe('RFC 9113, 8.1.1 content-length', () => {

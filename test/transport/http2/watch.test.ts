@@ -9,6 +9,8 @@ const timeouts = {
   handshakeMs: 100,
   headMs: 150,
   idleMs: 1000,
+  maxAgeMs: 20_000,
+  maxAgeGraceMs: 70,
   keepaliveMs: 500,
   keepaliveTimeoutMs: 50,
   stallMs: 300,
@@ -20,9 +22,11 @@ const timeouts = {
 const healthy: ConnectionView = {
   isEstablished: true,
   isDraining: false,
+  isGoing: false,
   streamCount: 1,
   waitingBytes: 0,
   openedMs: 0,
+  bornMs: 0,
   receivedMs: 10_000,
   idleSinceMs: 10_000,
   writtenMs: 10_000,
@@ -73,8 +77,26 @@ describe('a connection', () => {
     expect(verdict({ isDraining: true, drainingSinceMs: 9980 })).toBe('drained long enough');
   });
 
+  test('may be so old, and then has so long to finish', () => {
+    const receivedMs = 20_000;
+    expect(verdict({ receivedMs }, 19_999)).toBe('fine');
+    expect(verdict({ receivedMs }, 20_000)).toBe('too old');
+    expect(verdict({ receivedMs, isGoing: true, drainingSinceMs: 20_000 }, 20_069)).toBe('fine');
+    expect(verdict({ receivedMs, isGoing: true, drainingSinceMs: 20_000 }, 20_070)).toBe('grace is over');
+    expect(verdict({ isGoing: true, drainingSinceMs: 1 })).toBe('fine');
+  });
+
   test('0 is no limit', () => {
-    const none = { handshakeMs: 0, headMs: 0, idleMs: 0, keepaliveMs: 0, stallMs: 0, drainMs: 0 };
+    const none = {
+      maxAgeMs: 0,
+      maxAgeGraceMs: 0,
+      handshakeMs: 0,
+      headMs: 0,
+      idleMs: 0,
+      keepaliveMs: 0,
+      stallMs: 0,
+      drainMs: 0,
+    };
     const worst = {
       isEstablished: false,
       isDraining: true,

@@ -232,6 +232,18 @@ describe('RFC 9113, 8.1 messages', () => {
     expect(peer.goaway()).toBeNull();
   });
 
+  test('while the end of such an answer waits for its window, the rest of the request is taken and dropped', () => {
+    const peer = Peer.open({ consumes: false, settings: [[4, 3]], limits: { connectionWindowBytes: 65_535 } });
+    peer.send(wire.headers(1), wire.data(1, 'ab'));
+    peer.recorder(1).answer(Buffer.from('enough'));
+    for (let sent = 0; sent < 10; sent++) peer.send(wire.data(1, 'x'.repeat(10_000)));
+    peer.send(wire.data(1, '', wire.END_STREAM));
+    expect(peer.recorder(1).events).toEqual(['data']);
+    peer.send(wire.windowUpdate(1, 100));
+    expect(answerOf(peer.frames(), 1)).toMatchObject({ body: Buffer.from('enough'), isEnded: true });
+    expect(peer.resets()).toEqual({});
+  });
+
   test('an answer may be one field section', () => {
     const peer = Peer.open();
     peer.send(wire.headers(1, wire.END_STREAM));

@@ -12,7 +12,7 @@ import { ErrorCode } from './wire.js';
 /** A client that does not take its answers is not read any further: what it asks for would only pile up. */
 const UNREAD_BYTES_MAX = 1 << 20;
 
-/** How long a client may read our last words before its connection is cut. */
+/** How long a client may take to close when the kernel has our last words, before its connection is cut. */
 const LINGER_MS = 1000;
 
 /** Of `maxAgeMs`. */
@@ -77,7 +77,7 @@ export class SocketConnection implements ConnectionHost {
   }
 
   onOutput(): void {
-    if (this.#isReceiving || this.#isScheduled || this.#isLost) return;
+    if (this.#isReceiving || this.#isScheduled) return;
     this.#isScheduled = true;
     this.#host.schedule(this);
   }
@@ -89,7 +89,7 @@ export class SocketConnection implements ConnectionHost {
   /** Writes what there is to say, in one go. */
   flush(): void {
     this.#isScheduled = false;
-    if (this.#isLost) return;
+    if (this.#isEnding || this.#isLost) return;
     const batch = this.#connection.takeOutput();
     if (batch !== null) this.#write(batch);
     if (this.#connection.isFinished) this.#end();
@@ -114,6 +114,7 @@ export class SocketConnection implements ConnectionHost {
   #receive(chunk: Buffer): void {
     this.#receivedMs = this.#host.nowMs;
     this.#pingedMs = -1;
+    if (this.#isEnding) return;
     this.#isReceiving = true;
     try {
       this.#connection.receive(chunk);
@@ -166,11 +167,11 @@ export class SocketConnection implements ConnectionHost {
 
   /** Our last words are written. What still comes is read and dropped: unread bytes would make the kernel cut the rest. */
   #end(): void {
-    if (this.#isEnding) return;
     this.#isEnding = true;
-    this.#socket.end();
-    const timer = setTimeout(() => this.#socket.destroy(), LINGER_MS);
-    this.#socket.once('close', () => clearTimeout(timer));
+    this.#socket.end(() => {
+      const timer = setTimeout(() => this.#socket.destroy(), LINGER_MS);
+      this.#socket.once('close', () => clearTimeout(timer));
+    });
   }
 
   #view(): ConnectionView {

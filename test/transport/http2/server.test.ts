@@ -384,6 +384,16 @@ describe('shutting down', () => {
     expect(deaf.frames.filter(isGoaway).map(({ payload }) => payload.readUInt32BE(0))).toEqual([2 ** 31 - 1, 0]);
   });
 
+  test('what a client says behind our last word is dropped', async () => {
+    const peer = raw(await start({ timeouts: { idleMs: 40 } }));
+    peer.socket.removeAllListeners('end');
+    peer.open();
+    await peer.frame(isGoaway);
+    for (let count = 0; count < 20; count++) peer.send(wire.ping);
+    await peer.closed();
+    expect(peer.frames.filter(({ type, flags }) => type === wire.PING && flags === wire.ACK)).toEqual([]);
+  });
+
   test('close cuts what is open', async () => {
     const events: string[] = [];
     const peer = raw(await start({}, () => new Echo(events)));

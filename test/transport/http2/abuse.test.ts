@@ -163,6 +163,16 @@ describe('field blocks are bounded', () => {
     });
   });
 
+  test('but each block has its own count', () => {
+    const peer = Peer.open();
+    for (let id = 1; id < 10; id += 2) {
+      peer.send(wire.frame(wire.HEADERS, wire.END_STREAM, id, wire.block(...wire.requestFields)));
+      for (let count = 0; count < 39; count++) peer.send(wire.frame(wire.CONTINUATION, 0, id));
+      peer.send(wire.frame(wire.CONTINUATION, wire.END_HEADERS, id));
+    }
+    expect(peer.streams.size).toBe(5);
+  });
+
   test('RFC 9113, 10.5.1: a field section over the limit is answered 431, and its connection lives', () => {
     const peer = Peer.open();
     const long: Pair[] = Array.from({ length: 3 }, (_, index): Pair => [`x-${index}`, 'y'.repeat(6000)]);

@@ -20,6 +20,14 @@ describe('RFC 9113, 3.4 connection preface', () => {
     expect(Object.fromEntries(values)).toEqual({ 3: 1024, 4: 1 << 20, 5: 16_384, 6: 16_384 });
   });
 
+  test('6.9: the window of the connection is opened behind them, never by 0', () => {
+    expect(new Peer().frames()[1]).toMatchObject({
+      type: wire.WINDOW_UPDATE,
+      payload: wire.uint32((4 << 20) - 65_535),
+    });
+    expect(new Peer({ limits: { connectionWindowBytes: 65_535 } }).frames()).toHaveLength(1);
+  });
+
   test.each([0, 5, 23])('another octet at place %d ends the connection', (place) => {
     const peer = new Peer();
     const bytes = Buffer.from(wire.preface);

@@ -93,6 +93,16 @@ describe('RFC 9113, 5.1 closed streams', () => {
     expect(peer.goaway()?.code).toBe('STREAM_CLOSED');
   });
 
+  test('nor behind late trailers, and late fields that end nothing change nothing', () => {
+    const peer = Peer.open();
+    peer.send(wire.headers(1));
+    peer.recorder(1).stream.reset(8);
+    peer.send(wire.headers(1, 0, [['a', 'b']]), wire.data(1, 'x'), wire.headers(1, wire.END_STREAM, [['a', 'b']]));
+    expect(peer.goaway()).toBeNull();
+    peer.send(wire.data(1, 'x'));
+    expect(peer.goaway()?.code).toBe('STREAM_CLOSED');
+  });
+
   test('nor behind an END_STREAM that came before our reset', () => {
     const peer = Peer.open();
     peer.send(wire.headers(1, wire.END_STREAM));

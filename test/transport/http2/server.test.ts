@@ -153,6 +153,45 @@ describe('with the client of Node', () => {
   });
 });
 
+test('a hundred clients that vanish at random moments, under load: no answer of another is touched', async () => {
+  let lent = 0;
+  class Lender extends Echo {
+    override onEnd(stream: Http2Stream): void {
+      lent++;
+      super.onEnd(stream);
+    }
+  }
+  const told: string[] = [];
+  const port = await start({}, () => new Lender(told));
+  const session = open(port);
+  let isDone = false;
+  const load = async (worker: number) => {
+    for (let round = 0; !isDone; round++) {
+      const body = Buffer.from(`${worker}/${round} `.repeat(1 + ((worker * 37 + round * 101) % 3000)));
+      expect((await call(session, body)).body.equals(body)).toBe(true);
+    }
+  };
+  const workers = Array.from({ length: 8 }, (_, worker) => load(worker));
+  const body = randomBytes(30_000);
+  for (let round = 0; round < 100; round++) {
+    const peer = raw(port);
+    peer.open([4, 1000 * (round % 20)]);
+    const request = (id: number) => [
+      wire.headers(id),
+      wire.data(id, body.subarray(0, 15_000)),
+      wire.data(id, body.subarray(15_000), 1),
+    ];
+    const bytes = Buffer.concat([1, 3, 5, 7].flatMap(request));
+    peer.send(bytes.subarray(0, (bytes.length * ((round * 61) % 100)) / 100));
+    await new Promise((resolve) => setTimeout(resolve, round % 5));
+    peer.socket.resetAndDestroy();
+  }
+  isDone = true;
+  await Promise.all(workers);
+  await until(() => listener!.connections === 1 && told.filter((event) => event === 'released').length === lent);
+  expect(told.some((event) => event.startsWith('reset'))).toBe(true);
+});
+
 describe('over TLS', () => {
   let pair: { key: Buffer; cert: Buffer };
   beforeAll(() => {

@@ -42,6 +42,7 @@ function echoSuite(echo: EchoCase): Suite {
       contenders: [...sides, loaded('limit', limit, load, echo.connections)],
       comparisons: servers.map(({ engine }) => against(engine, 'limit', echo.value, echo.target)),
       servers,
+      hasLargeRows: echo.limit === 'copy',
     };
   });
 }
@@ -52,10 +53,9 @@ async function startEngines(contest: Contest, repository: string): Promise<Serve
   return servers;
 }
 
-/** The targets are those of engine `uws`; `net` is printed beside it. */
 function against(of: string, to: string, value: Comparison['value'], target: Target): Comparison {
   const what = value === 'rate' ? 'throughput' : 'median latency';
-  return { label: `${of} / ${to}, ${what}`, of, to, value, target: of.startsWith('uws') ? target : null };
+  return { label: `${of} / ${to}, ${what}`, of, to, value, target };
 }
 
 function simpleCase(connections: number, target: Target): EchoCase {
@@ -97,6 +97,7 @@ async function setUpDense(contest: Contest): Promise<Match> {
     contenders: [await bareLoop(contest, modelFile), ...contenders],
     comparisons: denseComparisons(servers),
     servers,
+    hasLargeRows: false,
   };
 }
 

@@ -67,11 +67,7 @@ const working: readonly Flag[] = [
     ),
     integer('http-port', 8000, port, 'Port of HTTP; 0 = any free one.'),
     boolean('reuse-http-port', false, 'Let several processes listen at the port (SO_REUSEPORT).'),
-    choice(
-      'http-engine',
-      ['auto', 'uws', 'net'],
-      'uws = uWebSockets; net = without it; auto = uws where it runs, else net.',
-    ),
+    choice('http-engine', ['auto', 'uws', 'net'], 'net = our own; uws = uWebSockets.js, where it runs; auto = net.'),
     integer('http-max-input-size', 67_108_864, bytes, 'JSON, raw and decompressed bytes of one request.'),
     integer(
       'http-max-body-size',

@@ -16,20 +16,17 @@ export interface ChosenHttpEngine {
 /** Installed beside this package, or in the folder the server is started from, it is found. */
 const HOW_TO_GET_UWS = 'npm i uNetworking/uWebSockets.js#v20.58.0';
 
-/** `auto` is uWebSockets where its native binary loads, else `net`. `load` gives the module, or in words why it cannot be had. */
+/**
+ * `auto` is `net`, which is faster for small requests, the same on every Node, and takes what uWebSockets cannot (docs/decisions.md).
+ * `load` gives the module of uWebSockets, or in words why it cannot be had.
+ */
 export function chooseHttpEngine(choice: HttpEngineChoice, load: () => Uws | string = loadUws): ChosenHttpEngine {
-  if (choice === 'net') {
-    return { engine: new NetEngine(), line: 'HTTP engine net (as asked; --http-engine=auto takes uws where it can)' };
+  if (choice !== 'uws') {
+    return { engine: new NetEngine(), line: 'HTTP engine net (--http-engine=uws takes uWebSockets.js)' };
   }
   const uws = load();
   if (typeof uws !== 'string') {
     return { engine: new UwsEngine(uws), line: 'HTTP engine uws (--http-engine=net takes the other)' };
   }
-  if (choice === 'uws') {
-    throw new ServerError(
-      'UNSUPPORTED',
-      `--http-engine=uws: ${uws}. To get it: ${HOW_TO_GET_UWS}, or --http-engine=auto`,
-    );
-  }
-  return { engine: new NetEngine(), line: `HTTP engine net, for ${uws}. To get uws: ${HOW_TO_GET_UWS}` };
+  throw new ServerError('UNSUPPORTED', `--http-engine=uws: ${uws}. To get it: ${HOW_TO_GET_UWS}, or --http-engine=net`);
 }

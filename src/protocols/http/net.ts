@@ -1,4 +1,5 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { monotonicUs } from '../../base/clock.js';
 import type { Log } from '../../base/log.js';
 import { Http1Connection } from '../../transport/http1/connection.js';
 import type { ConnectionHost } from '../../transport/http1/connection-host.js';
@@ -182,7 +183,7 @@ class NetListener implements HttpListener, ConnectionHost, NetHost {
 
   /** Connections read `nowMs` until the next call: it is the time of that one, so that nothing ends before its time. */
   #check(): void {
-    const nowMs = performance.now();
+    const nowMs = monotonicUs() / 1000;
     this.nowMs = nowMs + this.#checkIntervalMs;
     this.heads.date = new Date().toUTCString();
     if (this.#acceptError !== '') this.log.error(`HTTP: a connection was not accepted: ${this.#acceptError}`);

@@ -22,24 +22,19 @@ test('loads the native module itself, or says in words why not', () => {
   else expect(uws).toHaveProperty('us_listen_socket_close');
 });
 
-test('auto is uws where it can be had', () => {
-  const { engine, line } = chooseHttpEngine('auto', available);
-  expect(engine.name).toBe('uws');
-  expect(line).toContain('--http-engine=net');
-});
-
-test('auto is net elsewhere, and says why and how to get uws', () => {
-  const { engine, line } = chooseHttpEngine('auto', missing);
-  expect(engine.name).toBe('net');
-  expect(line).toContain('no binary for Node 22.1.0');
-  expect(line).toContain('npm i uNetworking/uWebSockets.js#v20.58.0');
-});
-
-test('net as asked does not even look for uws', () => {
+test.each(['auto', 'net'] as const)('%s is net, and does not even look for uws', (choice) => {
   const look = () => {
     throw new Error('loaded');
   };
-  expect(chooseHttpEngine('net', look).engine.name).toBe('net');
+  const { engine, line } = chooseHttpEngine(choice, look);
+  expect(engine.name).toBe('net');
+  expect(line).toContain('--http-engine=uws');
+});
+
+test('uws as asked is uws where it can be had', () => {
+  const { engine, line } = chooseHttpEngine('uws', available);
+  expect(engine.name).toBe('uws');
+  expect(line).toContain('--http-engine=net');
 });
 
 test('uws as asked is refused where it cannot be had, with the way to get it', () => {

@@ -1,4 +1,4 @@
-import { ServerError } from '../../types/errors.js';
+import { ServerError } from '../types/errors.js';
 
 const FIRST_BYTES = 16 * 1024;
 const nothing = Buffer.alloc(0);

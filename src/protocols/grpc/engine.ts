@@ -97,7 +97,7 @@ export interface GrpcCallOwner {
   /** Never empty; valid only during the call of this method. */
   onPiece(call: GrpcCall, piece: Buffer): void;
   onMessageEnd(call: GrpcCall): void;
-  /** The client sends no more; it still waits for its answers. */
+  /** The client sends no more; it still waits for its answers, unless `onCancel` follows (grpc-js calls this before a reset too). */
   onHalfClose(call: GrpcCall): void;
   /**
    * It is over and nothing can be sent: the client has gone or has cancelled, its deadline has passed (the engine answered

@@ -64,7 +64,7 @@ export class GrpcJsCall implements GrpcCall {
   }
 
   get isWritable(): boolean {
-    return this.#waitingBytes <= WAITING_BYTES_MAX;
+    return !this.#mustDrain;
   }
 
   pause(): void {
@@ -108,7 +108,7 @@ export class GrpcJsCall implements GrpcCall {
   #write(message: Buffer): void {
     const { length } = message;
     this.#waitingBytes += length;
-    if (!this.isWritable) this.#mustDrain = true;
+    if (this.#waitingBytes > WAITING_BYTES_MAX) this.#mustDrain = true;
     this.#stream.write(message, () => this.#written(length));
   }
 

@@ -26,6 +26,7 @@ class GrpcJsListener implements GrpcListener, CallHost {
   readonly #log: Log;
   readonly #server: Server;
   readonly #calls = new Set<GrpcJsCall>();
+  #where = '';
   #isDraining = false;
   #whenIdle: (() => void)[] = [];
 
@@ -43,7 +44,8 @@ class GrpcJsListener implements GrpcListener, CallHost {
   }
 
   open({ address, port, tls }: GrpcListenOptions): Promise<void> {
-    const where = `${address.includes(':') ? `[${address}]` : address}:${port}`;
+    const host = address.includes(':') ? `[${address}]` : address;
+    const where = `${host}:${port}`;
     return new Promise((resolve, reject) => {
       this.#server.bindAsync(where, credentials(tls), (error, bound) => {
         if (error !== null) {
@@ -52,6 +54,7 @@ class GrpcJsListener implements GrpcListener, CallHost {
           return;
         }
         this.port = bound;
+        this.#where = `${host}:${bound}`;
         resolve();
       });
     });
@@ -70,8 +73,10 @@ class GrpcJsListener implements GrpcListener, CallHost {
 
   async close(): Promise<void> {
     this.#isDraining = true;
-    this.#server.forceShutdown();
+    // `forceShutdown` alone cuts no connection of a server without channelz (grpc-js 1.14).
+    this.#server.drain(this.#where, 0);
     await this.idle();
+    this.#server.forceShutdown();
   }
 
   onClosed(call: GrpcJsCall): void {

@@ -11,7 +11,11 @@ import { loadModel } from './core/load-model.js';
 import type { Model } from './core/model.js';
 import { InferenceServer } from './core/server.js';
 import { Arena } from './memory/arena.js';
-import { BodyBudget } from './protocols/http/body-buffer.js';
+import { BodyBudget } from './protocols/body-buffer.js';
+import { chooseGrpcEngine } from './protocols/grpc/choose-engine.js';
+import type { GrpcListener } from './protocols/grpc/engine.js';
+import { GrpcService } from './protocols/grpc/service.js';
+import { readTls } from './protocols/grpc/tls.js';
 import { chooseHttpEngine } from './protocols/http/choose-engine.js';
 import type { HttpEngine, HttpHandler, HttpListener } from './protocols/http/engine.js';
 import { metricsHandler } from './protocols/http/metrics.js';
@@ -31,6 +35,8 @@ export class Conch {
   readonly #arena: Arena;
   readonly #manager: ModelManager<Model>;
   #http: HttpListener | null = null;
+  #grpc: GrpcListener | null = null;
+  #grpcService: GrpcService | null = null;
   #metrics: HttpListener | null = null;
   #telemetry: ServerTelemetry | null = null;
   #models: ReadonlyMap<string, UnderstoodModel> = new Map();
@@ -56,6 +62,11 @@ export class Conch {
     return this.#http?.port ?? 0;
   }
 
+  /** Port of gRPC; 0 = it is not served. */
+  get grpcPort(): number {
+    return this.#grpc?.port ?? 0;
+  }
+
   get metricsPort(): number {
     return this.#metrics?.port ?? 0;
   }
@@ -65,9 +76,11 @@ export class Conch {
     await this.#loadModels();
     if (this.#isStopping) return;
     this.server.opened();
+    const budget = new BodyBudget(this.#options.tensorMemoryByteSize);
+    if (this.#options.allowGrpc) await this.#listenGrpc(budget);
     const { engine, line } = chooseHttpEngine(this.#options.httpEngine);
     this.#log.info(line);
-    if (this.#options.allowHttp) await this.#listenHttp(engine);
+    if (this.#options.allowHttp) await this.#listenHttp(engine, budget);
     if (this.#options.allowMetrics) await this.#listenMetrics(engine);
   }
 
@@ -75,10 +88,12 @@ export class Conch {
   async stop(): Promise<boolean> {
     this.#isStopping = true;
     this.#http?.drain();
-    const drained = Promise.all([this.server.drain(), this.#http?.idle()]);
+    this.#grpc?.drain();
+    const answered = this.server.drain();
+    this.#grpcService?.drain();
+    const drained = Promise.all([answered, this.#http?.idle(), this.#grpc?.idle()]);
     const inTime = await within(this.#options.exitTimeoutSecs * 1000, drained);
-    await this.#http?.close();
-    await this.#jsonPool.close();
+    await Promise.all([this.#http?.close(), this.#grpc?.close(), this.#jsonPool.close()]);
     if (inTime) await this.server.stop();
     this.#telemetry?.stop();
     await this.#metrics?.close();
@@ -123,9 +138,27 @@ export class Conch {
     return config;
   }
 
-  async #listenHttp(engine: HttpEngine): Promise<void> {
-    const { httpAddress, httpPort, httpMaxInputSize, tensorMemoryByteSize } = this.#options;
-    const budget = new BodyBudget(tensorMemoryByteSize);
+  async #listenGrpc(budget: BodyBudget): Promise<void> {
+    const options = this.#options;
+    const { engine, line } = chooseGrpcEngine(options.grpcEngine);
+    this.#log.info(line);
+    this.#grpcService = new GrpcService(this.server, budget, this.#log);
+    const listenOptions = {
+      address: options.grpcAddress,
+      port: options.grpcPort,
+      reusePort: options.reuseGrpcPort,
+      tls: options.grpcUseSsl ? readTls(options) : null,
+      maxMessageBytes: options.grpcMaxMessageSize,
+      compression: options.grpcInferResponseCompressionLevel,
+      keepalive: options.grpcKeepalive,
+      log: this.#log,
+    };
+    this.#grpc = await engine.listen(listenOptions, this.#grpcService);
+    this.#log.info(`Started GRPCInferenceService at ${options.grpcAddress}:${this.#grpc.port}`);
+  }
+
+  async #listenHttp(engine: HttpEngine, budget: BodyBudget): Promise<void> {
+    const { httpAddress, httpPort, httpMaxInputSize } = this.#options;
     const handler = httpHandler(this.server, { maxInputBytes: httpMaxInputSize }, budget, this.#jsonPool, this.#log);
     this.#http = await this.#listen(engine, httpAddress, httpPort, handler);
     this.#log.info(`Started HTTPService at ${httpAddress}:${this.#http.port}`);

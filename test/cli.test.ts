@@ -58,7 +58,7 @@ describe('names', () => {
   });
 
   test('a whole name wins over longer ones that begin so', () => {
-    expect(serve('m', '--grpc-use-ssl=true').notes).toEqual(['--grpc-use-ssl has no effect yet: gRPC is not served']);
+    expect(options('--grpc-use-ssl=false', '--grpc-use-ssl-mutual=false').grpcUseSsl).toBe(false);
   });
 
   test('the beginning of several is refused with all of them', () => {
@@ -243,12 +243,31 @@ describe('settings of metrics', () => {
   });
 });
 
+describe('encryption of gRPC', () => {
+  test('needs a certificate and a key, also with certificates of clients', () => {
+    expect(error('m', '--grpc-use-ssl=true')).toBe(
+      'Bad option: "--grpc-use-ssl".\nit needs --grpc-server-cert and --grpc-server-key',
+    );
+    expect(error('m', '--grpc-use-ssl-mutual=true', '--grpc-server-cert=c')).toContain('--grpc-use-ssl-mutual');
+    const both = ['--grpc-server-cert=c', '--grpc-server-key=k'];
+    expect(options('--grpc-use-ssl-mutual=true', ...both)).toMatchObject({ grpcUseSsl: true, grpcUseSslMutual: true });
+    expect(options(...both)).toMatchObject({ grpcUseSsl: false, grpcServerCert: 'c', grpcServerKey: 'k' });
+  });
+});
+
 describe('ports', () => {
   test('HTTP and metrics need two', () => {
     expect(error('m', '--http-port=8002')).toMatch(
       /^The server cannot listen to HTTP requests and metrics requests at the same port 8002/,
     );
     expect(error('m', '--metrics-port=8000', '--metrics-address=0.0.0.0')).toContain('at the same port 8000');
+  });
+
+  test('gRPC needs one of its own', () => {
+    expect(error('m', '--grpc-port=8000')).toMatch(/^The server cannot listen to HTTP requests and GRPC requests/);
+    expect(error('m', '--grpc-port=8002')).toContain('GRPC requests and metrics requests at the same port 8002');
+    expect(options('--grpc-port=8000', '--allow-grpc=false').grpcPort).toBe(8000);
+    expect(options('--grpc-port=8000', '--grpc-address=127.0.0.2').grpcPort).toBe(8000);
   });
 
   test('one is enough at two addresses, when one is not served, or when any will do', () => {

@@ -93,6 +93,7 @@ function commandLine(options: ServerOptions, httpPort: number, metricsPort: numb
     'http-address': '127.0.0.1',
     'http-port': httpPort,
     'metrics-port': metricsPort,
+    'allow-grpc': false,
     'http-engine': options.engine,
   };
   const serverFlags = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);

@@ -18,6 +18,7 @@ export function buildOptions(given: GivenFlags, folders: readonly string[]): Bui
     ...serverOptions(values),
     ...modelOptions(values, folders),
     ...httpOptions(values),
+    ...grpcOptions(values),
     ...metricsOptions(values),
     ...logOptions(values),
   };
@@ -62,6 +63,42 @@ function httpOptions(values: FlagValues) {
   };
 }
 
+function grpcOptions(values: FlagValues) {
+  const mutual = values.boolean('grpc-use-ssl-mutual');
+  const options = {
+    allowGrpc: values.boolean('allow-grpc'),
+    grpcAddress: address(values, 'grpc-address'),
+    grpcPort: values.number('grpc-port'),
+    reuseGrpcPort: values.boolean('reuse-grpc-port'),
+    grpcEngine: values.text('grpc-engine') as Options['grpcEngine'],
+    grpcMaxMessageSize: values.number('grpc-max-message-size'),
+    grpcUseSsl: values.boolean('grpc-use-ssl') || mutual,
+    grpcUseSslMutual: mutual,
+    grpcServerCert: values.text('grpc-server-cert'),
+    grpcServerKey: values.text('grpc-server-key'),
+    grpcRootCert: values.text('grpc-root-cert'),
+    grpcInferResponseCompressionLevel: values.text(
+      'grpc-infer-response-compression-level',
+    ) as Options['grpcInferResponseCompressionLevel'],
+    grpcKeepalive: keepaliveOptions(values),
+  };
+  if (!options.grpcUseSsl || (options.grpcServerCert !== '' && options.grpcServerKey !== '')) return options;
+  throw badOption(mutual ? 'grpc-use-ssl-mutual' : 'grpc-use-ssl', 'it needs --grpc-server-cert and --grpc-server-key');
+}
+
+function keepaliveOptions(values: FlagValues) {
+  return {
+    timeMs: values.number('grpc-keepalive-time'),
+    timeoutMs: values.number('grpc-keepalive-timeout'),
+    withoutCalls: values.boolean('grpc-keepalive-permit-without-calls'),
+    maxPingsWithoutData: values.number('grpc-http2-max-pings-without-data'),
+    minPingIntervalMs: values.number('grpc-http2-min-recv-ping-interval-without-data'),
+    maxPingStrikes: values.number('grpc-http2-max-ping-strikes'),
+    maxConnectionAgeMs: values.number('grpc-max-connection-age'),
+    maxConnectionAgeGraceMs: values.number('grpc-max-connection-age-grace'),
+  };
+}
+
 function metricsOptions(values: FlagValues) {
   return {
     allowMetrics: values.boolean('allow-metrics'),
@@ -99,14 +136,29 @@ function address(values: FlagValues, name: string): string {
   return given.replace(/^(?:ipv6:)?\[(.*)\]$/, '$1');
 }
 
+/** Two listeners cannot share a port of one address. */
 function checkPorts(options: Options): void {
-  if (!options.allowHttp || !options.allowMetrics) return;
-  const { httpAddress, httpPort, metricsAddress, metricsPort } = options;
-  if (httpPort === 0 || httpPort !== metricsPort || !overlap(httpAddress, metricsAddress)) return;
-  throw invalid(
-    `The server cannot listen to HTTP requests and metrics requests at the same port ${httpPort}: ` +
-      'give --http-port or --metrics-port another one',
-  );
+  const listeners = [
+    { what: 'HTTP', flag: '--http-port', on: options.allowHttp, address: options.httpAddress, port: options.httpPort },
+    { what: 'GRPC', flag: '--grpc-port', on: options.allowGrpc, address: options.grpcAddress, port: options.grpcPort },
+    {
+      what: 'metrics',
+      flag: '--metrics-port',
+      on: options.allowMetrics,
+      address: options.metricsAddress,
+      port: options.metricsPort,
+    },
+  ].filter(({ on, port }) => on && port !== 0);
+  listeners.forEach((first, index) => {
+    const second = listeners.slice(index + 1).find(({ address, port }) => {
+      return port === first.port && overlap(address, first.address);
+    });
+    if (second === undefined) return;
+    throw invalid(
+      `The server cannot listen to ${first.what} requests and ${second.what} requests at the same port ${first.port}: ` +
+        `give ${first.flag} or ${second.flag} another one`,
+    );
+  });
 }
 
 function overlap(a: string, b: string): boolean {

@@ -48,35 +48,26 @@ export const idleFlags: readonly Flag[] = [
   ...section('HTTP', later('every endpoint is open to whoever reaches the port'), [
     list('http-restricted-api', 'API[,API...]:KEY=VALUE', 'Endpoints that need a header KEY with this value.'),
   ]),
-  ...section('gRPC', later('gRPC is not served'), [
-    boolean('allow-grpc', true, 'Serve gRPC.'),
-    text('grpc-address', '127.0.0.1', 'ADDRESS', 'Address to listen at.'),
-    integer('grpc-port', 8001, port, 'Port of gRPC.'),
-    boolean('reuse-grpc-port', false, 'Let several processes listen at the port (SO_REUSEPORT).'),
+  ...section('gRPC', later('no backend reads the parameters of a request'), [
     text(
       'grpc-header-forward-pattern',
       '',
       'REGEXP',
       'Metadata whose name contains a match becomes request parameters.',
     ),
-    boolean('grpc-use-ssl', false, 'Encrypt.'),
-    boolean('grpc-use-ssl-mutual', false, 'Encrypt, and ask clients for certificates.'),
-    text('grpc-server-cert', '', 'FILE', 'Certificate of the server, PEM.'),
-    text('grpc-server-key', '', 'FILE', 'Key of the server, PEM.'),
-    text('grpc-root-cert', '', 'FILE', 'Certificates of the authorities that clients are checked against, PEM.'),
+  ]),
+  ...section('gRPC', later('the gRPC engine grpc-js has nothing like it'), [
+    boolean('reuse-grpc-port', false, 'Let several processes listen at the port (SO_REUSEPORT).'),
     choice(
       'grpc-infer-response-compression-level',
       ['none', 'low', 'medium', 'high'],
       'Compression of inference replies.',
     ),
-    integer('grpc-keepalive-time', 7_200_000, ms, 'Silence after which the server sends a ping.'),
-    integer('grpc-keepalive-timeout', 20_000, ms, 'How long the answer to a ping may take.'),
-    boolean('grpc-keepalive-permit-without-calls', false, 'Send pings on a connection without calls.'),
     integer('grpc-http2-max-pings-without-data', 2, count, 'Pings sent between two data frames; 0 = without limit.'),
     integer('grpc-http2-min-recv-ping-interval-without-data', 300_000, ms, 'Least time between two pings of a client.'),
     integer('grpc-http2-max-ping-strikes', 2, count, 'Pings that may come too early; 0 = without limit.'),
-    integer('grpc-max-connection-age', 0, ms, 'Age at which a connection is closed; 0 = never.'),
-    integer('grpc-max-connection-age-grace', 0, ms, 'What its calls get to finish then; 0 = without limit.'),
+  ]),
+  ...section('gRPC', later('every method is open to whoever reaches the port'), [
     list('grpc-restricted-protocol', 'API[,API...]:KEY=VALUE', 'Calls that need metadata triton-grpc-protocol-KEY.'),
   ]),
   ...section('gRPC', none('networking is done by one thread'), [

@@ -7,6 +7,7 @@ const works = { kind: 'works' } as const;
 
 const port: Range = { min: 0, max: 65_535, unit: '' };
 const bytes: Range = { min: 1, max: Number.MAX_SAFE_INTEGER, unit: 'bytes' };
+const ms: Range = { min: 0, max: MAX_INT32, unit: 'ms' };
 /** Timers of Node count milliseconds in 31 bits. */
 const seconds: Range = { min: 0, max: Math.floor(MAX_INT32 / 1000), unit: 's' };
 
@@ -105,6 +106,28 @@ const working: readonly Flag[] = [
       { ...seconds, min: 1 },
       'From the head of a request to the end of its body; slower is answered 408.',
     ),
+  ]),
+  ...section('gRPC', works, [
+    boolean('allow-grpc', true, 'Serve gRPC.'),
+    text('grpc-address', '127.0.0.1', 'ADDRESS', 'Address to listen at, as with HTTP.'),
+    integer('grpc-port', 8001, port, 'Port of gRPC; 0 = any free one.'),
+    choice('grpc-engine', ['auto', 'conch', 'grpc-js'], 'conch = our own HTTP/2; auto = the best there is.'),
+    integer(
+      'grpc-max-message-size',
+      MAX_INT32,
+      { min: 1, max: MAX_INT32, unit: 'bytes' },
+      'Any message of a client, also decompressed; a larger one ends its call with RESOURCE_EXHAUSTED.',
+    ),
+    boolean('grpc-use-ssl', false, 'Encrypt; needs --grpc-server-cert and --grpc-server-key.'),
+    boolean('grpc-use-ssl-mutual', false, 'Encrypt, and ask clients for certificates.'),
+    text('grpc-server-cert', '', 'FILE', 'Certificate of the server, PEM.'),
+    text('grpc-server-key', '', 'FILE', 'Key of the server, PEM.'),
+    text('grpc-root-cert', '', 'FILE', 'Certificates of the authorities that clients are checked against, PEM.'),
+    integer('grpc-keepalive-time', 7_200_000, ms, 'Silence after which the server sends a ping.'),
+    integer('grpc-keepalive-timeout', 20_000, ms, 'How long the answer to a ping may take.'),
+    boolean('grpc-keepalive-permit-without-calls', false, 'Send pings on a connection without calls.'),
+    integer('grpc-max-connection-age', 0, ms, 'Age at which a connection is closed; 0 = never.'),
+    integer('grpc-max-connection-age-grace', 0, ms, 'What its calls get to finish then; 0 = without limit.'),
   ]),
   ...section('Metrics', works, [
     boolean('allow-metrics', true, 'Serve metrics.'),

@@ -41,6 +41,23 @@ export interface Options {
   /** From the head of a request to the last byte of its body. */
   readonly httpBodyTimeoutSecs: number;
 
+  readonly allowGrpc: boolean;
+  readonly grpcAddress: string;
+  readonly grpcPort: number;
+  readonly reuseGrpcPort: boolean;
+  readonly grpcEngine: 'auto' | 'conch' | 'grpc-js';
+  /** Bytes of any message of a client, also after it is decompressed. */
+  readonly grpcMaxMessageSize: number;
+  /** Also where clients are asked for certificates. */
+  readonly grpcUseSsl: boolean;
+  readonly grpcUseSslMutual: boolean;
+  /** PEM files; '' = none. With SSL certificate and key are there. */
+  readonly grpcServerCert: string;
+  readonly grpcServerKey: string;
+  readonly grpcRootCert: string;
+  readonly grpcInferResponseCompressionLevel: 'none' | 'low' | 'medium' | 'high';
+  readonly grpcKeepalive: GrpcKeepaliveOptions;
+
   readonly allowMetrics: boolean;
   readonly allowCpuMetrics: boolean;
   /** The HTTP address where not given. */
@@ -57,6 +74,22 @@ export interface Options {
   readonly logFormat: 'default' | 'ISO8601';
   /** '' = standard output and standard error. */
   readonly logFile: string;
+}
+
+/** The flags `--grpc-keepalive-*`, `--grpc-http2-*` and `--grpc-max-connection-*` (fact sheet 3.7). */
+export interface GrpcKeepaliveOptions {
+  readonly timeMs: number;
+  readonly timeoutMs: number;
+  readonly withoutCalls: boolean;
+  /** 0 = without limit. */
+  readonly maxPingsWithoutData: number;
+  readonly minPingIntervalMs: number;
+  /** 0 = without limit. */
+  readonly maxPingStrikes: number;
+  /** 0 = never. */
+  readonly maxConnectionAgeMs: number;
+  /** 0 = without limit. */
+  readonly maxConnectionAgeGraceMs: number;
 }
 
 /** `--backend-config=[backend,]key=value`: backend ('' = all), then key, to value. A key given twice has its last value. */

@@ -38,7 +38,7 @@ export function modelConfigSchema(): MessageSchema {
 }
 
 /** `proto/` lies beside package.json, wherever this file was compiled to. */
-function protoFile(name: string): string {
+export function protoFile(name: string): string {
   let folder = dirname(fileURLToPath(import.meta.url));
   while (!existsSync(join(folder, 'package.json')) && folder !== dirname(folder)) folder = dirname(folder);
   return join(folder, 'proto', name);

@@ -139,6 +139,11 @@ function planInput(model: string, tensors: ModelTensors, index: number, head: In
       `${tag}inference input '${head.name}' data-type is '${got}', but model '${model}' expects '${tensor.datatype}'`,
     );
   }
+  if (head.shape.some((dim) => dim < 0)) {
+    throw invalid(
+      `${tag}All input dimensions should be specified for input '${head.name}' for model '${model}', got ${shapeText(head.shape)}`,
+    );
+  }
   const batching = tensors.maxBatchSize > 0;
   const own = batching ? head.shape.slice(1) : head.shape;
   if (!matches(own, tensor.dims)) throw shapeError(tag, model, tensor, head.shape, batching);

@@ -17,7 +17,7 @@ import {
 } from './v2-json-values.js';
 
 /** Bytes of any tensor stay exact in a double, with room for sums. */
-const MOST_ELEMENTS = 2 ** 49;
+export const MOST_ELEMENTS = 2 ** 49;
 const MOST_DIMENSIONS = 16;
 
 /**
@@ -167,9 +167,13 @@ function asShape(value: unknown, name: string): Shape {
   if (value.length > MOST_DIMENSIONS) {
     throw invalid(`invalid shape for input '${name}': ${value.length} dimensions, of at most ${MOST_DIMENSIONS}`);
   }
-  if (elements <= MOST_ELEMENTS) return value as number[];
-  throw invalid(
-    `invalid shape for input '${name}': shape ${shapeText(value.map(Number))} causes total element count to exceed maximum size of ${MOST_ELEMENTS}`,
+  if (elements > MOST_ELEMENTS) throw tooManyElements(name, value.map(Number));
+  return value as number[];
+}
+
+export function tooManyElements(input: string, shape: Shape): ServerError {
+  return invalid(
+    `invalid shape for input '${input}': shape ${shapeText(shape)} causes total element count to exceed maximum size of ${MOST_ELEMENTS}`,
   );
 }
 
@@ -215,7 +219,7 @@ function readShared(parameters: Members): NonNullable<OutputHead['shared']> | nu
   };
 }
 
-function sharedMemoryRefused(tensor: string): ServerError {
+export function sharedMemoryRefused(tensor: string): ServerError {
   return new ServerError(
     'UNSUPPORTED',
     `shared memory of clients is off, but ${tensor} has 'shared_memory_region': start the server with --allow-client-shm=true, or send the tensor in the request`,

@@ -1,9 +1,9 @@
 import type { Model } from '../../core/model.js';
 import type { ModelRequest, Responder } from '../../core/model-request.js';
 import { asServerError, invalid, type ServerError } from '../../types/errors.js';
+import { type BodyBudget, BodyBuffer } from '../body-buffer.js';
 import { type JsonPool, LARGE_JSON_BYTES } from '../json-pool.js';
 import { jsonTensorBytes, readJsonTensor } from '../json-tensor.js';
-import { type BodyBudget, BodyBuffer } from './body-buffer.js';
 import { additionalBytes, checkBodySize, checkJsonSize, checkTensorBytes, headBytesOf } from './body-checks.js';
 import { compress, decompress } from './compress.js';
 import { chooseEncoding, type Encoding } from './encoding.js';

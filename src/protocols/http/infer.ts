@@ -1,7 +1,7 @@
 import type { Model } from '../../core/model.js';
 import type { InferenceServer } from '../../core/server.js';
+import type { BodyBudget } from '../body-buffer.js';
 import type { JsonPool } from '../json-pool.js';
-import type { BodyBudget } from './body-buffer.js';
 import type { HttpExchange } from './engine.js';
 import { HeadCache } from './head-cache.js';
 import { parseHeaderLength, WHOLE_BODY } from './header-length.js';

@@ -1,9 +1,9 @@
 import type { Log } from '../../base/log.js';
 import type { InferenceServer } from '../../core/server.js';
 import { invalid } from '../../types/errors.js';
+import { type BodyBudget, BodyBuffer } from '../body-buffer.js';
 import type { JsonPool } from '../json-pool.js';
 import { adminHandlers } from './admin.js';
-import { type BodyBudget, BodyBuffer } from './body-buffer.js';
 import type { BodySink, ExchangeOwner, HttpExchange, HttpHandler } from './engine.js';
 import { InferEndpoint, type InferLimits } from './infer.js';
 import { replyError, replyJson } from './reply.js';

@@ -1,5 +1,5 @@
-import { ServerError } from '../../types/errors.js';
-import { LARGE_JSON_BYTES } from '../json-pool.js';
+import { ServerError } from '../types/errors.js';
+import { LARGE_JSON_BYTES } from './json-pool.js';
 
 const FIRST_BYTES = 16 * 1024;
 const nothing = Buffer.alloc(0);

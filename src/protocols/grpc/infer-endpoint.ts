@@ -1,0 +1,52 @@
+import type { InferenceServer } from '../../core/server.js';
+import type { BodyBudget } from '../body-buffer.js';
+import type { GrpcCall } from './engine.js';
+import { InferReader } from './infer-reader.js';
+import { InferStream } from './infer-stream.js';
+import { StreamTask } from './stream-task.js';
+import { UnaryInfer } from './unary-infer.js';
+
+/** ModelInfer and ModelStreamInfer: what all calls share, and the objects they take turns with. */
+export class InferEndpoint {
+  readonly reader: InferReader;
+  readonly budget: BodyBudget;
+  readonly #unary: UnaryInfer[] = [];
+  readonly #tasks: StreamTask[] = [];
+  readonly #streams = new Set<InferStream>();
+
+  constructor(server: InferenceServer, budget: BodyBudget) {
+    this.reader = new InferReader(server);
+    this.budget = budget;
+  }
+
+  openUnary(call: GrpcCall): void {
+    const infer = this.#unary.pop() ?? new UnaryInfer(this);
+    infer.open(call);
+  }
+
+  openStream(call: GrpcCall): void {
+    this.#streams.add(new InferStream(this, call));
+  }
+
+  /** Streams answer what they have, and end. */
+  drain(): void {
+    for (const stream of this.#streams) stream.drain();
+  }
+
+  takeTask(): StreamTask {
+    return this.#tasks.pop() ?? new StreamTask(this);
+  }
+
+  recycle(infer: UnaryInfer): void {
+    this.#unary.push(infer);
+  }
+
+  recycleTask(task: StreamTask): void {
+    this.#tasks.push(task);
+  }
+
+  /** For streams alone. */
+  closed(stream: InferStream): void {
+    this.#streams.delete(stream);
+  }
+}

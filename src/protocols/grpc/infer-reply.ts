@@ -1,0 +1,86 @@
+import type { ModelRequest } from '../../core/model-request.js';
+import { invalid } from '../../types/errors.js';
+import type { GrpcCall, PartsHolder } from './engine.js';
+import type { IdBytes } from './id-bytes.js';
+import type { PreparedInfer } from './infer-reader.js';
+import { ID, INFER_RESPONSE, RAW_OUTPUT_CONTENTS, writeResponseHead } from './infer-response.js';
+import { ReplyTemplate } from './reply-template.js';
+import { WireWriter } from './wire-writer.js';
+
+const LARGEST_COPIED_REPLY = 64 * 1024;
+const LARGEST_MESSAGE = 2_147_483_647;
+
+/**
+ * Sends the answer to `request`, prepared where the first of its kind has been seen. True = its outputs are free; false = views of
+ * them are on their way, until `holder` is told. Throws INVALID_ARGUMENT for what no message can hold.
+ */
+export function sendUnary(
+  call: GrpcCall,
+  prepared: PreparedInfer,
+  request: ModelRequest,
+  id: IdBytes,
+  holder: PartsHolder,
+): boolean {
+  const message = prepared.replies?.unary?.write(request, id) ?? null;
+  if (message !== null) {
+    call.reply(message);
+    return true;
+  }
+  const { parts, bytes } = buildReply(prepared, request, id, false);
+  if (bytes > LARGEST_COPIED_REPLY) call.replyParts(parts, holder);
+  else call.reply(Buffer.concat(parts));
+  return bytes <= LARGEST_COPIED_REPLY;
+}
+
+/** As `sendUnary`, for one of the messages of a stream. */
+export function sendStreamed(
+  call: GrpcCall,
+  prepared: PreparedInfer,
+  request: ModelRequest,
+  id: IdBytes,
+  holder: PartsHolder,
+): boolean {
+  const message = prepared.replies?.stream?.write(request, id) ?? null;
+  if (message !== null) {
+    call.send(message);
+    return true;
+  }
+  const { parts, bytes } = buildReply(prepared, request, id, true);
+  if (bytes > LARGEST_COPIED_REPLY) call.sendParts(parts, holder);
+  else call.send(Buffer.concat(parts));
+  return bytes <= LARGEST_COPIED_REPLY;
+}
+
+/** `parts` are views into the outputs: valid until the request is released. */
+interface BuiltReply {
+  readonly parts: readonly Uint8Array[];
+  readonly bytes: number;
+}
+
+/** Builds an answer of any form, and prepares those that follow where they cannot be of another. */
+function buildReply(prepared: PreparedInfer, request: ModelRequest, id: IdBytes, isStream: boolean): BuiltReply {
+  const outputs = request.plan.outputs.map((_, nth) => request.output(nth));
+  const { replies } = prepared;
+  if (replies !== null) replies[isStream ? 'stream' : 'unary'] = ReplyTemplate.of(request, outputs, isStream);
+  const writer = new WireWriter();
+  writeResponseHead(writer, request, outputs, isStream);
+  const parts: Uint8Array[] = [];
+  for (const { bytes } of outputs) {
+    parts.push(Buffer.from(writer.header(RAW_OUTPUT_CONTENTS, bytes.length).view), bytes);
+    writer.clear();
+  }
+  if (id.length > 0) writer.bytes(ID, id.view);
+  parts.push(Buffer.from(writer.view));
+  return isStream ? wrapped(parts) : bounded(parts);
+}
+
+function wrapped(parts: readonly Uint8Array[]): BuiltReply {
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  return bounded([new WireWriter().header(INFER_RESPONSE, length).view, ...parts]);
+}
+
+function bounded(parts: readonly Uint8Array[]): BuiltReply {
+  const bytes = parts.reduce((sum, part) => sum + part.length, 0);
+  if (bytes <= LARGEST_MESSAGE) return { parts, bytes };
+  throw invalid(`Response has byte size ${bytes} which exceeds gRPC's byte size limit ${LARGEST_MESSAGE}.`);
+}

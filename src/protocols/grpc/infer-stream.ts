@@ -1,0 +1,167 @@
+import { Fifo } from '../../base/fifo.js';
+import { GRPC_OK, GRPC_UNAVAILABLE, grpcStatus } from '../status.js';
+import type { GrpcCall, GrpcCallOwner } from './engine.js';
+import type { InferEndpoint } from './infer-endpoint.js';
+import { MessagePieces } from './message-pieces.js';
+import type { StreamTask } from './stream-task.js';
+
+/** Requests of one stream that are not answered yet, and bytes of their messages: beyond either the client is slowed down. */
+const REQUESTS_MAX = 1024;
+const REQUEST_BYTES_MAX = 32 * 1024 * 1024;
+
+export const SHUTTING_DOWN = 'GRPC server is shutting down and has stopped accepting new requests.';
+
+/** open. draining: takes nothing new, answers what it has, ends. over. */
+type StreamState = 'open' | 'draining' | 'over';
+
+/**
+ * One ModelStreamInfer: requests in, answers out in the same order (fact sheet 3.6), errors among them. It reads ahead as far as its
+ * bounds allow, and not at all while the client does not read.
+ */
+export class InferStream implements GrpcCallOwner {
+  readonly #endpoint: InferEndpoint;
+  readonly #call: GrpcCall;
+  /** `triton_grpc_error: true`: the first error of a model ends the call with its status. */
+  readonly #endsOnError: boolean;
+  readonly #tasks = new Fifo<StreamTask>();
+  #state: StreamState = 'open';
+  #isHalfClosed = false;
+  #isPaused = false;
+  #isPumping = false;
+  /** Of the messages whose tasks it has. */
+  #bytes = 0;
+  /** The message that comes in pieces, and the task it is for; null = none does. */
+  #pieces: MessagePieces | null = null;
+  #incoming: StreamTask | null = null;
+  #failure: unknown = null;
+
+  constructor(endpoint: InferEndpoint, call: GrpcCall) {
+    this.#endpoint = endpoint;
+    this.#call = call;
+    this.#endsOnError = call.metadata('triton_grpc_error') === 'true';
+    call.owner = this;
+    call.compress = true;
+  }
+
+  /** The server goes down. */
+  drain(): void {
+    if (this.#state !== 'open') return;
+    this.#state = 'draining';
+    this.#pump();
+  }
+
+  onMessage(_call: GrpcCall, message: Buffer): void {
+    const task = this.#open(message.length);
+    this.#tasks.push(task);
+    task.start(this.#endpoint.reader, message);
+    this.#pace();
+  }
+
+  onMessageBegin(_call: GrpcCall, length: number): void {
+    this.#pieces ??= new MessagePieces(this.#endpoint.reader, this.#endpoint.budget);
+    this.#failure = null;
+    this.#incoming = this.#open(length);
+    this.#pieces.begin(this.#incoming);
+  }
+
+  /** The rest of a message that was refused is dropped. */
+  onPiece(_call: GrpcCall, piece: Buffer): void {
+    if (this.#failure !== null) return;
+    try {
+      this.#pieces!.add(piece);
+    } catch (error) {
+      this.#failure = error;
+    }
+  }
+
+  onMessageEnd(): void {
+    const task = this.#incoming!;
+    const pieces = this.#pieces!;
+    this.#incoming = null;
+    this.#tasks.push(task);
+    if (this.#failure === null) task.startPieces(this.#endpoint.reader, pieces);
+    else task.refusePieces(pieces, this.#failure);
+    this.#pace();
+  }
+
+  onHalfClose(): void {
+    this.#isHalfClosed = true;
+    this.#pump();
+  }
+
+  onCancel(): void {
+    this.#finish();
+  }
+
+  onDrain(): void {
+    this.#pump();
+  }
+
+  /** For tasks alone: one of them has its answer. */
+  onSettled(): void {
+    this.#pump();
+  }
+
+  #open(bytes: number): StreamTask {
+    const task = this.#endpoint.takeTask();
+    task.open(this, bytes);
+    this.#bytes += bytes;
+    return task;
+  }
+
+  /** Sends what is settled, in order, for as long as the client takes it. */
+  #pump(): void {
+    // Sending may release parts, which settles nothing, but an engine may say at once that it is writable.
+    if (this.#isPumping || this.#state === 'over') return;
+    this.#isPumping = true;
+    while (this.#tasks.length > 0 && this.#tasks.at(0).isSettled && this.#call.isWritable) {
+      if (!this.#sendNext()) return;
+    }
+    this.#isPumping = false;
+    this.#pace();
+    this.#endIfDone();
+  }
+
+  /** False = the call is over. */
+  #sendNext(): boolean {
+    const task = this.#tasks.at(0);
+    const error = task.modelError;
+    if (this.#endsOnError && error !== null) {
+      this.#finish();
+      this.#call.end(grpcStatus[error.code], error.message);
+      return false;
+    }
+    this.#tasks.shift();
+    this.#bytes -= task.bytes;
+    task.send(this.#call);
+    return true;
+  }
+
+  #pace(): void {
+    if (this.#state === 'over') return;
+    const isFull = this.#tasks.length >= REQUESTS_MAX || this.#bytes > REQUEST_BYTES_MAX || !this.#call.isWritable;
+    const mustPause = isFull || this.#state === 'draining';
+    if (mustPause === this.#isPaused) return;
+    this.#isPaused = mustPause;
+    if (mustPause) this.#call.pause();
+    else this.#call.resume();
+  }
+
+  #endIfDone(): void {
+    if (this.#tasks.length > 0 || this.#incoming !== null) return;
+    if (!this.#isHalfClosed && this.#state === 'open') return;
+    const isDone = this.#isHalfClosed;
+    this.#finish();
+    this.#call.end(isDone ? GRPC_OK : GRPC_UNAVAILABLE, isDone ? '' : SHUTTING_DOWN);
+  }
+
+  #finish(): void {
+    if (this.#state === 'over') return;
+    this.#state = 'over';
+    this.#endpoint.closed(this);
+    this.#pieces?.clear();
+    this.#incoming?.drop();
+    this.#incoming = null;
+    while (this.#tasks.length > 0) this.#tasks.shift().drop();
+  }
+}

@@ -1,0 +1,117 @@
+import type { ModelRequest, Responder } from '../../core/model-request.js';
+import { asServerError, type ServerError } from '../../types/errors.js';
+import type { PartsHolder } from './engine.js';
+import { IdBytes } from './id-bytes.js';
+import type { InferReader, PreparedInfer } from './infer-reader.js';
+import type { MessagePieces } from './message-pieces.js';
+
+/**
+ * One inference over gRPC, from its message to the last byte of its answer; what unary calls and streams have in common. `settled`
+ * is called once when there is an answer or an error, unless the task is cancelled before.
+ */
+export abstract class InferTask implements Responder, PartsHolder {
+  protected prepared: PreparedInfer | null = null;
+  protected request: ModelRequest | null = null;
+  protected error: ServerError | null = null;
+  /** Its model had it: an error is that model's answer. */
+  protected wasAccepted = false;
+  protected readonly id = new IdBytes();
+
+  /** `request` is answered, or `error` says why not. May come before `start` returns. */
+  protected abstract settled(): void;
+
+  abstract onPartsReleased(): void;
+
+  /** Reads a whole message, copies its tensors and queues it. */
+  start(reader: InferReader, message: Buffer): void {
+    try {
+      this.#read(reader, message);
+      this.#submit();
+    } catch (error) {
+      this.refuse(error);
+    }
+  }
+
+  /** As `start`, for a message that came in pieces. */
+  startPieces(reader: InferReader, pieces: MessagePieces): void {
+    try {
+      this.request = pieces.finish();
+      this.prepared = pieces.prepared;
+      this.id.set(pieces.id.bytes, 0, pieces.id.length);
+      if (this.request === null) this.#read(reader, pieces.whole);
+      this.#submit();
+    } catch (error) {
+      this.refuse(error);
+    } finally {
+      pieces.clear();
+    }
+  }
+
+  /** For a message that was refused while it came in pieces. */
+  refusePieces(pieces: MessagePieces, error: unknown): void {
+    this.id.set(pieces.id.bytes, 0, pieces.id.length);
+    pieces.clear();
+    this.refuse(error);
+  }
+
+  /** It is not one that can be queued. */
+  refuse(error: unknown): void {
+    this.cancel();
+    this.error = asServerError(error);
+    this.settled();
+  }
+
+  onResponse(): void {
+    this.settled();
+  }
+
+  onError(_request: ModelRequest, error: ServerError): void {
+    this.request = null;
+    this.error = error;
+    this.wasAccepted = true;
+    this.settled();
+  }
+
+  /** Nobody waits for the answer any more. */
+  cancel(): void {
+    const request = this.request;
+    this.request = null;
+    request?.cancel();
+    request?.release();
+  }
+
+  /** Its answer is sent, or it was cancelled: it can be used for another. */
+  protected clear(): void {
+    this.request?.release();
+    this.request = null;
+    this.prepared = null;
+    this.error = null;
+    this.wasAccepted = false;
+    this.id.clear();
+  }
+
+  #read(reader: InferReader, message: Buffer): void {
+    try {
+      reader.read(message);
+    } finally {
+      this.id.set(message, reader.idBegin, reader.idEnd);
+    }
+    const { prepared, plan, sizes } = reader;
+    this.prepared = prepared;
+    const request = prepared.model.admit(plan, sizes, this);
+    this.request = request;
+    const { bytes } = prepared.model.arena;
+    for (let nth = 0; nth < sizes.length; nth++) reader.copyInput(message, nth, bytes, request.inputBegin(nth));
+  }
+
+  #submit(): void {
+    const request = this.request!;
+    try {
+      request.submit();
+    } catch (error) {
+      // It has given everything back.
+      this.request = null;
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,106 @@
+import { asServerError } from '../../types/errors.js';
+import { GRPC_UNIMPLEMENTED, grpcStatus } from '../status.js';
+import type { GrpcCall, GrpcCallOwner } from './engine.js';
+import type { InferEndpoint } from './infer-endpoint.js';
+import { sendUnary } from './infer-reply.js';
+import { InferTask } from './infer-task.js';
+import { MessagePieces } from './message-pieces.js';
+
+/** message: it is to come. working: it is queued or runs. over: the answer is sent, or views of it are on their way. */
+type UnaryState = 'message' | 'working' | 'over';
+
+/** The ModelInfer of one call at a time. Pooled: an engine says nothing of a call that is over. */
+export class UnaryInfer extends InferTask implements GrpcCallOwner {
+  readonly #endpoint: InferEndpoint;
+  #call: GrpcCall | null = null;
+  #state: UnaryState = 'over';
+  #pieces: MessagePieces | null = null;
+
+  constructor(endpoint: InferEndpoint) {
+    super();
+    this.#endpoint = endpoint;
+  }
+
+  open(call: GrpcCall): void {
+    this.#call = call;
+    this.#state = 'message';
+    call.owner = this;
+    call.compress = true;
+  }
+
+  onMessage(call: GrpcCall, message: Buffer): void {
+    if (this.#refuseSecond(call)) return;
+    this.#state = 'working';
+    this.start(this.#endpoint.reader, message);
+  }
+
+  onMessageBegin(call: GrpcCall): void {
+    if (this.#refuseSecond(call)) return;
+    this.#pieces ??= new MessagePieces(this.#endpoint.reader, this.#endpoint.budget);
+    this.#pieces.begin(this);
+  }
+
+  onPiece(_call: GrpcCall, piece: Buffer): void {
+    try {
+      this.#pieces!.add(piece);
+    } catch (error) {
+      this.refuse(error);
+    }
+  }
+
+  onMessageEnd(): void {
+    this.#state = 'working';
+    this.startPieces(this.#endpoint.reader, this.#pieces!);
+  }
+
+  onHalfClose(call: GrpcCall): void {
+    if (this.#state === 'message') this.#end(call, GRPC_UNIMPLEMENTED, `no request message came for ${call.path}`);
+  }
+
+  onCancel(): void {
+    this.cancel();
+    this.#recycle();
+  }
+
+  onDrain(): void {}
+
+  onPartsReleased(): void {
+    this.#recycle();
+  }
+
+  protected settled(): void {
+    const call = this.#call!;
+    if (this.error === null) this.#reply(call);
+    if (this.error !== null) this.#end(call, grpcStatus[this.error.code], this.error.message);
+  }
+
+  #reply(call: GrpcCall): void {
+    this.#state = 'over';
+    try {
+      if (sendUnary(call, this.prepared!, this.request!, this.id, this)) this.#recycle();
+    } catch (error) {
+      this.error = asServerError(error);
+    }
+  }
+
+  /** A call of this kind has one message. */
+  #refuseSecond(call: GrpcCall): boolean {
+    if (this.#state === 'message') return false;
+    this.#end(call, GRPC_UNIMPLEMENTED, `a second request message came for ${call.path}`);
+    return true;
+  }
+
+  #end(call: GrpcCall, status: number, message: string): void {
+    this.cancel();
+    this.#recycle();
+    call.end(status, message);
+  }
+
+  #recycle(): void {
+    this.#state = 'over';
+    this.#call = null;
+    this.#pieces?.clear();
+    this.clear();
+    this.#endpoint.recycle(this);
+  }
+}

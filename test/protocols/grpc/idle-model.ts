@@ -1,0 +1,54 @@
+import { systemClock } from '../../../src/base/clock.js';
+import { normalizeConfig } from '../../../src/config/normalize.js';
+import { parseModelConfig } from '../../../src/config/pbtxt.js';
+import { Model } from '../../../src/core/model.js';
+import type { ModelRequest, Responder } from '../../../src/core/model-request.js';
+import { ModelTensors } from '../../../src/core/model-tensors.js';
+import type { InferenceServer } from '../../../src/core/server.js';
+import { Arena } from '../../../src/memory/arena.js';
+import { ModelStatistics } from '../../../src/telemetry/statistics.js';
+import { invalid } from '../../../src/types/errors.js';
+import { MemoryLog } from '../http/engine-fixture.js';
+
+/** A model without instances: it takes requests, and never runs them. */
+export function idleModel(name: string, maxBatchSize: number, inputs: string): Model {
+  const text = `name: "${name}" max_batch_size: ${maxBatchSize} ${inputs} output { name: "Z" data_type: TYPE_FP32 dims: [ 1 ] }`;
+  const config = normalizeConfig(parseModelConfig(text, 'config.pbtxt'), { gpus: [] });
+  const parts = {
+    name,
+    version: 1,
+    config,
+    tensors: new ModelTensors(config, new Map(), new Set()),
+    specs: [],
+    textOnlyStrings: false,
+    statistics: new ModelStatistics(),
+  };
+  return new Model(parts, { arena: new Arena(1 << 24), clock: systemClock, log: new MemoryLog() });
+}
+
+/** `input { ... }` of a configuration. */
+export function inputText(name: string, datatype: string, dims = '-1'): string {
+  return `input { name: "${name}" data_type: TYPE_${datatype} dims: [ ${dims} ] }`;
+}
+
+/** Knows these models by name, whatever the version. */
+export function serverOf(...models: Model[]): InferenceServer {
+  const find = (name: string) => {
+    const model = models.find((candidate) => candidate.name === name);
+    if (model === undefined) throw invalid(`no model '${name}'`);
+    return model;
+  };
+  return { find } as unknown as InferenceServer;
+}
+
+export const nobody: Responder = { onResponse: () => {}, onError: () => {} };
+
+/** The bytes of all inputs of a request that is filled, which is then given up. */
+export function takeInputs(request: ModelRequest): Buffer[] {
+  const inputs = request.plan.inputs.map((_, nth) => {
+    const begin = request.inputBegin(nth);
+    return Buffer.from(request.model.arena.bytes.slice(begin, begin + request.inputBytes(nth)));
+  });
+  request.abandon();
+  return inputs;
+}

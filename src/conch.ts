@@ -151,6 +151,7 @@ export class Conch {
       maxMessageBytes: options.grpcMaxMessageSize,
       compression: options.grpcInferResponseCompressionLevel,
       keepalive: options.grpcKeepalive,
+      budget,
       log: this.#log,
     };
     this.#grpc = await engine.listen(listenOptions, this.#grpcService);

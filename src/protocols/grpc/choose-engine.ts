@@ -1,4 +1,4 @@
-import { ServerError } from '../../types/errors.js';
+import { ConchEngine } from './conch.js';
 import type { GrpcEngine } from './engine.js';
 import { GrpcJsEngine } from './grpc-js.js';
 
@@ -11,9 +11,10 @@ export interface ChosenGrpcEngine {
   readonly line: string;
 }
 
+/** `auto` is our own. */
 export function chooseGrpcEngine(choice: GrpcEngineChoice): ChosenGrpcEngine {
-  if (choice === 'conch') {
-    throw new ServerError('UNSUPPORTED', '--grpc-engine=conch: this version has the engine grpc-js only');
+  if (choice === 'grpc-js') {
+    return { engine: new GrpcJsEngine(), line: 'gRPC engine grpc-js (--grpc-engine=conch takes the faster one)' };
   }
-  return { engine: new GrpcJsEngine(), line: 'gRPC engine grpc-js' };
+  return { engine: new ConchEngine(), line: 'gRPC engine conch (--grpc-engine=grpc-js takes the other)' };
 }

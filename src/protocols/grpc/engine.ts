@@ -1,4 +1,5 @@
 import type { Log } from '../../base/log.js';
+import type { BodyBudget } from '../body-buffer.js';
 
 /**
  * What the services need of a gRPC server transport, and nothing of inference. Two engines implement it: `conch`, our own HTTP/2
@@ -32,6 +33,8 @@ export interface GrpcListenOptions {
   /** How hard messages are compressed of calls that ask for it. */
   readonly compression: CompressionLevel;
   readonly keepalive: GrpcKeepalive;
+  /** What messages that are put together may hold. */
+  readonly budget: BodyBudget;
   readonly log: Log;
 }
 

@@ -2,6 +2,7 @@ import type { Metadata, ServerDuplexStream } from '@grpc/grpc-js';
 import { monotonicUs } from '../../base/clock.js';
 import { GRPC_INTERNAL, GRPC_OK } from '../status.js';
 import type { GrpcCall, GrpcCallOwner, PartsHolder } from './engine.js';
+import { nobody } from './nobody.js';
 
 /** Bytes that may wait for the client before the call is not writable. */
 const WAITING_BYTES_MAX = 64 * 1024;
@@ -159,14 +160,3 @@ function monotonicDeadline(deadline: Date | number): number {
   const atMs = Number(deadline);
   return Number.isFinite(atMs) ? monotonicUs() + (atMs - Date.now()) * 1000 : 0;
 }
-
-/** Before the handler has said who owns the call. */
-const nobody: GrpcCallOwner = {
-  onMessage: () => {},
-  onMessageBegin: () => {},
-  onPiece: () => {},
-  onMessageEnd: () => {},
-  onHalfClose: () => {},
-  onCancel: () => {},
-  onDrain: () => {},
-};

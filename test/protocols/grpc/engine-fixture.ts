@@ -1,4 +1,5 @@
 import { type ChannelCredentials, type ChannelOptions, Client, credentials, Metadata, status } from '@grpc/grpc-js';
+import { BodyBudget } from '../../../src/protocols/body-buffer.js';
 import type {
   GrpcCall,
   GrpcCallOwner,
@@ -172,6 +173,7 @@ export class GrpcFixture {
       maxMessageBytes: 2_147_483_647,
       compression: 'none',
       keepalive: usualKeepalive,
+      budget: new BodyBudget(64 << 20),
       log,
       ...options,
     };

@@ -1,0 +1,184 @@
+import { type BodyBudget, BodyBuffer } from '../body-buffer.js';
+import { WHOLE_MESSAGE_BYTES } from './engine.js';
+
+/** Compressed-Flag and Message-Length of a Length-Prefixed-Message. */
+export const PREFIX_BYTES = 5;
+
+/** Who takes the messages of one call. Each method may hold the reader, or stop it. */
+export interface MessageSink {
+  /** Valid only during the call. */
+  onMessage(message: Buffer): void;
+  onMessageBegin(length: number): void;
+  onPiece(piece: Buffer): void;
+  onMessageEnd(): void;
+  /** A message as it came, to be inflated. Valid only during the call. */
+  onCompressed(message: Buffer): void;
+  /** So many bytes of what was fed have been taken. */
+  onTaken(bytes: number): void;
+  /** A message of `length` bytes was announced, which is over the limit; the reader is to be stopped. */
+  onTooLarge(length: number): void;
+  /** The client has said all, at the end of a message, or within one. */
+  onHalfClose(isComplete: boolean): void;
+}
+
+/** prefix: its five bytes come. message: a short or a compressed one is put together. pieces: a long one is handed on. */
+type ReaderState = 'prefix' | 'message' | 'pieces';
+
+/**
+ * Takes the body of a call apart into messages (gRPC over HTTP/2, "Length-Prefixed-Message"). What is announced takes no memory: only what
+ * has come does, within the budget. While it is held, what comes is kept, and the sink is not told of it as taken.
+ */
+export class MessageReader {
+  readonly #sink: MessageSink;
+  readonly #maxBytes: number;
+  readonly #body: BodyBuffer;
+  #state: ReaderState = 'prefix';
+  #prefix = 0;
+  #isCompressed = false;
+  #length = 0;
+  /** Bytes of the message that are still to come. */
+  #left = 0;
+  #isHeld = false;
+  #isStopped = false;
+  /** What came while it was held. */
+  #backlog: Buffer[] = [];
+  #hasEnded = false;
+
+  constructor(sink: MessageSink, maxBytes: number, budget: BodyBudget) {
+    this.#sink = sink;
+    this.#maxBytes = maxBytes;
+    this.#body = new BodyBuffer(budget);
+  }
+
+  /** Between two messages: nothing is owed. */
+  get isBetween(): boolean {
+    return this.#state === 'prefix' && this.#prefix === 0;
+  }
+
+  /** Throws RESOURCE_EXHAUSTED where the budget is used up. `bytes` is valid only during the call. */
+  feed(bytes: Buffer, start: number, end: number): void {
+    if (this.#isStopped) {
+      this.#sink.onTaken(end - start);
+      return;
+    }
+    if (this.#isHeld) this.#backlog.push(Buffer.from(bytes.subarray(start, end)));
+    else this.#read(bytes, start, end);
+  }
+
+  /** The client sends no more. */
+  end(): void {
+    this.#hasEnded = true;
+    this.#tellEnd();
+  }
+
+  /** No message is begun until `release`; pieces of one that comes in pieces still are. */
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  release(): void {
+    if (!this.#isHeld) return;
+    this.#isHeld = false;
+    const backlog = this.#backlog;
+    this.#backlog = [];
+    for (let nth = 0; nth < backlog.length; nth++) {
+      const bytes = backlog[nth]!;
+      this.feed(bytes, 0, bytes.length);
+    }
+    this.#tellEnd();
+  }
+
+  /** Nothing is of interest any more: what was kept is given back, what comes is taken at once. */
+  stop(): void {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    for (const bytes of this.#backlog) this.#sink.onTaken(bytes.length);
+    this.#backlog = [];
+    this.#body.clear();
+  }
+
+  #tellEnd(): void {
+    if (!this.#hasEnded || this.#isHeld || this.#isStopped || this.#backlog.length > 0) return;
+    this.#hasEnded = false;
+    this.#sink.onHalfClose(this.isBetween);
+  }
+
+  #read(bytes: Buffer, start: number, end: number): void {
+    let at = start;
+    while (at < end && !this.#isStopped) {
+      if (this.#isHeld && this.#state !== 'pieces') break;
+      const before = at;
+      at = this.#readSome(bytes, at, end);
+      this.#sink.onTaken(at - before);
+    }
+    if (at === end) return;
+    if (this.#isStopped) this.#sink.onTaken(end - at);
+    else this.#backlog.push(Buffer.from(bytes.subarray(at, end)));
+  }
+
+  /** Where it has come to. */
+  #readSome(bytes: Buffer, at: number, end: number): number {
+    if (this.#state === 'prefix') return this.#readPrefix(bytes, at, end);
+    return this.#state === 'message' ? this.#readMessage(bytes, at, end) : this.#readPiece(bytes, at, end);
+  }
+
+  #readPrefix(bytes: Buffer, begin: number, end: number): number {
+    let at = begin;
+    for (; at < end && this.#prefix < PREFIX_BYTES; at++) {
+      const byte = bytes[at]!;
+      if (this.#prefix === 0) {
+        this.#isCompressed = byte !== 0;
+        this.#length = 0;
+      } else {
+        this.#length = this.#length * 256 + byte;
+      }
+      this.#prefix++;
+    }
+    if (this.#prefix < PREFIX_BYTES) return at;
+    this.#prefix = 0;
+    return this.#beginMessage(bytes, at, end);
+  }
+
+  #beginMessage(bytes: Buffer, at: number, end: number): number {
+    const length = this.#length;
+    if (length > this.#maxBytes) {
+      this.#sink.onTooLarge(length);
+      return at;
+    }
+    if (length <= end - at && (length <= WHOLE_MESSAGE_BYTES || this.#isCompressed)) {
+      this.#deliver(bytes.subarray(at, at + length));
+      return at + length;
+    }
+    this.#left = length;
+    this.#state = length > WHOLE_MESSAGE_BYTES && !this.#isCompressed ? 'pieces' : 'message';
+    if (this.#state === 'pieces') this.#sink.onMessageBegin(length);
+    return at;
+  }
+
+  #readMessage(bytes: Buffer, at: number, end: number): number {
+    const part = Math.min(this.#left, end - at);
+    this.#body.append(bytes.subarray(at, at + part));
+    this.#left -= part;
+    if (this.#left > 0) return at + part;
+    this.#state = 'prefix';
+    this.#deliver(this.#body.view);
+    this.#body.clear();
+    return at + part;
+  }
+
+  #readPiece(bytes: Buffer, at: number, end: number): number {
+    const part = Math.min(this.#left, end - at);
+    this.#sink.onPiece(bytes.subarray(at, at + part));
+    this.#left -= part;
+    if (this.#left === 0) {
+      this.#state = 'prefix';
+      if (!this.#isStopped) this.#sink.onMessageEnd();
+    }
+    return at + part;
+  }
+
+  #deliver(message: Buffer): void {
+    if (this.#isCompressed) this.#sink.onCompressed(message);
+    else this.#sink.onMessage(message);
+  }
+}

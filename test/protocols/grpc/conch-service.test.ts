@@ -1,0 +1,3 @@
+import { runServiceContract } from './service.contract.js';
+
+runServiceContract('conch');

@@ -56,13 +56,7 @@ export const idleFlags: readonly Flag[] = [
       'Metadata whose name contains a match becomes request parameters.',
     ),
   ]),
-  ...section('gRPC', later('the gRPC engine grpc-js has nothing like it'), [
-    boolean('reuse-grpc-port', false, 'Let several processes listen at the port (SO_REUSEPORT).'),
-    choice(
-      'grpc-infer-response-compression-level',
-      ['none', 'low', 'medium', 'high'],
-      'Compression of inference replies.',
-    ),
+  ...section('gRPC', none('the engines have bounds of their own on pings'), [
     integer('grpc-http2-max-pings-without-data', 2, count, 'Pings sent between two data frames; 0 = without limit.'),
     integer('grpc-http2-min-recv-ping-interval-without-data', 300_000, ms, 'Least time between two pings of a client.'),
     integer('grpc-http2-max-ping-strikes', 2, count, 'Pings that may come too early; 0 = without limit.'),

@@ -111,12 +111,26 @@ const working: readonly Flag[] = [
     boolean('allow-grpc', true, 'Serve gRPC.'),
     text('grpc-address', '127.0.0.1', 'ADDRESS', 'Address to listen at, as with HTTP.'),
     integer('grpc-port', 8001, port, 'Port of gRPC; 0 = any free one.'),
-    choice('grpc-engine', ['auto', 'conch', 'grpc-js'], 'conch = our own HTTP/2; auto = the best there is.'),
+    boolean(
+      'reuse-grpc-port',
+      false,
+      'Let several processes listen at the port (SO_REUSEPORT); engine conch, from Node 22.12 on.',
+    ),
+    choice(
+      'grpc-engine',
+      ['auto', 'conch', 'grpc-js'],
+      'conch = our own HTTP/2; grpc-js = @grpc/grpc-js; auto = conch.',
+    ),
     integer(
       'grpc-max-message-size',
       MAX_INT32,
       { min: 1, max: MAX_INT32, unit: 'bytes' },
       'Any message of a client, also decompressed; a larger one ends its call with RESOURCE_EXHAUSTED.',
+    ),
+    choice(
+      'grpc-infer-response-compression-level',
+      ['none', 'low', 'medium', 'high'],
+      'Compression of inference replies for clients that accept it; engine conch.',
     ),
     boolean('grpc-use-ssl', false, 'Encrypt; needs --grpc-server-cert and --grpc-server-key.'),
     boolean('grpc-use-ssl-mutual', false, 'Encrypt, and ask clients for certificates.'),

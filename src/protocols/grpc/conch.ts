@@ -9,15 +9,7 @@ import type { BodyBudget } from '../body-buffer.js';
 import { GRPC_INTERNAL, GRPC_UNIMPLEMENTED } from '../status.js';
 import { ConchCall, type ConchHost } from './conch-call.js';
 import { Deadlines } from './deadlines.js';
-import type {
-  CompressionLevel,
-  GrpcEngine,
-  GrpcHandler,
-  GrpcKeepalive,
-  GrpcListener,
-  GrpcListenOptions,
-  GrpcTls,
-} from './engine.js';
+import type { CompressionLevel, GrpcEngine, GrpcHandler, GrpcListener, GrpcListenOptions, GrpcTls } from './engine.js';
 import { parseTimeoutUs } from './grpc-timeout.js';
 import { httpRefusal, trailersOnly } from './header-blocks.js';
 import { type Algorithm, isAlgorithm } from './message-codec.js';
@@ -33,15 +25,11 @@ const limits: ConnectionLimits = {
 /** A client may think about what it has got for long; one that never reads again must not hold tensors for ever. */
 const STALL_MS = 600_000;
 
-const USUAL_PING_INTERVAL_MS = 300_000;
-const USUAL_PING_STRIKES = 2;
-
 /** gRPC on our own HTTP/2: the fast engine. */
 export class ConchEngine implements GrpcEngine {
   readonly name = 'conch';
 
   async listen(options: GrpcListenOptions, handler: GrpcHandler): Promise<GrpcListener> {
-    for (const line of unsupported(options.keepalive)) options.log.warning(line);
     const listener = new ConchListener(options, handler);
     await listener.open(options);
     return listener;
@@ -186,12 +174,4 @@ function http2Options({ address, port, reusePort, tls, keepalive, log }: GrpcLis
 function tlsOptions({ cert, key, root, mutual }: GrpcTls): TlsOptions {
   const authorities = root === null ? {} : { ca: root };
   return { cert, key, ...authorities, requestCert: mutual, rejectUnauthorized: mutual };
-}
-
-/** What was asked for and this engine cannot do. */
-function unsupported({ minPingIntervalMs, maxPingStrikes }: GrpcKeepalive): string[] {
-  if (minPingIntervalMs === USUAL_PING_INTERVAL_MS && maxPingStrikes === USUAL_PING_STRIKES) return [];
-  return [
-    "limits on a client's pings have no effect with the gRPC engine conch, which has bounds of its own (200 a second)",
-  ];
 }

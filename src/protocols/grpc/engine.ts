@@ -57,12 +57,6 @@ export interface GrpcKeepalive {
   readonly timeoutMs: number;
   /** Also on a connection without calls. */
   readonly withoutCalls: boolean;
-  /** Pings of ours between two DATA frames; 0 = without limit. */
-  readonly maxPingsWithoutData: number;
-  /** A ping of the client sooner than this after the last, without data between, is a strike. */
-  readonly minPingIntervalMs: number;
-  /** Strikes a client may have; one more closes the connection. 0 = without limit. */
-  readonly maxPingStrikes: number;
   /** A connection is told to go after this; 0 = never. */
   readonly maxConnectionAgeMs: number;
   /** What its calls get to end after that; 0 = without limit. */

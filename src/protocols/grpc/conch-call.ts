@@ -132,12 +132,20 @@ export class ConchCall implements GrpcCall, StreamHandler, MessageSink, Expiring
   }
 
   onData(_stream: Http2Stream, bytes: Buffer, start: number, end: number): void {
-    this.#guard(() => this.#reader.feed(bytes, start, end));
+    try {
+      this.#reader.feed(bytes, start, end);
+    } catch (error) {
+      this.#fail(error);
+    }
     this.#stream.awaitsBody = this.#state === 'open' && !this.#isHeld && !this.#reader.isBetween;
   }
 
   onEnd(): void {
-    this.#guard(() => this.#reader.end());
+    try {
+      this.#reader.end();
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   onReset(): void {
@@ -184,8 +192,7 @@ export class ConchCall implements GrpcCall, StreamHandler, MessageSink, Expiring
     this.#reader.hold();
     inflateMessage(this.#encoding, message, this.#host.maxMessageBytes, (error, plain) => {
       this.#isInflating = false;
-      if (this.#state !== 'open') return;
-      this.#guard(() => this.#takeInflated(error, plain));
+      if (this.#state === 'open') this.#takeInflated(error, plain);
     });
   }
 
@@ -209,9 +216,17 @@ export class ConchCall implements GrpcCall, StreamHandler, MessageSink, Expiring
     } else if (error === 'broken') {
       this.#giveUp(GRPC_INTERNAL, `a message cannot be inflated: it is not ${this.#encoding}`);
     } else {
-      this.owner.onMessage(this, plain);
-      this.#releaseReader();
+      this.#tellInflated(plain);
     }
+  }
+
+  #tellInflated(plain: Buffer): void {
+    try {
+      this.owner.onMessage(this, plain);
+    } catch (error) {
+      this.#fail(error);
+    }
+    this.#releaseReader();
   }
 
   get #isHeld(): boolean {
@@ -220,7 +235,11 @@ export class ConchCall implements GrpcCall, StreamHandler, MessageSink, Expiring
 
   #releaseReader(): void {
     if (this.#isHeld || this.#state !== 'open') return;
-    this.#guard(() => this.#reader.release());
+    try {
+      this.#reader.release();
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   #algorithm(): Algorithm {
@@ -282,7 +301,12 @@ export class ConchCall implements GrpcCall, StreamHandler, MessageSink, Expiring
   }
 
   #tellDrained(): void {
-    if (this.#state === 'open' && this.isWritable) this.#guard(() => this.owner.onDrain(this));
+    if (this.#state !== 'open' || !this.isWritable) return;
+    try {
+      this.owner.onDrain(this);
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   #writeEnd(status: number, message: string): void {
@@ -323,18 +347,14 @@ export class ConchCall implements GrpcCall, StreamHandler, MessageSink, Expiring
   }
 
   /** An owner that throws is in an unknown state; a budget that is used up is the client's to hear of. */
-  #guard(event: () => void): void {
-    try {
-      event();
-    } catch (error) {
-      const failure = asServerError(error);
-      if (failure.code === 'RESOURCE_EXHAUSTED') {
-        this.#giveUp(grpcStatus[failure.code], failure.message);
-        return;
-      }
-      this.#host.onThrown(this, error);
-      this.#giveUp(GRPC_INTERNAL, 'the call failed inside the server; its log has the reason');
+  #fail(error: unknown): void {
+    const failure = asServerError(error);
+    if (failure.code === 'RESOURCE_EXHAUSTED') {
+      this.#giveUp(grpcStatus[failure.code], failure.message);
+      return;
     }
+    this.#host.onThrown(this, error);
+    this.#giveUp(GRPC_INTERNAL, 'the call failed inside the server; its log has the reason');
   }
 }
 

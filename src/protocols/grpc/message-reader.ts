@@ -31,6 +31,7 @@ type ReaderState = 'prefix' | 'message' | 'pieces';
 export class MessageReader {
   readonly #sink: MessageSink;
   readonly #maxBytes: number;
+  readonly #budget: BodyBudget;
   readonly #body: BodyBuffer;
   #state: ReaderState = 'prefix';
   #prefix = 0;
@@ -40,13 +41,14 @@ export class MessageReader {
   #left = 0;
   #isHeld = false;
   #isStopped = false;
-  /** What came while it was held. */
-  #backlog: Buffer[] = [];
+  /** What came while it was held; null = nothing. */
+  #backlog: Buffer[] | null = null;
   #hasEnded = false;
 
   constructor(sink: MessageSink, maxBytes: number, budget: BodyBudget) {
     this.#sink = sink;
     this.#maxBytes = maxBytes;
+    this.#budget = budget;
     this.#body = new BodyBuffer(budget);
   }
 
@@ -61,7 +63,7 @@ export class MessageReader {
       this.#sink.onTaken(end - start);
       return;
     }
-    if (this.#isHeld) this.#backlog.push(Buffer.from(bytes.subarray(start, end)));
+    if (this.#isHeld) this.#keep(bytes, start, end);
     else this.#read(bytes, start, end);
   }
 
@@ -79,10 +81,10 @@ export class MessageReader {
   release(): void {
     if (!this.#isHeld) return;
     this.#isHeld = false;
-    const backlog = this.#backlog;
-    this.#backlog = [];
-    for (let nth = 0; nth < backlog.length; nth++) {
-      const bytes = backlog[nth]!;
+    const backlog = this.#backlog ?? [];
+    this.#backlog = null;
+    for (const bytes of backlog) {
+      this.#budget.give(bytes.length);
       this.feed(bytes, 0, bytes.length);
     }
     this.#tellEnd();
@@ -92,13 +94,16 @@ export class MessageReader {
   stop(): void {
     if (this.#isStopped) return;
     this.#isStopped = true;
-    for (const bytes of this.#backlog) this.#sink.onTaken(bytes.length);
-    this.#backlog = [];
+    for (const bytes of this.#backlog ?? []) {
+      this.#budget.give(bytes.length);
+      this.#sink.onTaken(bytes.length);
+    }
+    this.#backlog = null;
     this.#body.clear();
   }
 
   #tellEnd(): void {
-    if (!this.#hasEnded || this.#isHeld || this.#isStopped || this.#backlog.length > 0) return;
+    if (!this.#hasEnded || this.#isHeld || this.#isStopped || this.#backlog !== null) return;
     this.#hasEnded = false;
     this.#sink.onHalfClose(this.isBetween);
   }
@@ -113,7 +118,13 @@ export class MessageReader {
     }
     if (at === end) return;
     if (this.#isStopped) this.#sink.onTaken(end - at);
-    else this.#backlog.push(Buffer.from(bytes.subarray(at, end)));
+    else this.#keep(bytes, at, end);
+  }
+
+  #keep(bytes: Buffer, start: number, end: number): void {
+    this.#budget.take(end - start);
+    this.#backlog ??= [];
+    this.#backlog.push(Buffer.from(bytes.subarray(start, end)));
   }
 
   /** Where it has come to. */

@@ -1,0 +1,136 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { BodyBudget } from '../../../src/protocols/body-buffer.js';
+import { MessageReader, type MessageSink } from '../../../src/protocols/grpc/message-reader.js';
+
+const MAX_BYTES = 200_000;
+
+/** Writes down what it hears, and counts what is taken. */
+class Listener implements MessageSink {
+  readonly heard: string[] = [];
+  taken = 0;
+  #pieces: Buffer[] = [];
+
+  onMessage(message: Buffer): void {
+    this.heard.push(textOf(message));
+  }
+  onMessageBegin(): void {
+    this.#pieces = [];
+  }
+  onPiece(piece: Buffer): void {
+    this.#pieces.push(Buffer.from(piece));
+  }
+  onMessageEnd(): void {
+    this.heard.push(textOf(Buffer.concat(this.#pieces)));
+  }
+  onCompressed(message: Buffer): void {
+    this.heard.push(`compressed ${textOf(message)}`);
+  }
+  onTaken(bytes: number): void {
+    this.taken += bytes;
+  }
+  onTooLarge(length: number): void {
+    this.heard.push(`too large: ${length}`);
+  }
+  onHalfClose(isComplete: boolean): void {
+    this.heard.push(isComplete ? 'end' : 'end within a message');
+  }
+}
+
+function textOf(message: Buffer): string {
+  return `${message.length} bytes ${message.subarray(0, 8).toString('hex')} ${message.subarray(-3).toString('hex')}`;
+}
+
+function framed(message: Buffer, isCompressed = false): Buffer {
+  const prefix = Buffer.alloc(5);
+  prefix[0] = isCompressed ? 1 : 0;
+  prefix.writeUInt32BE(message.length, 1);
+  return Buffer.concat([prefix, message]);
+}
+
+function setUp(budget = new BodyBudget(1 << 22)) {
+  const listener = new Listener();
+  const reader = new MessageReader(listener, MAX_BYTES, budget);
+  return { listener, reader, budget };
+}
+
+const message = fc
+  .record({
+    length: fc.oneof(fc.nat({ max: 300 }), fc.constantFrom(65_535, 65_536, 65_537, MAX_BYTES)),
+    isCompressed: fc.boolean(),
+    seed: fc.nat({ max: 255 }),
+  })
+  .map(({ length, isCompressed, seed }) => ({
+    isCompressed,
+    bytes: Buffer.alloc(length).map((_, index) => (index * 7 + seed) & 255) as Buffer,
+  }));
+
+function expected(messages: readonly { readonly bytes: Buffer; readonly isCompressed: boolean }[]): string[] {
+  return messages.map(({ bytes, isCompressed }) => `${isCompressed ? 'compressed ' : ''}${textOf(bytes)}`);
+}
+
+describe('messages', () => {
+  test('are the same however their bytes are cut, and held for as long as it is', () => {
+    const cuts = fc.array(fc.record({ at: fc.nat({ max: 100_000 }), holds: fc.boolean() }), { maxLength: 12 });
+    fc.assert(
+      fc.property(fc.array(message, { maxLength: 6 }), cuts, (messages, steps) => {
+        const { listener, reader, budget } = setUp();
+        const bytes = Buffer.concat(messages.map((one) => framed(one.bytes, one.isCompressed)));
+        let begin = 0;
+        for (const { at, holds } of [...steps].sort((a, b) => a.at - b.at)) {
+          const end = Math.min(bytes.length, at);
+          if (end > begin) reader.feed(bytes, begin, end);
+          begin = Math.max(begin, end);
+          if (holds) reader.hold();
+          else reader.release();
+        }
+        if (begin < bytes.length) reader.feed(bytes, begin, bytes.length);
+        reader.end();
+        reader.release();
+        expect(listener.heard).toEqual([...expected(messages), 'end']);
+        expect([listener.taken, budget.used]).toEqual([bytes.length, 0]);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test('are the same at every cut', () => {
+    const messages = [Buffer.from('one'), Buffer.alloc(0), Buffer.from('three')];
+    const bytes = Buffer.concat(messages.map((one) => framed(one)));
+    for (let cut = 0; cut <= bytes.length; cut++) {
+      const { listener, reader } = setUp();
+      if (cut > 0) reader.feed(bytes, 0, cut);
+      if (cut < bytes.length) reader.feed(bytes, cut, bytes.length);
+      reader.end();
+      expect(listener.heard).toEqual([...messages.map(textOf), 'end']);
+    }
+  });
+});
+
+test('a length over the limit is told before anything of it is kept', () => {
+  const { listener, reader, budget } = setUp();
+  const prefix = Buffer.from([0, 0xff, 0xff, 0xff, 0xff]);
+  reader.feed(prefix, 0, prefix.length);
+  expect(listener.heard).toEqual([`too large: ${2 ** 32 - 1}`]);
+  expect(budget.used).toBe(0);
+});
+
+test('an end within a message is told as such', () => {
+  for (const bytes of [framed(Buffer.from('whole')).subarray(0, 7), Buffer.from([0, 0])]) {
+    const { listener, reader } = setUp();
+    reader.feed(bytes, 0, bytes.length);
+    reader.end();
+    expect(listener.heard).toEqual(['end within a message']);
+  }
+});
+
+test('what is kept is within the budget, and goes back when the call is over', () => {
+  const { listener, reader, budget } = setUp(new BodyBudget(20_000));
+  reader.hold();
+  const bytes = Buffer.alloc(15_000);
+  reader.feed(bytes, 0, bytes.length);
+  expect([budget.used, listener.taken]).toEqual([15_000, 0]);
+  expect(() => reader.feed(bytes, 0, bytes.length)).toThrow('try again later');
+  reader.stop();
+  expect([budget.used, listener.taken]).toEqual([0, 15_000]);
+});

@@ -9,7 +9,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator
+from typing import Iterator, Sequence
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_TIMEOUT_SECONDS = 60
@@ -20,11 +20,16 @@ STOP_TIMEOUT_SECONDS = 60
 class Server:
     http_port: int
     metrics_port: int
+    grpc_port: int
 
     @property
     def url(self) -> str:
         """As tritonclient wants it: without a scheme."""
         return f"127.0.0.1:{self.http_port}"
+
+    @property
+    def grpc_url(self) -> str:
+        return f"127.0.0.1:{self.grpc_port}"
 
 
 def copy_models(repository: Path) -> None:
@@ -66,9 +71,9 @@ def await_ready(process: subprocess.Popen, port: int, log: Path) -> None:
 
 
 @contextmanager
-def running_server(repository: Path, log: Path, engine: str) -> Iterator[Server]:
+def running_server(repository: Path, log: Path, engine: str = "auto", flags: Sequence[str] = ()) -> Iterator[Server]:
     """Ends it with SIGTERM, and expects it to end well."""
-    server = Server(*free_ports(2))
+    server = Server(*free_ports(3))
     command = [
         "node",
         str(ROOT / "dist/src/main.js"),
@@ -78,6 +83,8 @@ def running_server(repository: Path, log: Path, engine: str) -> Iterator[Server]
         f"--http-port={server.http_port}",
         f"--metrics-port={server.metrics_port}",
         f"--http-engine={engine}",
+        f"--grpc-port={server.grpc_port}",
+        *flags,
     ]
     with log.open("w") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)

@@ -14,8 +14,9 @@ CUDA_LIBRARIES = Path(nvidia.cuda_runtime.__path__[0]) / "lib"
 TIMEOUT_SECONDS = 120
 
 
-def run_perf_analyzer(server, *arguments: str, model: str = "simple") -> subprocess.CompletedProcess:
-    command = [str(PERF_ANALYZER), "-i", "http", "-u", server.url, "-m", model, *short_measurement(), *arguments]
+def run_perf_analyzer(server, *arguments: str, model: str = "simple", protocol: str = "http") -> subprocess.CompletedProcess:
+    url = server.url if protocol == "http" else server.grpc_url
+    command = [str(PERF_ANALYZER), "-i", protocol, "-u", url, "-m", model, *short_measurement(), *arguments]
     environment = {**os.environ, "LD_LIBRARY_PATH": str(CUDA_LIBRARIES)}
     return subprocess.run(
         command,
@@ -100,3 +101,30 @@ def test_more_rows_than_the_model_takes_are_refused_by_the_server(server):
     done = run_perf_analyzer(server, "-b", "1000")
     assert done.returncode != 0
     assert "inference request batch-size must be <= " in done.stdout
+
+
+@pytest.mark.parametrize("concurrency", ["1", "4", "32"])
+def test_grpc(server, concurrency):
+    assert_complete(run_perf_analyzer(server, "--concurrency-range", concurrency, protocol="grpc"))
+
+
+@pytest.mark.parametrize("concurrency", ["1", "16"])
+def test_grpc_streams(server, concurrency):
+    assert_complete(run_perf_analyzer(server, "--streaming", "--concurrency-range", concurrency, protocol="grpc"))
+
+
+@pytest.mark.parametrize("algorithm", ["gzip", "deflate"])
+def test_grpc_compressed(server, algorithm):
+    arguments = ["--grpc-compression-algorithm", algorithm, "--concurrency-range", "2"]
+    assert_complete(run_perf_analyzer(server, *arguments, protocol="grpc"))
+
+
+@pytest.mark.parametrize(("model", "shapes"), [("identity_bytes", ["INPUT0:8"]), ("wide", []), ("identity_fp32", ["INPUT0:40000"])])
+def test_other_models_over_grpc(server, model, shapes):
+    arguments = [argument for shape in shapes for argument in ("--shape", shape)]
+    assert_complete(run_perf_analyzer(server, *arguments, "--concurrency-range", "4", model=model, protocol="grpc"))
+
+
+def test_grpc_batches_and_rates(server):
+    assert_complete(run_perf_analyzer(server, "-b", "4", "--concurrency-range", "4", protocol="grpc"))
+    assert_complete(run_perf_analyzer(server, "--request-rate-range", "200", protocol="grpc"))

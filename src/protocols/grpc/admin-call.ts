@@ -1,11 +1,11 @@
 import type { InferenceServer } from '../../core/server.js';
-import { asServerError, invalid } from '../../types/errors.js';
+import { invalid } from '../../types/errors.js';
 import type { BodyBudget } from '../body-buffer.js';
-import { GRPC_UNIMPLEMENTED, grpcStatus } from '../status.js';
+import { GRPC_UNIMPLEMENTED } from '../status.js';
 import type { AdminMethod } from './admin.js';
 import type { GrpcCall } from './engine.js';
 import type { MessageType, ProtoMessage } from './proto.js';
-import { WholeMessages } from './whole-messages.js';
+import { endWith, WholeMessages } from './whole-messages.js';
 
 /** A method with one message each way, and how they are written. */
 export interface UnaryMethod {
@@ -48,10 +48,4 @@ export function decode(type: MessageType, message: Buffer): ProtoMessage {
   } catch (error) {
     throw invalid(`the message cannot be read: ${(error as Error).message}`);
   }
-}
-
-/** Ends a call with the status and the text of a failure. */
-export function endWith(call: GrpcCall, failure: unknown): void {
-  const { code, message } = asServerError(failure);
-  call.end(grpcStatus[code], message);
 }

@@ -1,11 +1,11 @@
 import type { InferenceServer } from '../../core/server.js';
 import type { BodyBudget } from '../body-buffer.js';
 import { GRPC_UNAVAILABLE, GRPC_UNIMPLEMENTED } from '../status.js';
-import { decode, endWith } from './admin-call.js';
+import { decode } from './admin-call.js';
 import type { GrpcCall } from './engine.js';
 import { SHUTTING_DOWN } from './infer-stream.js';
 import { MessageType } from './proto.js';
-import { WholeMessages } from './whole-messages.js';
+import { endWith, WholeMessages } from './whole-messages.js';
 
 /** How often watched readiness is looked at. */
 const LOOK_MS = 500;
@@ -21,8 +21,8 @@ export function healthOf(server: InferenceServer): { status: 'SERVING' | 'NOT_SE
 export class HealthWatch {
   readonly #server: InferenceServer;
   readonly #budget: BodyBudget;
-  readonly #request = new MessageType(`${HEALTH_SERVICE.replace(/\.Health$/, '')}.HealthCheckRequest`);
-  readonly #response = new MessageType(`${HEALTH_SERVICE.replace(/\.Health$/, '')}.HealthCheckResponse`);
+  readonly #request = new MessageType('grpc.health.v1.HealthCheckRequest');
+  readonly #response = new MessageType('grpc.health.v1.HealthCheckResponse');
   readonly #watching = new Map<GrpcCall, string>();
   #timer: NodeJS.Timeout | null = null;
 

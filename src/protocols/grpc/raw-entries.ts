@@ -2,6 +2,7 @@ import { requestTag } from '../../core/check-request.js';
 import type { ModelRequest } from '../../core/model-request.js';
 import { copyBytes } from '../../memory/copy.js';
 import { invalid } from '../../types/errors.js';
+import type { IdBytes } from './id-bytes.js';
 import { noData } from './infer-head.js';
 import { RAW_INPUT_CONTENTS } from './infer-message.js';
 import { FIXED32, FIXED64, LENGTH_DELIMITED, malformed, VARINT } from './wire.js';
@@ -20,6 +21,7 @@ type EntryState = 'tag' | 'length' | 'entry' | 'skipped' | 'skipped-varint';
 export class RawEntries {
   readonly #request: ModelRequest;
   readonly #sizes: readonly number[];
+  readonly #id: IdBytes;
   #state: EntryState = 'tag';
   #tag = 0;
   #varint = 0;
@@ -30,9 +32,11 @@ export class RawEntries {
   #left = 0;
   #written = 0;
 
-  constructor(request: ModelRequest, sizes: readonly number[]) {
+  /** @param id of this request: the one in its plan may be another's */
+  constructor(request: ModelRequest, sizes: readonly number[], id: IdBytes) {
     this.#request = request;
     this.#sizes = sizes;
+    this.#id = id;
   }
 
   /** Takes bytes from `begin` on. Throws INVALID_ARGUMENT for what does not fit the request. */
@@ -116,7 +120,7 @@ export class RawEntries {
     const { plan, model } = this.#request;
     const { name } = plan.inputs[this.#nth]!.head;
     return invalid(
-      `${requestTag(plan.head.id)}input byte size mismatch for input '${name}' for model '${model.name}'. Expected ${this.#sizes[this.#nth]}, got ${got}`,
+      `${requestTag(Buffer.from(this.#id.view).toString())}input byte size mismatch for input '${name}' for model '${model.name}'. Expected ${this.#sizes[this.#nth]}, got ${got}`,
     );
   }
 }

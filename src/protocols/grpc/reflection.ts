@@ -1,11 +1,11 @@
 import protobuf from 'protobufjs';
 import type { BodyBudget } from '../body-buffer.js';
 import { GRPC_INVALID_ARGUMENT, GRPC_NOT_FOUND, GRPC_OK } from '../status.js';
-import { decode, endWith } from './admin-call.js';
+import { decode } from './admin-call.js';
 import type { GrpcCall } from './engine.js';
 import { type FileDescriptor, fileDescriptors } from './file-descriptor.js';
 import { MessageType, type ProtoMessage, protoRoot } from './proto.js';
-import { WholeMessages } from './whole-messages.js';
+import { endWith, WholeMessages } from './whole-messages.js';
 
 export const REFLECTION_SERVICES = ['grpc.reflection.v1.ServerReflection', 'grpc.reflection.v1alpha.ServerReflection'];
 

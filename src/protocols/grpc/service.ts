@@ -3,13 +3,14 @@ import type { InferenceServer } from '../../core/server.js';
 import type { BodyBudget } from '../body-buffer.js';
 import { GRPC_UNAVAILABLE, GRPC_UNIMPLEMENTED } from '../status.js';
 import { adminMethods } from './admin.js';
-import { AdminCall, endWith, type UnaryMethod } from './admin-call.js';
+import { AdminCall, type UnaryMethod } from './admin-call.js';
 import type { GrpcCall, GrpcHandler } from './engine.js';
 import { HEALTH_SERVICE, HealthWatch, healthOf } from './health.js';
 import { InferEndpoint } from './infer-endpoint.js';
 import { SHUTTING_DOWN } from './infer-stream.js';
 import { MessageType, protoRoot } from './proto.js';
 import { REFLECTION_SERVICES, Reflection } from './reflection.js';
+import { endWith } from './whole-messages.js';
 
 const INFERENCE_SERVICE = 'inference.GRPCInferenceService';
 const SERVICES = [INFERENCE_SERVICE, HEALTH_SERVICE, ...REFLECTION_SERVICES];

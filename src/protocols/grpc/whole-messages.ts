@@ -1,4 +1,6 @@
+import { asServerError } from '../../types/errors.js';
 import { type BodyBudget, BodyBuffer } from '../body-buffer.js';
+import { grpcStatus } from '../status.js';
 import type { GrpcCall, GrpcCallOwner } from './engine.js';
 
 /** An owner of one call whose messages are rare and needed whole: puts those together that come in pieces. */
@@ -18,8 +20,14 @@ export abstract class WholeMessages implements GrpcCallOwner {
     this.#body.clear();
   }
 
-  onPiece(_call: GrpcCall, piece: Buffer): void {
-    this.#body.append(piece);
+  onPiece(call: GrpcCall, piece: Buffer): void {
+    try {
+      this.#body.append(piece);
+    } catch (error) {
+      this.#body.clear();
+      this.ended();
+      endWith(call, error);
+    }
   }
 
   onMessageEnd(call: GrpcCall): void {
@@ -34,4 +42,10 @@ export abstract class WholeMessages implements GrpcCallOwner {
   }
 
   onDrain(_call: GrpcCall): void {}
+}
+
+/** Ends a call with the status and the text of a failure. */
+export function endWith(call: GrpcCall, failure: unknown): void {
+  const { code, message } = asServerError(failure);
+  call.end(grpcStatus[code], message);
 }

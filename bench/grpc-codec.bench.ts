@@ -48,7 +48,6 @@ const model = new Model(
     config,
     tensors: new ModelTensors(config, new Map(), new Set()),
     specs: [],
-    textOnlyStrings: false,
     statistics: new ModelStatistics(),
   },
   { arena: new Arena(1 << 24), clock: systemClock, log },

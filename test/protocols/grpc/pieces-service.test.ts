@@ -67,7 +67,8 @@ beforeAll(async () => {
   const { BodyBudget } = (await built(
     'protocols/body-buffer.js',
   )) as typeof import('../../../src/protocols/body-buffer.js');
-  const service = new BuiltService(conch.server, new BodyBudget(1 << 28), log);
+  const budget = new BodyBudget(1 << 28);
+  const service = new BuiltService(conch.server, budget, log);
   const handler: GrpcHandler = {
     methods: service.methods,
     onCall: (call) => {
@@ -84,6 +85,7 @@ beforeAll(async () => {
       maxMessageBytes: 2_147_483_647,
       compression: 'none',
       keepalive: usualKeepalive,
+      budget,
       log,
     },
     handler,

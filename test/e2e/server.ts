@@ -106,7 +106,8 @@ export class ServerProcess {
     for (const [model, edit] of Object.entries(more.edits ?? {})) await editConfig(repository, model, edit);
     for (const [model, file] of Object.entries(more.onnx ?? {})) await addModel(repository, model, file);
     const engineFlags = engine === undefined ? [] : [`--http-engine=${engine}`];
-    const args = ['--model-repository', repository, '--http-port=0', '--metrics-port=0', ...engineFlags, ...flags];
+    const anyPorts = ['--http-port=0', '--grpc-port=0', '--metrics-port=0'];
+    const args = ['--model-repository', repository, ...anyPorts, ...engineFlags, ...flags];
     const main = new MainProcess(args, nodeFlags);
     void main.exit.then(() => rmSync(repository, { recursive: true }));
     await main.printed(/^Ready at http/m);

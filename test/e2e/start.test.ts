@@ -6,7 +6,7 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { ask, get } from './requests.js';
 import { MainProcess, makeRepository, root, ServerProcess } from './server.js';
 
-const anyPorts = ['--http-port=0', '--metrics-port=0'];
+const anyPorts = ['--http-port=0', '--grpc-port=0', '--metrics-port=0'];
 const hasCurl = spawnSync('curl', ['--version']).status === 0;
 
 describe('the example repository, started as the README says', () => {
@@ -71,7 +71,12 @@ describe('a command line that cannot be served', () => {
     const server = await ServerProcess.start({ models: [] });
     const port = String(server.httpPort);
     const repository = await makeRepository([]);
-    const { code, output } = await run([`--model-repository=${repository}`, `--http-port=${port}`, '--metrics-port=0']);
+    const { code, output } = await run([
+      `--model-repository=${repository}`,
+      `--http-port=${port}`,
+      '--grpc-port=0',
+      '--metrics-port=0',
+    ]);
     expect(code).toBe(1);
     expect(output).toContain(port);
     await rm(repository, { recursive: true });

@@ -70,7 +70,12 @@ export class TableLine {
   read(table: Float64Array, slot: number, index: number): void {
     const word = slot / 8 + index * LINE_WORDS;
     const begin = table[word + LINE_BEGIN]!;
-    this.begin = begin < 0 ? -1 : slot + begin;
+    // The other words of an absent tensor are whatever lay there before.
+    if (begin < 0) {
+      this.begin = -1;
+      return;
+    }
+    this.begin = slot + begin;
     this.bytes = table[word + LINE_BYTES]!;
     const rank = table[word + LINE_RANK]!;
     this.dims = Array.from(table.subarray(word + LINE_DIMS, word + LINE_DIMS + rank));

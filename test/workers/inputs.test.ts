@@ -81,5 +81,6 @@ describe('an input is copied', () => {
 
 test('an input that a request leaves out is null', () => {
   writeLine(4096, -1, 0, []);
+  table[4096 / 8 + LINE_RANK] = 1e12;
   expect(binderOf('FP32', 0).bind(batchOf(false, [4096, VARIABLE, 1]))).toBeNull();
 });

@@ -1,7 +1,7 @@
-import { type HeaderBlock, encodeFields } from '../../src/transport/http2/hpack/encoder.js';
+import { encodeFields, type HeaderBlock } from '../../src/transport/http2/hpack/encoder.js';
 import {
-  FRAME_HEADER_BYTES,
   Flag,
+  FRAME_HEADER_BYTES,
   FrameType,
   PREFACE,
   Setting,

@@ -77,12 +77,7 @@ export class H2Load {
   }
 
   /** With the latency of each request written down, which costs the generator a system call between requests. */
-  async runLogged(
-    port: number,
-    width: Width,
-    seconds: number,
-    answerBytes: number,
-  ): Promise<H2LoadResult & Latencies> {
+  async runLogged(port: number, width: Width, seconds: number, answerBytes: number): Promise<H2LoadResult & Latencies> {
     // It appends.
     await rm(this.#logFile, { force: true });
     const output = await this.#h2load(port, width, seconds, [`--log-file=${this.#logFile}`]);

@@ -17,12 +17,7 @@ interface Way {
   readonly generatorCpuUs: number[];
 }
 
-function way(
-  name: GeneratorOrder['way'],
-  server: ServerProcess,
-  generator: LimitProcess,
-  messageBase64: string,
-): Way {
+function way(name: GeneratorOrder['way'], server: ServerProcess, generator: LimitProcess, messageBase64: string): Way {
   const generatorCpuUs: number[] = [];
   const sample = async (seconds: number) => {
     const order: GeneratorOrder = {

@@ -1,6 +1,6 @@
 import { binaryRequest } from '../core/bodies.js';
 import { assertNoFailures, type Contest, loaded, modelMetadata, probe, sideOf } from '../core/contest.js';
-import type { Comparison, Target } from '../core/report.js';
+import type { Comparison, Fact, Target } from '../core/report.js';
 import type { Contender } from '../core/rounds.js';
 import type { ServerProcess } from '../core/server-process.js';
 import { type Match, matchSuite, type Suite } from '../core/suite.js';
@@ -20,7 +20,7 @@ function against(of: string, to: string, target: Target | null, value: Compariso
 }
 
 /** No failures in any of the servers; there are no figures in it. */
-function noFailures(...servers: readonly ServerProcess[]): Match['facts'] {
+function noFailures(...servers: readonly ServerProcess[]): () => Promise<Fact[]> {
   return async () => {
     for (const server of servers) await assertNoFailures(server);
     return [];

@@ -2,10 +2,11 @@ import { createServer } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { type handleUnaryCall, Server, ServerCredentials } from '@grpc/grpc-js';
 import { silentLog } from '../src/base/log.js';
+import { engineLimits } from '../src/protocols/grpc/conch.js';
 import { encodeFields } from '../src/transport/http2/hpack/encoder.js';
 import { defaultOptions } from '../src/transport/http2/options.js';
 import { listenHttp2 } from '../src/transport/http2/server.js';
-import type { Http2Stream, StreamHandler } from '../src/transport/http2/stream.js';
+import type { Http2Stream, StreamHandler, ViewOwner } from '../src/transport/http2/stream.js';
 
 /** The path that all echo servers serve. */
 export const echoPath = '/inference.GRPCInferenceService/ModelInfer';
@@ -25,16 +26,22 @@ const PREFIX_BYTES = 5;
 /** Larger messages are sent from where they lie. */
 const COPIED_BYTES_MAX = 4096;
 
-/** The message's memory is only its stream's. */
-const nobody = { release() {} };
+/** Large messages' memory, to use again: fresh pages for each request would be most of the work. All have one size: all requests do. */
+const largeBodies: Buffer[] = [];
+
+function takeBody(length: number): Buffer {
+  if (length <= COPIED_BYTES_MAX) return Buffer.allocUnsafe(length);
+  const body = largeBodies.pop();
+  return body?.length === length ? body : Buffer.allocUnsafeSlow(length);
+}
 
 /** Keeps the message as an engine would, in memory of its length, and sends it back when it is whole. */
-class Echo implements StreamHandler {
+class Echo implements StreamHandler, ViewOwner {
   #body: Buffer | null = null;
   #length = 0;
 
   onData(stream: Http2Stream, bytes: Buffer, start: number, end: number): void {
-    this.#body ??= Buffer.allocUnsafe(PREFIX_BYTES + bytes.readUInt32BE(start + 1));
+    this.#body ??= takeBody(PREFIX_BYTES + bytes.readUInt32BE(start + 1));
     bytes.copy(this.#body, this.#length, start, end);
     this.#length += end - start;
     stream.consume(end - start);
@@ -43,9 +50,13 @@ class Echo implements StreamHandler {
   onEnd(stream: Http2Stream): void {
     const body = this.#body!;
     stream.respond(responseFields);
-    if (body.length > COPIED_BYTES_MAX) stream.writeView(body, nobody);
+    if (body.length > COPIED_BYTES_MAX) stream.writeView(body, this);
     else stream.write(body);
     stream.end(okTrailers);
+  }
+
+  release(): void {
+    largeBodies.push(this.#body!);
   }
 
   onReset(): void {}
@@ -54,7 +65,7 @@ class Echo implements StreamHandler {
 }
 
 async function serveConch(): Promise<number> {
-  const listener = await listenHttp2({ ...defaultOptions, log: silentLog }, () => new Echo());
+  const listener = await listenHttp2({ ...defaultOptions, limits: engineLimits, log: silentLog }, () => new Echo());
   return listener.port;
 }
 

@@ -47,6 +47,11 @@ export function bareRequest(model: ModelMetadata, path: string): LoadRequest {
   return { path, headers: { 'Content-Type': 'application/octet-stream' }, body: bytesOf(values) };
 }
 
+/** One row of every input: what it is, and its bytes. */
+export function rowsOf(model: ModelMetadata): { readonly head: TensorMetadata; readonly bytes: Uint8Array }[] {
+  return model.inputs.map((input) => ({ head: oneRow(input), bytes: bytesOf(smallValues(input)) }));
+}
+
 function oneRow({ name, datatype, shape }: TensorMetadata): TensorMetadata {
   return { name, datatype, shape: shape.map((dim) => (dim === -1 ? 1 : dim)) };
 }

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ModelMetadata } from './bodies.js';
 import { LimitProcess, type LimitServerOrder, type Listening } from './limit-process.js';
-import { type BatchPlacements, batchPlacements } from './metrics.js';
+import { type BatchPlacements, batchPlacements, failedRequests } from './metrics.js';
 import { cpuMicroseconds } from './proc.js';
 import type { Contender } from './rounds.js';
-import { type Engine, ServerProcess } from './server-process.js';
+import { type Engine, type GrpcEngine, type ServerOptions, ServerProcess } from './server-process.js';
 import { type LoadRequest, WrkLoad } from './wrk.js';
 
 /** What all suites are run with. */
@@ -61,8 +61,17 @@ export class Contest {
   }
 
   async server(engine: Engine, repository: string, nodeFlags: readonly string[] = []): Promise<ServerProcess> {
+    return this.#started({ repository, engine, nodeFlags });
+  }
+
+  /** A server that speaks gRPC too. */
+  async grpcServer(grpcEngine: GrpcEngine, repository: string): Promise<ServerProcess> {
+    return this.#started({ repository, engine: 'net', grpcEngine });
+  }
+
+  async #started(options: Omit<ServerOptions, 'mainFile'>): Promise<ServerProcess> {
     const mainFile = join(this.options.root, 'dist/src/main.js');
-    const server = await ServerProcess.start({ mainFile, repository, engine, nodeFlags });
+    const server = await ServerProcess.start({ mainFile, ...options });
     this.#servers.push(server);
     return server;
   }
@@ -107,9 +116,19 @@ export async function probe(port: number, request: LoadRequest): Promise<Answer>
   return { headers: [...response.headers].filter(([name]) => !ownHeaders.has(name)).flat(), body: answer };
 }
 
-export async function readPlacements(server: ServerProcess): Promise<BatchPlacements> {
+async function metricsPage(server: ServerProcess): Promise<string> {
   const response = await fetch(`http://127.0.0.1:${server.metricsPort}/metrics`);
-  return batchPlacements(await response.text());
+  return response.text();
+}
+
+/** For loads that do not look into the answers. */
+export async function assertNoFailures(server: ServerProcess): Promise<void> {
+  const failed = failedRequests(await metricsPage(server));
+  if (failed > 0) throw new Error(`${server.name}: ${failed} requests failed inside the server (expected none)`);
+}
+
+export async function readPlacements(server: ServerProcess): Promise<BatchPlacements> {
+  return batchPlacements(await metricsPage(server));
 }
 
 /** A side under load from `wrk`. */

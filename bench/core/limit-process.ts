@@ -29,7 +29,7 @@ export interface LoopRun {
   readonly seconds: number;
 }
 
-/** A script beside this file as its own process. It ends by itself when this process does, because its channel closes. */
+/** A script as its own process; its path is relative to this file. It ends by itself when this process does, because its channel closes. */
 export class LimitProcess {
   readonly #child: ChildProcess;
   readonly #script: string;
@@ -44,7 +44,7 @@ export class LimitProcess {
   }
 
   /** Sends one order and waits for its one answer. */
-  async ask<Answer>(order: LimitServerOrder | LoopOrder): Promise<Answer> {
+  async ask<Answer>(order: object): Promise<Answer> {
     const settled = new AbortController();
     const { signal } = settled;
     const answer = once(this.#child, 'message', { signal });

@@ -13,3 +13,14 @@ export function batchPlacements(page: string): BatchPlacements {
   }
   return totals;
 }
+
+/** Requests that failed, all models together; not those whose client went away, as a load generator does when its time is up. */
+export function failedRequests(page: string): number {
+  let total = 0;
+  for (const [, value] of page.matchAll(
+    /^nv_inference_request_failure\{.*?reason="(?:REJECTED|BACKEND|OTHER)".*?\} (\S+)/gm,
+  )) {
+    total += Number(value);
+  }
+  return total;
+}

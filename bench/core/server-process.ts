@@ -5,11 +5,14 @@ import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export type Engine = 'uws' | 'net';
+export type GrpcEngine = 'conch' | 'grpc-js';
 
 export interface ServerOptions {
   readonly mainFile: string;
   readonly repository: string;
   readonly engine: Engine;
+  /** Left out = no gRPC. */
+  readonly grpcEngine?: GrpcEngine;
   /** Flags of Node itself, such as `--trace-gc`. */
   readonly nodeFlags?: readonly string[];
 }
@@ -22,29 +25,32 @@ const stopTimeoutMs = 10_000;
 /** The real server, as its own process on free ports of 127.0.0.1. */
 export class ServerProcess {
   readonly engine: Engine;
+  /** What it is called in the tables: its engine of gRPC, else that of HTTP. */
+  readonly name: string;
   readonly httpPort: number;
   readonly metricsPort: number;
+  readonly grpcPort: number;
   /** From the start of the process to the first 200 of `/v2/health/ready`. */
   startMs = 0;
   readonly #child: ChildProcess;
   #output = '';
 
-  private constructor(child: ChildProcess, engine: Engine, httpPort: number, metricsPort: number) {
+  private constructor(child: ChildProcess, { engine, grpcEngine }: ServerOptions, ports: Ports) {
     this.#child = child;
     this.engine = engine;
-    this.httpPort = httpPort;
-    this.metricsPort = metricsPort;
+    this.name = grpcEngine ?? engine;
+    this.httpPort = ports.http;
+    this.metricsPort = ports.metrics;
+    this.grpcPort = ports.grpc;
     for (const stream of [child.stdout!, child.stderr!]) stream.on('data', (chunk) => (this.#output += chunk));
   }
 
   /** Resolves when the server is ready. Throws with the server's output when it ends before, or is not ready in time. */
   static async start(options: ServerOptions): Promise<ServerProcess> {
-    const [httpPort, metricsPort] = await freePorts();
+    const ports = await freePorts();
     const begin = performance.now();
-    const child = spawn(process.execPath, commandLine(options, httpPort, metricsPort), {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    const server = new ServerProcess(child, options.engine, httpPort, metricsPort);
+    const child = spawn(process.execPath, commandLine(options, ports), { stdio: ['ignore', 'pipe', 'pipe'] });
+    const server = new ServerProcess(child, options, ports);
     const killAtExit = () => child.kill('SIGKILL');
     process.once('exit', killAtExit);
     child.once('exit', () => process.off('exit', killAtExit));
@@ -87,17 +93,28 @@ export class ServerProcess {
   }
 }
 
-function commandLine(options: ServerOptions, httpPort: number, metricsPort: number): string[] {
+interface Ports {
+  readonly http: number;
+  readonly metrics: number;
+  readonly grpc: number;
+}
+
+function commandLine(options: ServerOptions, ports: Ports): string[] {
   const flags = {
     'model-repository': options.repository,
     'http-address': '127.0.0.1',
-    'http-port': httpPort,
-    'metrics-port': metricsPort,
-    'allow-grpc': false,
+    'http-port': ports.http,
+    'metrics-port': ports.metrics,
     'http-engine': options.engine,
+    ...grpcFlags(options.grpcEngine, ports.grpc),
   };
   const serverFlags = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
   return [...(options.nodeFlags ?? []), options.mainFile, 'serve', ...serverFlags];
+}
+
+function grpcFlags(engine: GrpcEngine | undefined, port: number): Record<string, string | number | boolean> {
+  if (engine === undefined) return { 'allow-grpc': false };
+  return { 'grpc-address': '127.0.0.1', 'grpc-port': port, 'grpc-engine': engine };
 }
 
 function answersReady(port: number): Promise<boolean> {
@@ -110,9 +127,9 @@ function answersReady(port: number): Promise<boolean> {
   });
 }
 
-/** Two ports that nobody listens on: both are held until both are known, so they differ. */
-async function freePorts(): Promise<[number, number]> {
-  const holders = [createServer(), createServer()];
+/** Ports that nobody listens on: all are held until all are known, so they differ. */
+async function freePorts(): Promise<Ports> {
+  const holders = [createServer(), createServer(), createServer()];
   const ports: number[] = [];
   for (const holder of holders) {
     holder.listen(0, '127.0.0.1');
@@ -123,5 +140,5 @@ async function freePorts(): Promise<[number, number]> {
     holder.close();
     await once(holder, 'close');
   }
-  return [ports[0]!, ports[1]!];
+  return { http: ports[0]!, metrics: ports[1]!, grpc: ports[2]! };
 }

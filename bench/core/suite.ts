@@ -16,6 +16,8 @@ export interface Match {
   /** Their batches are counted by where the rows lay; rows of more than 64 KiB have places of their own, so there is no target for them. */
   readonly servers: readonly ServerProcess[];
   readonly hasLargeRows: boolean;
+  /** Figures of its own, asked for when the rounds are done; throws where something failed that no load has seen. */
+  facts?(): Promise<Fact[]>;
 }
 
 const warmUpSeconds = 2;
@@ -27,15 +29,12 @@ export function matchSuite(name: string, setUp: (contest: Contest) => Promise<Ma
     async run(options) {
       const contest = await Contest.open(options);
       try {
-        const { contenders, comparisons, servers, hasLargeRows } = await setUp(contest);
+        const match = await setUp(contest);
+        const { contenders, comparisons, servers, hasLargeRows } = match;
         await runRounds(contenders, 1, Math.min(warmUpSeconds, options.seconds));
         const samples = await runRounds(contenders, options.rounds, options.seconds);
-        return {
-          name,
-          samples,
-          comparisons,
-          facts: await placementFacts(servers, hasLargeRows ? null : contiguousTarget),
-        };
+        const placements = await placementFacts(servers, hasLargeRows ? null : contiguousTarget);
+        return { name, samples, comparisons, facts: [...((await match.facts?.()) ?? []), ...placements] };
       } finally {
         await contest.close();
       }
@@ -66,7 +65,7 @@ async function placementFacts(servers: readonly ServerProcess[], target: Target 
     const { contiguous, gathered } = await readPlacements(server);
     const batches = contiguous + gathered;
     if (batches === 0) throw new Error('the metrics page counts no batches in conch_batches_total');
-    const label = `${server.engine}: contiguous of ${batches} batches`;
+    const label = `${server.name}: contiguous of ${batches} batches`;
     facts.push({ label, value: (100 * contiguous) / batches, unit: '%', target });
   }
   return facts;

@@ -15,7 +15,7 @@ import { httpRefusal, trailersOnly } from './header-blocks.js';
 import { type Algorithm, isAlgorithm } from './message-codec.js';
 
 /** Tensors of megabytes come in larger frames and need not wait for windows so often; what has come is taken at once. */
-const limits: ConnectionLimits = {
+export const engineLimits: ConnectionLimits = {
   ...defaultLimits,
   maxFrameBytes: 256 * 1024,
   streamWindowBytes: 4 << 20,
@@ -164,7 +164,7 @@ function http2Options({ address, port, reusePort, tls, keepalive, log }: GrpcLis
     address,
     port,
     reusePort,
-    limits,
+    limits: engineLimits,
     timeouts,
     log,
     tls: tls === null ? null : tlsOptions(tls),

@@ -1,6 +1,6 @@
 # Conch on Node 24, linux/amd64.
 #   docker build -t conch .
-#   docker run --init -p 8000:8000 -p 8002:8002 -v /path/to/models:/models:ro conch
+#   docker run --init -p 8000:8000 -p 8001:8001 -p 8002:8002 -v /path/to/models:/models:ro conch
 # (--init, so that SIGTERM also ends a server that is still loading its models.)
 
 # Debian 13: the binaries of uWebSockets.js need glibc 2.38.
@@ -31,8 +31,8 @@ COPY proto ./proto
 COPY --from=build /conch/node_modules ./node_modules
 COPY --from=build /conch/dist ./dist
 USER node
-# 8001 is gRPC's, which is not served yet. The metrics listen where HTTP does.
+# HTTP, gRPC, metrics; these listen where HTTP does.
 EXPOSE 8000 8001 8002
 HEALTHCHECK --start-period=60s --start-interval=1s CMD ["node", "-e", "fetch('http://127.0.0.1:8000/v2/health/ready').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
-ENTRYPOINT ["node", "dist/src/main.js", "serve", "--http-address=0.0.0.0"]
+ENTRYPOINT ["node", "dist/src/main.js", "serve", "--http-address=0.0.0.0", "--grpc-address=0.0.0.0"]
 CMD ["--model-repository=/models"]

@@ -15,9 +15,6 @@ const read = (path: string) => readFileSync(join(root, path), 'utf8');
 const pages = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'));
 const documents = ['README.md', 'src/README.md', 'bench/README.md', ...pages.map((name) => `docs/${name}`)];
 
-/** Comes out of the benchmark, which not every checkout has run. */
-const MADE_LATER = 'docs/performance.md';
-
 /** As GitHub makes them of headings. */
 function anchors(text: string): string[] {
   const headings = [...text.matchAll(/^#+ (.*)$/gm)].map((match) => match[1]!);
@@ -33,7 +30,6 @@ test.each(documents)('every link in %s leads somewhere', (document) => {
   const links = [...read(document).matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)/g)];
   const broken = links.filter(([, path, anchor]) => {
     const target = path === '' ? document : join(dirname(document), path!);
-    if (target === MADE_LATER) return false;
     if (!existsSync(join(root, target))) return true;
     return anchor !== undefined && !anchors(read(target)).includes(anchor);
   });

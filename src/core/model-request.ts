@@ -160,6 +160,12 @@ export class ModelRequest extends InferRequest {
     this.#outputs = null;
   }
 
+  /** True = all answers to this plan with as many rows have outputs of the same shapes and sizes, given as they are. */
+  get hasFixedOutputs(): boolean {
+    const { outputs } = this.model.tensors;
+    return this.plan.outputs.every(({ index, classCount }) => classCount === 0 && outputs[index]!.rowBytes > 0);
+  }
+
   /** Byte position in the arena of output `nth` of the plan; fixed-size elements only. */
   outputBegin(nth: number): number {
     const { index } = this.plan.outputs[nth]!;

@@ -38,12 +38,8 @@ export class ReplyTemplate {
 
   /** Null = answers like `outputs` of `request` can differ in more than their elements, or are too large to be copied. */
   static of(request: ModelRequest, outputs: readonly OutputTensor[], isStream: boolean): ReplyTemplate | null {
-    const { plan, model } = request;
-    const isFixed = plan.outputs.every(
-      ({ index, classCount }) => classCount === 0 && model.tensors.outputs[index]!.rowBytes > 0,
-    );
     const bytes = outputs.reduce((sum, output) => sum + output.bytes.length, 0);
-    return isFixed && bytes <= WHOLE_BYTES ? new ReplyTemplate(request, outputs, isStream) : null;
+    return request.hasFixedOutputs && bytes <= WHOLE_BYTES ? new ReplyTemplate(request, outputs, isStream) : null;
   }
 
   private constructor(request: ModelRequest, outputs: readonly OutputTensor[], isStream: boolean) {

@@ -33,11 +33,7 @@ export function prepareReply(
   head: Uint8Array,
   headers: readonly string[],
 ): PreparedReply | null {
-  const { plan, model } = request;
-  const isFixed = plan.outputs.every(
-    ({ index, classCount }) => classCount === 0 && model.tensors.outputs[index]!.rowBytes > 0,
-  );
-  if (!isFixed) return null;
+  if (!request.hasFixedOutputs) return null;
   const tensorBytes = outputs.reduce((sum, output) => sum + output.bytes.length, 0);
   if (outputs.every(({ binary }) => !binary))
     return tensorBytes <= LARGE_TENSOR_BYTES ? new JsonReply(request, outputs) : null;

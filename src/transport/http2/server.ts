@@ -13,6 +13,9 @@ const TICK_MS_MAX = 1000;
 const TICK_MS_MIN = 5;
 const TICKS_PER_TIMEOUT = 4;
 
+/** What is read from a socket at once, as in Node. */
+const READ_BYTES = 64 * 1024;
+
 export interface Http2Listener {
   readonly port: number;
   readonly connections: number;
@@ -36,6 +39,7 @@ class Listener implements Http2Listener, SocketHost {
   readonly options: ListenOptions;
   readonly onStream: OnStream;
   readonly pool = new BufferPool();
+  readonly readBuffer = Buffer.allocUnsafeSlow(READ_BYTES);
 
   readonly #server: Server;
   readonly #connections = new Set<SocketConnection>();
@@ -51,13 +55,13 @@ class Listener implements Http2Listener, SocketHost {
     this.options = options;
     this.onStream = onStream;
     this.#server = createSocketServer(options, (socket) => this.#accept(socket));
-    this.#server.maxConnections = options.maxConnections;
+    // Counted by Node where they are in the handshake, and by us where they are not Node's any more (`receive`).
+    if (options.tls !== null) this.#server.maxConnections = options.maxConnections;
     this.#server.on('connection', (socket: Socket) => {
-      this.#sockets.add(socket);
-      socket.once('close', () => this.#sockets.delete(socket));
+      if (options.tls !== null) this.#track(socket);
     });
-    const { log, maxConnections } = options;
-    this.#server.on('drop', () => log.verbose(1, `HTTP/2 connection refused: there are ${maxConnections} already`));
+    const { log } = options;
+    this.#server.on('drop', () => this.#logRefusal());
     this.#server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
       log.verbose(1, `TLS handshake failed: ${error.message}`);
       // Node does not do it after a time-out.
@@ -102,10 +106,26 @@ class Listener implements Http2Listener, SocketHost {
   }
 
   #accept(socket: Socket): void {
+    if (this.#connections.size >= this.options.maxConnections) {
+      socket.destroy();
+      this.#logRefusal();
+      return;
+    }
     const connection = new SocketConnection(socket, this);
     this.#connections.add(connection);
-    socket.once('close', () => this.#remove(connection));
+    this.#track(connection.socket);
+    connection.socket.once('close', () => this.#remove(connection));
     if (this.#isDraining) connection.drain();
+  }
+
+  #track(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.once('close', () => this.#sockets.delete(socket));
+  }
+
+  #logRefusal(): void {
+    const { log, maxConnections } = this.options;
+    log.verbose(1, `HTTP/2 connection refused: there are ${maxConnections} already`);
   }
 
   #remove(connection: SocketConnection): void {
@@ -151,7 +171,7 @@ function readMs(): number {
 }
 
 function createSocketServer(options: ListenOptions, accept: (socket: Socket) => void): Server {
-  if (options.tls === null) return createServer({ noDelay: true }, accept);
+  if (options.tls === null) return createServer({ noDelay: true, pauseOnConnect: true }, accept);
   const handshakeTimeout = options.timeouts.handshakeMs > 0 ? { handshakeTimeout: options.timeouts.handshakeMs } : {};
   // RFC 9113, 9.2: TLS 1.2 or later.
   const tls = {

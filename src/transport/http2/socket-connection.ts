@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Log } from '../../base/log.js';
+import { receive } from '../receive.js';
 import type { BufferPool } from './buffer-pool.js';
 import { Connection, type ConnectionHost } from './connection.js';
 import { type ConnectionView, watchConnection } from './connection-watch.js';
@@ -23,6 +24,8 @@ export interface SocketHost {
   readonly options: ListenOptions;
   readonly onStream: OnStream;
   readonly pool: BufferPool;
+  /** What all connections are read into: what came is taken before the next one is read. */
+  readonly readBuffer: Buffer;
   /** Moves by ticks: good enough for time-outs, and free. */
   readonly nowMs: number;
   /** Flushes the connection when the running callback is done. */
@@ -35,8 +38,7 @@ export interface SocketHost {
  */
 export class SocketConnection implements ConnectionHost {
   readonly onStream: OnStream;
-
-  readonly #socket: Socket;
+  readonly socket: Socket;
   readonly #host: SocketHost;
   readonly #log: Log;
   readonly #connection: Connection;
@@ -59,8 +61,8 @@ export class SocketConnection implements ConnectionHost {
   #framesSeen = 0;
   #pingedMs = -1;
 
-  constructor(socket: Socket, host: SocketHost) {
-    this.#socket = socket;
+  /** @param accepted paused, or of TLS; `socket` is to be used instead of it */
+  constructor(accepted: Socket, host: SocketHost) {
     this.#host = host;
     this.#log = host.options.log;
     this.onStream = host.onStream;
@@ -70,7 +72,8 @@ export class SocketConnection implements ConnectionHost {
     this.#writtenMs = host.nowMs;
     this.#idleSinceMs = host.nowMs;
     this.#connection = new Connection(host.options.limits, host.pool, this);
-    socket.on('data', (chunk: Buffer) => this.#receive(chunk));
+    const socket = receive(accepted, host.readBuffer, (bytes, end) => this.#receive(bytes, end));
+    this.socket = socket;
     // What went wrong is of no interest: 'close' follows.
     socket.on('error', () => {});
     socket.once('close', () => this.#lost());
@@ -83,7 +86,7 @@ export class SocketConnection implements ConnectionHost {
   }
 
   onViolation(message: string): void {
-    this.#log.verbose(1, `HTTP/2 client ${this.#socket.remoteAddress}: ${message}`);
+    this.#log.verbose(1, `HTTP/2 client ${this.socket.remoteAddress}: ${message}`);
   }
 
   /** Writes what there is to say, in one go. */
@@ -111,13 +114,13 @@ export class SocketConnection implements ConnectionHost {
     this.#watchStreams(nowMs);
   }
 
-  #receive(chunk: Buffer): void {
+  #receive(bytes: Buffer, end: number): void {
     this.#receivedMs = this.#host.nowMs;
     this.#pingedMs = -1;
     if (this.#isEnding) return;
     this.#isReceiving = true;
     try {
-      this.#connection.receive(chunk);
+      this.#connection.receive(end === bytes.length ? bytes : bytes.subarray(0, end));
     } catch (error) {
       this.#fail(error);
     }
@@ -135,14 +138,14 @@ export class SocketConnection implements ConnectionHost {
     const { segments } = batch;
     const last = segments.length - 1;
     if (last > 0) {
-      this.#socket.cork();
-      for (let index = 0; index < last; index++) this.#socket.write(segments[index]!);
+      this.socket.cork();
+      for (let index = 0; index < last; index++) this.socket.write(segments[index]!);
     }
-    this.#socket.write(segments[last]!, this.#onWritten);
-    if (last > 0) this.#socket.uncork();
+    this.socket.write(segments[last]!, this.#onWritten);
+    if (last > 0) this.socket.uncork();
     if (!this.#isPaused && this.#connection.waitingBytes > UNREAD_BYTES_MAX) {
       this.#isPaused = true;
-      this.#socket.pause();
+      this.socket.pause();
     }
   }
 
@@ -157,7 +160,7 @@ export class SocketConnection implements ConnectionHost {
     }
     if (!this.#isPaused || this.#connection.waitingBytes > UNREAD_BYTES_MAX) return;
     this.#isPaused = false;
-    this.#socket.resume();
+    this.socket.resume();
   }
 
   #lost(): void {
@@ -168,9 +171,9 @@ export class SocketConnection implements ConnectionHost {
   /** Our last words are written. What still comes is read and dropped: unread bytes would make the kernel cut the rest. */
   #end(): void {
     this.#isEnding = true;
-    this.#socket.end(() => {
-      const timer = setTimeout(() => this.#socket.destroy(), LINGER_MS);
-      this.#socket.once('close', () => clearTimeout(timer));
+    this.socket.end(() => {
+      const timer = setTimeout(() => this.socket.destroy(), LINGER_MS);
+      this.socket.once('close', () => clearTimeout(timer));
     });
   }
 
@@ -227,7 +230,7 @@ export class SocketConnection implements ConnectionHost {
       case 'no answer':
       case 'does not read':
         this.onViolation(verdict);
-        this.#socket.destroy();
+        this.socket.destroy();
     }
   }
 

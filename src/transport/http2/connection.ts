@@ -11,6 +11,7 @@ import type { ConnectionLimits } from './limits.js';
 import type { Stream } from './open-stream.js';
 import { Output, type OutputBatch } from './output.js';
 import { PeerSettings } from './peer-settings.js';
+import { PingPolicy, TOO_MANY_PINGS } from './ping-policy.js';
 import { PrefaceReader } from './preface-reader.js';
 import { StreamLayer, type StreamLayerHost } from './stream-layer.js';
 import { ErrorCode, Flag, FrameType, frameName, PING_BYTES, PRIORITY_BYTES, STREAM_ID_MAX } from './wire.js';
@@ -19,6 +20,8 @@ import { ErrorCode, Flag, FrameType, frameName, PING_BYTES, PRIORITY_BYTES, STRE
 export interface ConnectionHost extends StreamLayerHost {
   /** There is output where there was none: take it before this turn of the event loop ends. */
   onOutput(): void;
+  /** A clock that never goes back, for what ticks are too coarse for. */
+  readMs(): number;
 }
 
 /** Payloads of our PINGs: their acknowledgements are told apart by them. */
@@ -27,7 +30,7 @@ const DRAIN_PING = Buffer.from('draining', 'latin1');
 
 /**
  * The server's side of one HTTP/2 connection (RFC 9113) without a socket: bytes in by `receive`, calls on stream handlers and
- * bytes by `takeOutput` out. Reads no clock; the driver says how much time went by.
+ * bytes by `takeOutput` out. The driver says how much time went by; its clock is read for PINGs only.
  */
 export class Connection implements FrameSink {
   readonly #host: ConnectionHost;
@@ -39,6 +42,7 @@ export class Connection implements FrameSink {
   readonly #head: HeadReceiver;
   readonly #body: BodyReceiver;
   readonly #peer = new PeerSettings();
+  readonly #pings: PingPolicy;
 
   #state: ConnectionState = 'preface';
   #isAcknowledged = false;
@@ -53,6 +57,7 @@ export class Connection implements FrameSink {
     this.#reader = new FrameReader(this, limits.maxFrameBytes);
     this.#head = new HeadReceiver(this.#layer, new HpackDecoder(limits.maxHeaderListBytes), limits.maxHeaderBlockBytes);
     this.#body = new BodyReceiver(this.#layer);
+    this.#pings = new PingPolicy(limits.pings, () => host.readMs());
     writePreface(this.#output, limits);
   }
 
@@ -116,7 +121,9 @@ export class Connection implements FrameSink {
 
   /** All that was written since the last call; null = nothing. To be settled, in order. */
   takeOutput(): OutputBatch | null {
-    return this.#output.take();
+    const batch = this.#output.take();
+    if (batch !== null && batch.bytes > batch.controlBytes) this.#pings.forgive();
+    return batch;
   }
 
   /** The socket has taken the oldest batch: there is room for more. */
@@ -130,9 +137,15 @@ export class Connection implements FrameSink {
     this.#budgets.tick(seconds);
   }
 
+  /** `ping` has not been called too often. */
+  get mayPing(): boolean {
+    return this.#pings.maySend;
+  }
+
   /** Asks whether somebody is there. */
   ping(): void {
     if (this.#state === 'closed') return;
+    this.#pings.send();
     writePing(this.#output, 0, KEEPALIVE_PING, 0);
   }
 
@@ -261,6 +274,8 @@ export class Connection implements FrameSink {
   #ping(flags: number, bytes: Buffer, start: number): void {
     this.#budgets.controls.spend();
     if ((flags & Flag.ACK) === 0) {
+      const isAllowed = this.#pings.receive(this.#layer.streams.size === 0);
+      if (!isAllowed) throw new ConnectionError(ErrorCode.ENHANCE_YOUR_CALM, TOO_MANY_PINGS);
       writePing(this.#output, Flag.ACK, bytes, start);
       return;
     }

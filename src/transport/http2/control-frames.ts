@@ -23,7 +23,7 @@ export function writePreface(output: Output, limits: ConnectionLimits): void {
     [Setting.MAX_FRAME_SIZE, limits.maxFrameBytes],
     [Setting.MAX_HEADER_LIST_SIZE, limits.maxHeaderListBytes],
   ] as const;
-  output.frameHeader(settings.length * SETTING_BYTES, FrameType.SETTINGS, 0, 0);
+  output.controlHeader(settings.length * SETTING_BYTES, FrameType.SETTINGS, 0, 0);
   for (const [identifier, value] of settings) {
     output.uint16(identifier);
     output.uint32(value);
@@ -33,7 +33,7 @@ export function writePreface(output: Output, limits: ConnectionLimits): void {
 }
 
 export function writeSettingsAck(output: Output): void {
-  output.frameHeader(0, FrameType.SETTINGS, Flag.ACK, 0);
+  output.controlHeader(0, FrameType.SETTINGS, Flag.ACK, 0);
 }
 
 export function writeWindowUpdate(output: Output, streamId: number, increment: number): void {
@@ -42,19 +42,19 @@ export function writeWindowUpdate(output: Output, streamId: number, increment: n
 }
 
 export function writeReset(output: Output, streamId: number, code: number): void {
-  output.frameHeader(RST_STREAM_BYTES, FrameType.RST_STREAM, 0, streamId);
+  output.controlHeader(RST_STREAM_BYTES, FrameType.RST_STREAM, 0, streamId);
   output.uint32(code);
 }
 
 /** `payload[at, at + 8)`. */
 export function writePing(output: Output, flags: number, payload: Uint8Array, at: number): void {
-  output.frameHeader(PING_BYTES, FrameType.PING, flags, 0);
+  output.controlHeader(PING_BYTES, FrameType.PING, flags, 0);
   output.copy(payload, at, at + PING_BYTES);
 }
 
 export function writeGoaway(output: Output, lastStreamId: number, code: number, reason: string): void {
   const debug = Buffer.from(reason, 'utf8').subarray(0, DEBUG_BYTES_MAX);
-  output.frameHeader(GOAWAY_BYTES_MIN + debug.length, FrameType.GOAWAY, 0, 0);
+  output.controlHeader(GOAWAY_BYTES_MIN + debug.length, FrameType.GOAWAY, 0, 0);
   output.uint32(lastStreamId);
   output.uint32(code);
   output.copy(debug, 0, debug.length);

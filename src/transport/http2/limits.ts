@@ -1,4 +1,5 @@
 import { assert } from '../../base/assert.js';
+import { noPingLimits, type PingLimits } from './ping-policy.js';
 import { FRAME_BYTES_MAX, FRAME_BYTES_MIN, HEADER_TABLE_BYTES_INITIAL, WINDOW_BYTES_MAX } from './wire.js';
 
 /** What one connection may cost. The first five are told to the client as SETTINGS. */
@@ -15,6 +16,8 @@ export interface ConnectionLimits {
   readonly maxHeaderListBytes: number;
   /** Encoded size of a field section over HEADERS and CONTINUATION; a larger one ends the connection. */
   readonly maxHeaderBlockBytes: number;
+  /** Beside the bound on control frames of all kinds, which always holds. */
+  readonly pings: PingLimits;
 }
 
 export const defaultLimits: ConnectionLimits = {
@@ -24,6 +27,7 @@ export const defaultLimits: ConnectionLimits = {
   maxFrameBytes: FRAME_BYTES_MIN,
   maxHeaderListBytes: 16_384,
   maxHeaderBlockBytes: 65_536,
+  pings: noPingLimits,
 };
 
 /** Throws for limits that the protocol or our own tables cannot keep. */

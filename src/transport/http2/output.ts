@@ -10,6 +10,8 @@ const LOOP_BYTES_MAX = 48;
 export interface OutputBatch {
   readonly segments: Uint8Array[];
   bytes: number;
+  /** Of them, those of frames that carry nothing of a request, neither its bytes nor room for them. */
+  controlBytes: number;
   /** Go back to the pool when the batch is settled. */
   readonly buffers: Buffer[];
   readonly owners: ViewOwner[];
@@ -68,6 +70,12 @@ export class Output {
     buffer[at + 7] = streamId >> 8;
     buffer[at + 8] = streamId;
     this.#end = at + FRAME_HEADER_BYTES;
+  }
+
+  /** The header of a frame that carries nothing of a request: these are counted, since they are few. */
+  controlHeader(length: number, type: number, flags: number, streamId: number): void {
+    this.frameHeader(length, type, flags, streamId);
+    this.#batch.controlBytes += FRAME_HEADER_BYTES + length;
   }
 
   /** The header of a DATA frame for `length` bytes, which follow. They join the frame before where that is of the same stream. */
@@ -176,7 +184,7 @@ export class Output {
 }
 
 function newBatch(): OutputBatch {
-  return { segments: [], bytes: 0, buffers: [], owners: [] };
+  return { segments: [], bytes: 0, controlBytes: 0, buffers: [], owners: [] };
 }
 
 function setLength(buffer: Buffer, at: number, length: number): void {

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { monotonicUs } from '../../base/clock.js';
 import type { Log } from '../../base/log.js';
 import { receive } from '../receive.js';
 import type { BufferPool } from './buffer-pool.js';
@@ -87,6 +88,10 @@ export class SocketConnection implements ConnectionHost {
 
   onViolation(message: string): void {
     this.#log.verbose(1, `HTTP/2 client ${this.socket.remoteAddress}: ${message}`);
+  }
+
+  readMs(): number {
+    return monotonicUs() / 1000;
   }
 
   /** Writes what there is to say, in one go. */
@@ -178,7 +183,7 @@ export class SocketConnection implements ConnectionHost {
   }
 
   #view(): ConnectionView {
-    const { isEstablished, streamCount, waitingBytes, state } = this.#connection;
+    const { isEstablished, streamCount, waitingBytes, state, mayPing } = this.#connection;
     return {
       isEstablished,
       streamCount,
@@ -193,6 +198,7 @@ export class SocketConnection implements ConnectionHost {
       drainingSinceMs: this.#drainingSinceMs,
       awaitingSinceMs: this.#awaitingSinceMs,
       pingedMs: this.#pingedMs,
+      mayPing,
     };
   }
 

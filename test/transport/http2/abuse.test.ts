@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import * as wire from './frames.js';
 import { dumbInteger, dumbString, type Pair } from './hpack/dumb-hpack.js';
-import { answerOf, okFields, Peer } from './peer.js';
+import { answerOf, okFields, okTrailers, Peer } from './peer.js';
 
 /** Sends what `make` gives until the connection is ended; how often that was. */
 function sendUntilEnd(peer: Peer, make: (round: number) => Buffer, roundsMax = 100_000): number {
@@ -136,6 +136,88 @@ describe('floods end with ENHANCE_YOUR_CALM', () => {
     const peer = Peer.open();
     peer.send(...Array.from({ length: 900 }, () => wire.ping));
     expect(peer.connection.waitingBytes).toBe(900 * 17);
+  });
+});
+
+/** gRPC C-core, `frame_ping.cc` and `ping_abuse_policy.cc`; the counting itself is in `ping-policy.test.ts`. */
+describe('PING where it is limited', () => {
+  const pings = { minIntervalMs: 1000, minIntervalIdleMs: 5000, strikesMax: 2, sentMax: 2 };
+  const tooMany = { code: 'ENHANCE_YOUR_CALM', reason: 'too_many_pings', lastStreamId: 0 };
+
+  test('one strike too many ends the connection, and says so to the letter', () => {
+    const peer = Peer.open({ limits: { pings } });
+    expect(sendUntilEnd(peer, () => wire.ping)).toBe(4);
+    const frames = peer.frames();
+    expect(frames.filter(({ type }) => type === wire.PING)).toHaveLength(3);
+    expect(frames.at(-1)).toMatchObject({
+      type: wire.GOAWAY,
+      payload: Buffer.from('\0\0\0\0\0\0\0\x0btoo_many_pings'),
+    });
+    expect(peer.violations).toEqual(['too_many_pings']);
+  });
+
+  test('acknowledgements are no PINGs of the client', () => {
+    const peer = Peer.open({ limits: { pings } });
+    expect(sendUntilEnd(peer, () => wire.frame(wire.PING, wire.ACK, 0, Buffer.alloc(8)), 100)).toBe(100);
+  });
+
+  test('the time between them is longer while no stream is open', () => {
+    const roundsEvery = (ms: number, ...frames: Buffer[]) => {
+      const peer = Peer.open({ limits: { pings } });
+      peer.send(...frames);
+      return sendUntilEnd(
+        peer,
+        () => {
+          peer.nowMs += ms;
+          return wire.ping;
+        },
+        20,
+      );
+    };
+    expect([roundsEvery(4999), roundsEvery(5000)]).toEqual([4, 20]);
+    expect([roundsEvery(999, wire.headers(1)), roundsEvery(1000, wire.headers(1))]).toEqual([4, 20]);
+  });
+
+  test.each<[string, (peer: Peer, id: number) => void]>([
+    ['HEADERS', (peer, id) => peer.recorder(id).stream.end(okTrailers)],
+    ['DATA', (peer) => peer.recorder(1).stream.write(Buffer.of(1))],
+    ['WINDOW_UPDATE', (peer) => peer.send(...Array.from({ length: 4 }, () => wire.data(1, 'x'.repeat(16_000))))],
+  ])('%s of ours start the count anew', (_name, speak) => {
+    const peer = Peer.open({ limits: { pings, streamWindowBytes: 65_535 } });
+    peer.send(wire.headers(1));
+    peer.recorder(1).stream.respond(okFields);
+    for (let id = 3; id < 43; id += 2) {
+      peer.send(wire.headers(id));
+      speak(peer, id);
+      peer.frames();
+      peer.send(wire.ping, wire.ping, wire.ping);
+    }
+    expect(peer.connection.isFinished).toBe(false);
+    peer.send(wire.ping);
+    expect(peer.goaway()).toMatchObject({ ...tooMany, lastStreamId: 41 });
+  });
+
+  test('nothing else of ours does', () => {
+    const peer = Peer.open({ limits: { pings } });
+    const rounds = sendUntilEnd(peer, () => {
+      peer.frames();
+      peer.connection.ping();
+      return Buffer.concat([wire.settings(), wire.ping]);
+    });
+    expect(rounds).toBe(4);
+    expect(peer.goaway()).toEqual(tooMany);
+  });
+
+  test('our own ones stop until something of a request was sent', () => {
+    const peer = Peer.open({ limits: { pings }, answers: true });
+    const ask = () => {
+      if (peer.connection.mayPing) peer.connection.ping();
+      return peer.framesOf(wire.PING).length;
+    };
+    expect([ask(), ask(), ask()]).toEqual([1, 1, 0]);
+    peer.send(wire.headers(1, wire.END_STREAM));
+    peer.frames();
+    expect([ask(), ask(), ask()]).toEqual([1, 1, 0]);
   });
 });
 

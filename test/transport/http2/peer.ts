@@ -78,6 +78,7 @@ export class Peer implements ConnectionHost {
   readonly consumes: boolean;
   onEnd: ((stream: Http2Stream) => void) | null = null;
   outputs = 0;
+  nowMs = 0;
   readonly #log = new wire.FrameLog();
 
   constructor(options: PeerOptions = {}) {
@@ -102,6 +103,10 @@ export class Peer implements ConnectionHost {
 
   onOutput(): void {
     this.outputs++;
+  }
+
+  readMs(): number {
+    return this.nowMs;
   }
 
   onViolation(message: string): void {

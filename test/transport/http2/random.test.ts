@@ -145,6 +145,7 @@ class Echoes {
     const host = {
       onStream: (_stream: Http2Stream) => new EchoHandler(),
       onOutput() {},
+      readMs: () => 0,
       onViolation() {},
     };
     return { connection: new Connection(defaultLimits, this.#pool, host), log: new wire.FrameLog() };

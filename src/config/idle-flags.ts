@@ -4,7 +4,6 @@ const MAX_INT32 = 2_147_483_647;
 const count: Range = { min: 0, max: MAX_INT32, unit: '' };
 const some: Range = { min: 1, max: MAX_INT32, unit: '' };
 const port: Range = { min: 0, max: 65_535, unit: '' };
-const ms: Range = { min: 0, max: MAX_INT32, unit: 'ms' };
 const bytes: Range = { min: 0, max: Number.MAX_SAFE_INTEGER, unit: 'bytes' };
 
 function later(reason: string): Effect {
@@ -55,11 +54,6 @@ export const idleFlags: readonly Flag[] = [
       'REGEXP',
       'Metadata whose name contains a match becomes request parameters.',
     ),
-  ]),
-  ...section('gRPC', none('the engines have bounds of their own on pings'), [
-    integer('grpc-http2-max-pings-without-data', 2, count, 'Pings sent between two data frames; 0 = without limit.'),
-    integer('grpc-http2-min-recv-ping-interval-without-data', 300_000, ms, 'Least time between two pings of a client.'),
-    integer('grpc-http2-max-ping-strikes', 2, count, 'Pings that may come too early; 0 = without limit.'),
   ]),
   ...section('gRPC', later('every method is open to whoever reaches the port'), [
     list('grpc-restricted-protocol', 'API[,API...]:KEY=VALUE', 'Calls that need metadata triton-grpc-protocol-KEY.'),

@@ -5,6 +5,7 @@ const MAX_UINT32 = 4_294_967_295;
 const MAX_INT32 = 2_147_483_647;
 const works = { kind: 'works' } as const;
 
+const count: Range = { min: 0, max: MAX_INT32, unit: '' };
 const port: Range = { min: 0, max: 65_535, unit: '' };
 const bytes: Range = { min: 1, max: Number.MAX_SAFE_INTEGER, unit: 'bytes' };
 const ms: Range = { min: 0, max: MAX_INT32, unit: 'ms' };
@@ -140,6 +141,24 @@ const working: readonly Flag[] = [
     integer('grpc-keepalive-time', 7_200_000, ms, 'Silence after which the server sends a ping.'),
     integer('grpc-keepalive-timeout', 20_000, ms, 'How long the answer to a ping may take.'),
     boolean('grpc-keepalive-permit-without-calls', false, 'Send pings on a connection without calls.'),
+    integer(
+      'grpc-http2-max-pings-without-data',
+      2,
+      count,
+      'Pings of the server between two data frames of its own; 0 = without limit; engine conch.',
+    ),
+    integer(
+      'grpc-http2-min-recv-ping-interval-without-data',
+      300_000,
+      ms,
+      'Least time between two pings of a client, unless data was sent to it; 0 = none; engine conch.',
+    ),
+    integer(
+      'grpc-http2-max-ping-strikes',
+      2,
+      count,
+      'Pings of a client that may come earlier, then its connection is closed; 0 = without limit; engine conch.',
+    ),
     integer('grpc-max-connection-age', 0, ms, 'Age at which a connection is closed; 0 = never.'),
     integer('grpc-max-connection-age-grace', 0, ms, 'What its calls get to finish then; 0 = without limit.'),
   ]),

@@ -3,13 +3,22 @@ import { monotonicUs } from '../../base/clock.js';
 import type { Log } from '../../base/log.js';
 import { type ConnectionLimits, defaultLimits } from '../../transport/http2/limits.js';
 import { defaultOptions, defaultTimeouts, type ListenOptions } from '../../transport/http2/options.js';
+import type { PingLimits } from '../../transport/http2/ping-policy.js';
 import { type Http2Listener, listenHttp2 } from '../../transport/http2/server.js';
 import type { Http2Stream, RequestFields, StreamHandler } from '../../transport/http2/stream.js';
 import type { BodyBudget } from '../body-buffer.js';
 import { GRPC_INTERNAL, GRPC_UNIMPLEMENTED } from '../status.js';
 import { ConchCall, type ConchHost } from './conch-call.js';
 import { Deadlines } from './deadlines.js';
-import type { CompressionLevel, GrpcEngine, GrpcHandler, GrpcListener, GrpcListenOptions, GrpcTls } from './engine.js';
+import type {
+  CompressionLevel,
+  GrpcEngine,
+  GrpcHandler,
+  GrpcKeepalive,
+  GrpcListener,
+  GrpcListenOptions,
+  GrpcTls,
+} from './engine.js';
 import { parseTimeoutUs } from './grpc-timeout.js';
 import { httpRefusal, trailersOnly } from './header-blocks.js';
 import { type Algorithm, isAlgorithm } from './message-codec.js';
@@ -24,6 +33,9 @@ export const engineLimits: ConnectionLimits = {
 
 /** A client may think about what it has got for long; one that never reads again must not hold tensors for ever. */
 const STALL_MS = 600_000;
+
+/** Between pings of a client that has no call and is not permitted to ask without one: that of TCP (RFC 1122, 4.2.3.6), as gRPC C-core. */
+const PING_INTERVAL_WITHOUT_CALLS_MS = 7_200_000;
 
 /** gRPC on our own HTTP/2: the fast engine. */
 export class ConchEngine implements GrpcEngine {
@@ -164,10 +176,20 @@ function http2Options({ address, port, reusePort, tls, keepalive, log }: GrpcLis
     address,
     port,
     reusePort,
-    limits: engineLimits,
+    limits: { ...engineLimits, pings: pingLimits(keepalive) },
     timeouts,
     log,
     tls: tls === null ? null : tlsOptions(tls),
+  };
+}
+
+function pingLimits(keepalive: GrpcKeepalive): PingLimits {
+  const { withoutCalls, minRecvPingIntervalMs } = keepalive;
+  return {
+    minIntervalMs: minRecvPingIntervalMs,
+    minIntervalIdleMs: withoutCalls ? minRecvPingIntervalMs : PING_INTERVAL_WITHOUT_CALLS_MS,
+    strikesMax: keepalive.maxPingStrikes,
+    sentMax: keepalive.maxPingsWithoutData,
   };
 }
 

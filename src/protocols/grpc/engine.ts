@@ -57,6 +57,12 @@ export interface GrpcKeepalive {
   readonly timeoutMs: number;
   /** Also on a connection without calls. */
   readonly withoutCalls: boolean;
+  /** Pings of the server with no data of its own between them; 0 = without limit. */
+  readonly maxPingsWithoutData: number;
+  /** From one ping of a client to the next, while it has a call; an earlier one is a strike. 0 = any time. */
+  readonly minRecvPingIntervalMs: number;
+  /** Strikes that are let pass; 0 = any number. */
+  readonly maxPingStrikes: number;
   /** A connection is told to go after this; 0 = never. */
   readonly maxConnectionAgeMs: number;
   /** What its calls get to end after that; 0 = without limit. */

@@ -17,10 +17,25 @@ export function receive(accepted: Socket, buffer: Buffer, take: TakeBytes): Sock
     return accepted.resume();
   }
   const callback = (end: number): boolean => {
+    // Whoever listens keeps what it gets, and may be slower than the client: false stops reading.
+    if (socket.isReleased) return socket.push(Buffer.from(buffer.subarray(0, end)));
     take(buffer, end);
     return true;
   };
   // `handle` is not in the types.
   const options = { handle, allowHalfOpen: accepted.allowHalfOpen, onread: { buffer, callback } };
-  return new Socket(options);
+  const socket = new ReceivedSocket(options);
+  return socket;
+}
+
+/** Undoes `receive`, which returned `socket`: it is read by its events, as any other, and what comes waits in it until somebody listens. */
+export function release(socket: Socket): void {
+  if (socket instanceof ReceivedSocket) socket.isReleased = true;
+  else socket.removeAllListeners('data');
+  // As if nobody had listened yet: a paused one would stay so when somebody does, a flowing one would lose what comes before.
+  (socket as { readableFlowing: boolean | null }).readableFlowing = null;
+}
+
+class ReceivedSocket extends Socket {
+  isReleased = false;
 }

@@ -6,6 +6,7 @@ import type { ConnectionHost } from '../../transport/http1/connection-host.js';
 import { HeadWriter } from '../../transport/http1/head-writer.js';
 import { type Refusal, tooManyConnections } from '../../transport/http1/refusal.js';
 import { Slab } from '../../transport/http1/slab.js';
+import type { UpgradeTaker } from '../../transport/http1/upgrade.js';
 import { WorkQueue } from '../../transport/http1/work-queue.js';
 import { ServerError } from '../../types/errors.js';
 import type { HttpEngine, HttpHandler, HttpLimits, HttpListener, ListenOptions } from './engine.js';
@@ -44,13 +45,15 @@ const makePlainServer: MakeServer = (onConnection) => {
 export class NetEngine implements HttpEngine {
   readonly name = 'net';
   readonly #makeServer: MakeServer;
+  readonly #upgradeTaker: UpgradeTaker | null;
 
-  constructor(makeServer = makePlainServer) {
+  constructor(makeServer = makePlainServer, upgradeTaker: UpgradeTaker | null = null) {
     this.#makeServer = makeServer;
+    this.#upgradeTaker = upgradeTaker;
   }
 
   async listen(options: ListenOptions, handler: HttpHandler): Promise<HttpListener> {
-    const listener = new NetListener(options, handler, this.#makeServer);
+    const listener = new NetListener(options, handler, this.#makeServer, this.#upgradeTaker);
     await listener.open();
     return listener;
   }
@@ -63,6 +66,7 @@ class NetListener implements HttpListener, ConnectionHost, NetHost {
   readonly limits: HttpLimits;
   readonly log: Log;
   readonly handler: HttpHandler;
+  readonly upgradeTaker: UpgradeTaker | null;
   readonly slab = new Slab();
   readonly heads = new HeadWriter();
   readonly readBuffer: Buffer = Buffer.allocUnsafeSlow(READ_BYTES);
@@ -80,8 +84,9 @@ class NetListener implements HttpListener, ConnectionHost, NetHost {
   #busy = 0;
   #whenIdle: (() => void)[] = [];
 
-  constructor(options: ListenOptions, handler: HttpHandler, makeServer: MakeServer) {
+  constructor(options: ListenOptions, handler: HttpHandler, makeServer: MakeServer, upgradeTaker: UpgradeTaker | null) {
     this.#options = options;
+    this.upgradeTaker = upgradeTaker;
     this.handler = handler;
     this.limits = options.limits;
     this.log = options.log;

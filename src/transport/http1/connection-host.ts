@@ -4,6 +4,7 @@ import type { HeadWriter } from './head-writer.js';
 import type { RequestLimits } from './limits.js';
 import type { Refusal } from './refusal.js';
 import type { Slab } from './slab.js';
+import type { UpgradeTaker } from './upgrade.js';
 
 export interface ConnectionLimits extends RequestLimits {
   /** Without a request, or without any progress of an answer; 0 = for ever. */
@@ -22,6 +23,8 @@ export interface ConnectionHost {
   /** Of a clock that needs to move only as often as `check` is called. */
   readonly nowMs: number;
   readonly isDraining: boolean;
+  /** Null = every request is answered as if it asked for no upgrade. */
+  readonly upgradeTaker: UpgradeTaker | null;
   /** A request has come: its head is in `connection.head`. */
   accept(connection: Http1Connection): Http1Exchange;
   /** A whole answer that closes the connection. */

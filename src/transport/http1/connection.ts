@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { assert } from '../../base/assert.js';
-import { receive } from '../receive.js';
+import { receive, release } from '../receive.js';
 import { Answers } from './answers.js';
 import type { ConnectionHost } from './connection-host.js';
 import { FinalAnswer, type Http1Exchange } from './exchange.js';
@@ -8,6 +8,7 @@ import type { Head } from './head.js';
 import type { Persistence } from './head-writer.js';
 import { bodyTooSlow, type Refusal } from './refusal.js';
 import { RequestParser } from './request-parser.js';
+import { isWanted, type UpgradeRequest, upgradeRequest } from './upgrade.js';
 
 /** Requests of one connection that are worked on; no more are read before one of them is answered. */
 const PIPELINED_MAX = 64;
@@ -21,13 +22,16 @@ const LINGER_MS = 1000;
 const nothing = Buffer.alloc(0);
 
 /**
- * open: requests are read. finishing: no more of them, but answers are to come; what comes in is dropped. lingering: everything was
- * written, and our half is closed. closed: so is the socket.
+ * open: requests are read. upgrading: no more of them, and when those before are answered, it is handed over; what comes in waits in the
+ * socket. upgraded: the socket is the taker's. finishing: no more requests, but answers are to come; what comes in is dropped.
+ * lingering: everything was written, and our half is closed. closed: so is the socket.
  */
-type State = 'open' | 'finishing' | 'lingering' | 'closed';
+type State = 'open' | 'upgrading' | 'upgraded' | 'finishing' | 'lingering' | 'closed';
 
 const nextStates: Readonly<Record<State, readonly State[]>> = {
-  open: ['finishing', 'closed'],
+  open: ['upgrading', 'finishing', 'closed'],
+  upgrading: ['upgraded', 'finishing', 'closed'],
+  upgraded: ['closed'],
   finishing: ['lingering', 'closed'],
   lingering: ['closed'],
   closed: [],
@@ -42,6 +46,8 @@ export class Http1Connection {
   #state: State = 'open';
   /** Its body is being read. */
   #reading: Http1Exchange | null = null;
+  /** While it is upgrading: what the taker gets. */
+  #upgrade: { readonly request: UpgradeRequest; readonly rest: Buffer } | null = null;
   #isBusy = false;
   #isWorking = false;
   #isScheduled = false;
@@ -60,7 +66,8 @@ export class Http1Connection {
     this.#sinceMs = host.nowMs;
     const socket = receive(accepted, host.readBuffer, this.#onBytes);
     this.#socket = socket;
-    socket.on('end', () => this.#onEnd());
+    socket.on('end', this.#onEnd);
+    // Stays when it is handed over: a taker that takes its time must not bring the process down.
     socket.on('error', () => {});
     socket.on('close', () => this.#onClose());
   }
@@ -127,7 +134,8 @@ export class Http1Connection {
 
   /** Nothing keeps it: closes where it is between two requests. */
   drain(): void {
-    this.#settle();
+    if (this.#state === 'upgraded') this.#host.upgradeTaker!.onDrain(this.#socket);
+    else this.#settle();
   }
 
   destroy(): void {
@@ -138,6 +146,7 @@ export class Http1Connection {
   check(nowMs: number): void {
     const { idleTimeoutMs, bodyTimeoutMs } = this.#host.limits;
     const waitedMs = nowMs - this.#sinceMs;
+    if (this.#state === 'upgraded') return;
     if (this.#state === 'lingering') {
       if (waitedMs > LINGER_MS) this.#socket.destroy();
     } else if (this.#isBlocked) {
@@ -187,6 +196,7 @@ export class Http1Connection {
   }
 
   #onHead(): void {
+    if (this.#parser.head.upgrades.length > 0 && this.#beginUpgrade()) return;
     const hasBody = this.#parser.head.contentLength !== 0;
     const exchange = this.#host.accept(this);
     if (hasBody) this.#reading = exchange;
@@ -194,6 +204,28 @@ export class Http1Connection {
     this.#add(exchange);
     exchange.begin();
     if (!hasBody) this.#afterRequest();
+  }
+
+  /** False = nobody takes it: the request is one as any other (RFC 9110, 7.8). */
+  #beginUpgrade(): boolean {
+    const { upgradeTaker, isDraining } = this.#host;
+    const { head } = this.#parser;
+    if (upgradeTaker === null || isDraining || !isWanted(head, upgradeTaker)) return false;
+    this.#transition('upgrading');
+    this.#insideSinceMs = 0;
+    const request = upgradeRequest(head);
+    this.#upgrade = { request, rest: this.#parser.takeRest() };
+    this.#pause(false);
+    release(this.#socket);
+    return true;
+  }
+
+  #handOver(): void {
+    const { request, rest } = this.#upgrade!;
+    this.#upgrade = null;
+    this.#transition('upgraded');
+    this.#socket.off('end', this.#onEnd);
+    this.#host.upgradeTaker!.take(request, this.#socket, rest);
   }
 
   /** Behind a request that is the last by its own words nothing is read (RFC 9112, 9.6). */
@@ -252,15 +284,19 @@ export class Http1Connection {
   #settle(): void {
     if (this.#answers.open > 0 || this.#answers.bytes > 0 || this.#isBlocked) return;
     if (this.#state === 'finishing' || (this.#host.isDraining && !this.#parser.isInside)) this.#hangUp();
-    if (!this.#isBusy) return;
-    this.#isBusy = false;
-    if (this.#state === 'open') this.#sinceMs = this.#host.nowMs;
-    this.#host.onQuiet();
+    if (this.#isBusy) {
+      this.#isBusy = false;
+      if (this.#state === 'open') this.#sinceMs = this.#host.nowMs;
+      this.#host.onQuiet();
+    }
+    if (this.#state === 'upgrading') this.#handOver();
   }
 
   /** No more requests are read. */
   #finish(): void {
-    if (this.#state !== 'open') return;
+    if (this.#state !== 'open' && this.#state !== 'upgrading') return;
+    // What waits in it is for nobody.
+    if (this.#state === 'upgrading') this.#socket.resume();
     this.#transition('finishing');
     this.#insideSinceMs = 0;
   }
@@ -278,7 +314,7 @@ export class Http1Connection {
    * The client sends no more. It has most likely gone, as one that was killed has: what it waits for is given up, as other servers
    * do. An answer that is under way is still written.
    */
-  #onEnd(): void {
+  readonly #onEnd = (): void => {
     if (this.#state === 'lingering') {
       this.#socket.destroy();
       return;
@@ -287,7 +323,7 @@ export class Http1Connection {
     this.#reading = null;
     this.#answers.abort(true);
     this.work();
-  }
+  };
 
   #onClose(): void {
     this.#transition('closed');

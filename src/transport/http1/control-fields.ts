@@ -1,6 +1,6 @@
 import type { FieldLine } from './field-line.js';
 import { Framing } from './framing.js';
-import type { Head } from './head.js';
+import { type Head, noProtocols } from './head.js';
 import { equalsLower } from './octets.js';
 import { bodyTooLarge, type Refusal, refusal } from './refusal.js';
 
@@ -9,11 +9,13 @@ export class ControlFields {
   readonly #framing = new Framing();
   #expectations = '';
   #options = '';
+  #upgrades = '';
 
   clear(): void {
     this.#framing.clear();
     this.#expectations = '';
     this.#options = '';
+    this.#upgrades = '';
   }
 
   /** A field whose name begins at `start`. */
@@ -24,6 +26,9 @@ export class ControlFields {
         break;
       case 6:
         if (equalsLower(bytes, start, 'expect')) this.#expectations += `,${textOf(bytes, field)}`;
+        break;
+      case 7:
+        if (equalsLower(bytes, start, 'upgrade')) this.#upgrades += `,${textOf(bytes, field)}`;
         break;
       case 10:
         if (equalsLower(bytes, start, 'connection')) this.#options += `,${textOf(bytes, field)}`;
@@ -40,9 +45,16 @@ export class ControlFields {
   complete(head: Head, maxBodyBytes: number): Refusal | null {
     head.contentLength = this.#framing.contentLength;
     head.keepAlive = keepsAlive(this.#options, head.minorVersion);
+    head.upgrades = this.#upgrades === '' ? noProtocols : this.#upgradesOf(head);
     const framing = this.#framing.refusal(head.minorVersion);
     if (framing !== null) return framing;
     return head.contentLength > maxBodyBytes ? bodyTooLarge(maxBodyBytes) : this.#expect(head);
+  }
+
+  /** Of HTTP/1.0 it means nothing, and neither where it was meant for another connection (RFC 9110, 7.8); with `close` it contradicts itself. */
+  #upgradesOf(head: Head): readonly string[] {
+    const isMeant = head.minorVersion === 1 && head.keepAlive && listOf(this.#options).includes('upgrade');
+    return isMeant ? listOf(this.#upgrades) : noProtocols;
   }
 
   /** A list of no expectations, as some clients send it, expects nothing; HTTP/1.0 has none (RFC 9110, 10.1.1). */

@@ -1,4 +1,4 @@
-import { equalsLower } from './octets.js';
+import { CR, equalsLower, SPACE } from './octets.js';
 
 const FIRST_FIELDS = 24;
 
@@ -6,6 +6,8 @@ const FIRST_FIELDS = 24;
 const SPAN = 4;
 
 const noBytes = Buffer.alloc(0);
+
+export const noProtocols: readonly string[] = [];
 
 /**
  * The head of one request. Fields stay bytes until somebody asks for them: most are never read. One object serves all requests of a
@@ -25,6 +27,8 @@ export class Head {
   keepAlive = true;
   /** The client waits for 100 before it sends the body (RFC 9110, 10.1.1). */
   expectsContinue = false;
+  /** Protocols that the client would rather speak on this connection, in lower case, the best first (RFC 9110, 7.8). */
+  upgrades: readonly string[] = noProtocols;
   count = 0;
 
   #bytes: Buffer = noBytes;
@@ -48,6 +52,13 @@ export class Head {
 
   setBytes(bytes: Buffer): void {
     this.#bytes = bytes;
+  }
+
+  /** As sent, with its query. Read again from the bytes: hardly anybody asks for it. */
+  get target(): string {
+    const start = this.#bytes[0] === CR ? 2 : 0;
+    const targetStart = this.#bytes.indexOf(SPACE, start) + 1;
+    return this.#bytes.toString('latin1', targetStart, this.#bytes.indexOf(SPACE, targetStart));
   }
 
   /** By lower-case name; '' where absent; the first where there are several. */

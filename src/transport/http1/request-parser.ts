@@ -69,6 +69,14 @@ export class RequestParser {
     this.#end = this.#chunk.length;
   }
 
+  /** What comes behind the last head is no HTTP: a copy of the bytes that are not taken yet, which are none of its own any more. */
+  takeRest(): Buffer {
+    this.keep();
+    const rest = this.#chunk;
+    this.#rest();
+    return rest;
+  }
+
   next(): RequestEvent {
     if (this.#at === this.#end) return this.#rest();
     switch (this.#part) {

@@ -91,7 +91,6 @@ function keepaliveOptions(values: FlagValues) {
     timeMs: values.number('grpc-keepalive-time'),
     timeoutMs: values.number('grpc-keepalive-timeout'),
     withoutCalls: values.boolean('grpc-keepalive-permit-without-calls'),
-    maxPingsWithoutData: values.number('grpc-http2-max-pings-without-data'),
     minRecvPingIntervalMs: values.number('grpc-http2-min-recv-ping-interval-without-data'),
     maxPingStrikes: values.number('grpc-http2-max-ping-strikes'),
     maxConnectionAgeMs: values.number('grpc-max-connection-age'),

@@ -55,6 +55,9 @@ export const idleFlags: readonly Flag[] = [
       'Metadata whose name contains a match becomes request parameters.',
     ),
   ]),
+  ...section('gRPC', none('gRPC C-core, and so Triton, keeps only clients to it'), [
+    integer('grpc-http2-max-pings-without-data', 2, count, 'Pings sent between two data frames; 0 = without limit.'),
+  ]),
   ...section('gRPC', later('every method is open to whoever reaches the port'), [
     list('grpc-restricted-protocol', 'API[,API...]:KEY=VALUE', 'Calls that need metadata triton-grpc-protocol-KEY.'),
   ]),

@@ -142,12 +142,6 @@ const working: readonly Flag[] = [
     integer('grpc-keepalive-timeout', 20_000, ms, 'How long the answer to a ping may take.'),
     boolean('grpc-keepalive-permit-without-calls', false, 'Send pings on a connection without calls.'),
     integer(
-      'grpc-http2-max-pings-without-data',
-      2,
-      count,
-      'Pings of the server between two data frames of its own; 0 = without limit; engine conch.',
-    ),
-    integer(
       'grpc-http2-min-recv-ping-interval-without-data',
       300_000,
       ms,

@@ -81,8 +81,6 @@ export interface GrpcKeepaliveOptions {
   readonly timeMs: number;
   readonly timeoutMs: number;
   readonly withoutCalls: boolean;
-  /** 0 = without limit. */
-  readonly maxPingsWithoutData: number;
   readonly minRecvPingIntervalMs: number;
   /** 0 = without limit. */
   readonly maxPingStrikes: number;

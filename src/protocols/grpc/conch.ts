@@ -189,7 +189,6 @@ function pingLimits(keepalive: GrpcKeepalive): PingLimits {
     minIntervalMs: minRecvPingIntervalMs,
     minIntervalIdleMs: withoutCalls ? minRecvPingIntervalMs : PING_INTERVAL_WITHOUT_CALLS_MS,
     strikesMax: keepalive.maxPingStrikes,
-    sentMax: keepalive.maxPingsWithoutData,
   };
 }
 

@@ -57,8 +57,6 @@ export interface GrpcKeepalive {
   readonly timeoutMs: number;
   /** Also on a connection without calls. */
   readonly withoutCalls: boolean;
-  /** Pings of the server with no data of its own between them; 0 = without limit. */
-  readonly maxPingsWithoutData: number;
   /** From one ping of a client to the next, while it has a call; an earlier one is a strike. 0 = any time. */
   readonly minRecvPingIntervalMs: number;
   /** Strikes that are let pass; 0 = any number. */

@@ -43,8 +43,6 @@ export interface ConnectionView {
   readonly awaitingSinceMs: number;
   /** -1 = no PING is out. */
   readonly pingedMs: number;
-  /** Not too many went out already. */
-  readonly mayPing: boolean;
 }
 
 export type ConnectionVerdict =
@@ -72,7 +70,7 @@ export function watchConnection(view: ConnectionView, nowMs: number, timeouts: C
   }
   if (view.pingedMs >= 0) return isUnanswered(view, isOver, timeouts) ? 'no answer' : 'fine';
   if (view.streamCount === 0 && !view.isGoing && isOver(view.idleSinceMs, timeouts.idleMs)) return 'idle';
-  return view.mayPing && isOver(view.receivedMs, timeouts.keepaliveMs) ? 'ping' : 'fine';
+  return isOver(view.receivedMs, timeouts.keepaliveMs) ? 'ping' : 'fine';
 }
 
 function isUnanswered(

@@ -137,15 +137,9 @@ export class Connection implements FrameSink {
     this.#budgets.tick(seconds);
   }
 
-  /** `ping` has not been called too often. */
-  get mayPing(): boolean {
-    return this.#pings.maySend;
-  }
-
   /** Asks whether somebody is there. */
   ping(): void {
     if (this.#state === 'closed') return;
-    this.#pings.send();
     writePing(this.#output, 0, KEEPALIVE_PING, 0);
   }
 

@@ -1,4 +1,4 @@
-/** How often the two sides may ask each other by PING whether somebody is there. 0 = no limit, everywhere. */
+/** How often the client may ask by PING whether somebody is there. 0 = no limit, everywhere. */
 export interface PingLimits {
   /** From one PING of the client to the next, while a stream is open; an earlier one is a strike. */
   readonly minIntervalMs: number;
@@ -6,22 +6,19 @@ export interface PingLimits {
   readonly minIntervalIdleMs: number;
   /** Strikes that are let pass; with one more the connection ends. */
   readonly strikesMax: number;
-  /** Keepalive PINGs of ours until something of a request has to be sent again. */
-  readonly sentMax: number;
 }
 
-export const noPingLimits: PingLimits = { minIntervalMs: 0, minIntervalIdleMs: 0, strikesMax: 0, sentMax: 0 };
+export const noPingLimits: PingLimits = { minIntervalMs: 0, minIntervalIdleMs: 0, strikesMax: 0 };
 
 /** Debug data of the GOAWAY that ends it, to the letter: clients that read it ask less often from then on. */
 export const TOO_MANY_PINGS = 'too_many_pings';
 
-/** Counts the PINGs of one connection, each way, since something of a request was sent last. */
+/** Counts the early PINGs of one client since something of a request was sent to it last. */
 export class PingPolicy {
   readonly #limits: PingLimits;
   readonly #readMs: () => number;
   #receivedMs = Number.NEGATIVE_INFINITY;
   #strikes = 0;
-  #sent = 0;
   /** What was counted is void. Only noted, because it is noted with every batch and PINGs are rare. */
   #isForgiven = false;
 
@@ -49,23 +46,10 @@ export class PingPolicy {
     return this.#strikes <= strikesMax;
   }
 
-  /** A keepalive PING of ours may go out. */
-  get maySend(): boolean {
-    const { sentMax } = this.#limits;
-    return sentMax === 0 || this.#isForgiven || this.#sent < sentMax;
-  }
-
-  /** One went out. */
-  send(): void {
-    this.#settle();
-    this.#sent++;
-  }
-
   #settle(): void {
     if (!this.#isForgiven) return;
     this.#isForgiven = false;
     this.#receivedMs = Number.NEGATIVE_INFINITY;
     this.#strikes = 0;
-    this.#sent = 0;
   }
 }

@@ -183,7 +183,7 @@ export class SocketConnection implements ConnectionHost {
   }
 
   #view(): ConnectionView {
-    const { isEstablished, streamCount, waitingBytes, state, mayPing } = this.#connection;
+    const { isEstablished, streamCount, waitingBytes, state } = this.#connection;
     return {
       isEstablished,
       streamCount,
@@ -198,7 +198,6 @@ export class SocketConnection implements ConnectionHost {
       drainingSinceMs: this.#drainingSinceMs,
       awaitingSinceMs: this.#awaitingSinceMs,
       pingedMs: this.#pingedMs,
-      mayPing,
     };
   }
 

@@ -18,7 +18,6 @@ export const usualKeepalive: GrpcKeepalive = {
   timeMs: 7_200_000,
   timeoutMs: 20_000,
   withoutCalls: false,
-  maxPingsWithoutData: 2,
   minRecvPingIntervalMs: 300_000,
   maxPingStrikes: 2,
   maxConnectionAgeMs: 0,

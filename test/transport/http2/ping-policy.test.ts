@@ -92,30 +92,3 @@ describe('gRPC C-core, ping_abuse_policy.cc: PINGs of the client', () => {
     );
   });
 });
-
-describe('gRPC C-core, ping_rate_policy.cc: keepalive PINGs of ours', () => {
-  function allowed(policy: PingPolicy, tries: number): number {
-    let count = 0;
-    for (let nth = 0; nth < tries && policy.maySend; nth++, count++) policy.send();
-    return count;
-  }
-
-  test('max_pings_without_data: so many, and as many again when something of a request was sent', () => {
-    const { policy } = new Hand({ sentMax: 2 });
-    expect(allowed(policy, 10)).toBe(2);
-    policy.forgive();
-    expect(allowed(policy, 10)).toBe(2);
-    expect(allowed(policy, 10)).toBe(0);
-  });
-
-  test('0 is no limit', () => {
-    expect(allowed(new Hand({ sentMax: 0 }).policy, 100)).toBe(100);
-  });
-
-  test('PINGs of the client make no room for ours', () => {
-    const hand = new Hand({ sentMax: 1, strikesMax: 2 });
-    expect(allowed(hand.policy, 10)).toBe(1);
-    hand.pings(0, 1);
-    expect(hand.policy.maySend).toBe(false);
-  });
-});

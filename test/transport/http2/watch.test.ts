@@ -33,7 +33,6 @@ const healthy: ConnectionView = {
   drainingSinceMs: 0,
   awaitingSinceMs: -1,
   pingedMs: -1,
-  mayPing: true,
 };
 
 function verdict(view: Partial<ConnectionView>, nowMs = 10_000, limits: Partial<typeof timeouts> = {}) {
@@ -63,7 +62,6 @@ describe('a connection', () => {
 
   test('is asked when it has been silent, and given so long to answer', () => {
     expect(verdict({ receivedMs: 9500 })).toBe('ping');
-    expect(verdict({ receivedMs: 9500, mayPing: false })).toBe('fine');
     expect(verdict({ receivedMs: 9500, pingedMs: 9951 })).toBe('fine');
     expect(verdict({ receivedMs: 9500, pingedMs: 9950 })).toBe('no answer');
   });

@@ -60,6 +60,15 @@ export class BatchOutputs {
     return { begin: cuts[at]!, end: cuts[at + 1]! };
   }
 
+  /** Gives back what its slot has behind the last output. */
+  trim(): void {
+    let end = this.#slot.offset;
+    for (let index = 0; index < this.begins.length; index++) {
+      end = Math.max(end, this.begins[index]! + this.lengths[index]!);
+    }
+    this.arena.trim(this.#slot, end - this.#slot.offset);
+  }
+
   /** One more reader of a share: another step takes the outputs over by reference. */
   retain(): void {
     this.#slot.readers++;

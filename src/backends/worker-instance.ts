@@ -26,6 +26,10 @@ import { ERROR_CLASSES, type InstanceInit, type WorkerMessage } from './worker-p
 /** Output slots up to this size are reserved for the largest batch at once; larger ones for the rows at hand. */
 const SMALL_OUTPUT_BYTES = 1 << 20;
 
+/** A batch that may need less gets so much at most to begin with, and no more than this share of the arena. */
+const LEARNED_BYTES_MAX = 16 << 20;
+const LEARNED_SHARE_MAX = 1 / 64;
+
 /** A batch of larger rows is worth its waking alone: the worker begins with it while more arrive. */
 const HEAVY_ROW_BYTES = 16 * 1024;
 
@@ -53,7 +57,7 @@ export class WorkerInstance implements Instance {
   readonly #rowBytes: readonly number[];
   readonly #isHeavy: boolean;
   #state: InstanceState = 'starting';
-  /** Bytes that the last outputs of unknown size took: what the next batch gets to begin with. */
+  /** Bytes that the largest outputs of unknown size took: what the next batch gets to begin with, until it is known what it needs. */
   #learnedBytes = 0;
   #life: Promise<void> = Promise.resolve();
   #willRing = false;
@@ -267,7 +271,8 @@ export class WorkerInstance implements Instance {
 
   /** Only where sizes are not known beforehand, and no more than is cheap to hold for each batch. */
   #learn(bytes: number): void {
-    if (this.#rowBytes.includes(0)) this.#learnedBytes = Math.min(bytes, 16 * SMALL_OUTPUT_BYTES);
+    if (!this.#rowBytes.includes(0)) return;
+    this.#learnedBytes = Math.min(bytes, LEARNED_BYTES_MAX, this.#arena.capacity * LEARNED_SHARE_MAX);
   }
 
   /** Frees the batch's place and lets the scheduler fill it before the answers are written: the worker must not wait for them. */
@@ -292,7 +297,7 @@ export class WorkerInstance implements Instance {
   #outputsOf(record: BatchRecord, base: number): BatchOutputs {
     const { memory } = this.#ring;
     const slot = record.slot as Slot;
-    return new BatchOutputs(this.#arena, slot, {
+    const outputs = new BatchOutputs(this.#arena, slot, {
       rows: record.rows,
       entries: record.count,
       times: {
@@ -304,6 +309,9 @@ export class WorkerInstance implements Instance {
       contiguous: memory.words[base + PLACEMENT] === 0,
       outputs: this.#spec.outputs.length,
     });
+    // Who reads them may take long, and must not hold what was only a guess.
+    if (this.#learnedBytes > 0) outputs.trim();
+    return outputs;
   }
 
   #complete(record: BatchRecord, outputs: BatchOutputs): void {

@@ -98,6 +98,19 @@ export class Arena {
     this.#insert(whole);
   }
 
+  /** Gives back what lies behind the first `bytes` bytes of a slot. */
+  trim(slot: Slot, bytes: number): void {
+    const size = Math.max(SLOT_ALIGN, alignUp(bytes));
+    if (size >= slot.bytes) return;
+    this.#used -= slot.bytes - size;
+    this.#split(slot, size);
+    const rest = slot.after!;
+    if (!rest.after?.isFree) return;
+    this.#remove(rest);
+    this.#join(rest, rest.after);
+    this.#insert(rest);
+  }
+
   /** The slot of the same bin that came back last (its pages are warm) if it fits, else a surely larger one, else any that fits. */
   #find(size: number): Slot | null {
     const own = binOf(size);

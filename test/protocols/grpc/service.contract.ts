@@ -364,6 +364,24 @@ export function runServiceContract(engine: string): void {
       expect([code, messages.length]).toEqual([status.OK, count]);
     });
 
+    test('small answers that wait for the one before them hold no more memory than they need, after large ones too', async () => {
+      const large = oneInput('identity_fp32', 'FP32', [1, 4 * MEGABYTE], Buffer.alloc(16 * MEGABYTE));
+      // Each of two instances has seen one.
+      for (let round = 0; round < 3; round++) {
+        const outcomes = await Promise.all([infer(client, large), infer(client, large)]);
+        expect(outcomes.map(({ code }) => code)).toEqual([status.OK, status.OK]);
+      }
+      const stream = openStream(client);
+      stream.send(encodeRequest(oneInput('slow', 'FP32', [1, 1], floats(1))));
+      for (let length = 1; length <= 100; length++) {
+        const tensor = floats(...new Array<number>(length).fill(length));
+        stream.send(encodeRequest(oneInput('identity_fp32', 'FP32', [1, length], tensor)));
+      }
+      stream.halfClose();
+      const { messages } = await stream.outcome;
+      expect(streamResponses(messages).map(({ error_message }) => error_message)).toEqual(new Array(101).fill(''));
+    });
+
     test('clients that vanish in the middle leave no memory behind, and others their answers', async () => {
       for (let round = 0; round < 20; round++) {
         const other = server.client({ 'grpc.primary_user_agent': `round ${round}` });

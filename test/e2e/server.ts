@@ -93,11 +93,13 @@ export class ServerProcess {
   readonly httpPort: number;
   /** 0 = it has none. */
   readonly metricsPort: number;
+  readonly grpcPort: number;
 
   private constructor(main: MainProcess, ports: readonly number[]) {
     this.main = main;
     this.httpPort = ports[0]!;
     this.metricsPort = ports[1]!;
+    this.grpcPort = ports[2]!;
   }
 
   /** Resolves when the server is ready. */
@@ -111,7 +113,7 @@ export class ServerProcess {
     const main = new MainProcess(args, nodeFlags);
     void main.exit.then(() => rmSync(repository, { recursive: true }));
     await main.printed(/^Ready at http/m);
-    const ports = ['HTTPService', 'Metrics Service'].map((service) =>
+    const ports = ['HTTPService', 'Metrics Service', 'GRPCInferenceService'].map((service) =>
       Number(new RegExp(`Started ${service} at [\\d.]+:(\\d+)`).exec(main.output)?.[1] ?? 0),
     );
     return new ServerProcess(main, ports);

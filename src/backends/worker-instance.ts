@@ -21,6 +21,7 @@ import { BatchOutputs, outputBytes } from './batch-outputs.js';
 import type { Instance, InstanceEvents, InstanceState } from './instance.js';
 import { type BatchRecord, BatchRecords } from './open-batches.js';
 import type { InferRequest } from './request.js';
+import { WakePace } from './wake-pace.js';
 import { ERROR_CLASSES, type InstanceInit, type WorkerMessage } from './worker-protocol.js';
 
 /** Output slots up to this size are reserved for the largest batch at once; larger ones for the rows at hand. */
@@ -60,7 +61,9 @@ export class WorkerInstance implements Instance {
   /** Bytes that the largest outputs of unknown size took: what the next batch gets to begin with, until it is known what it needs. */
   #learnedBytes = 0;
   #life: Promise<void> = Promise.resolve();
-  #willRing = false;
+  readonly #pace = new WakePace();
+  #endsTurn = false;
+  #willReap = false;
 
   constructor(spec: InstanceSpec, arena: Arena, events: InstanceEvents, log: Log) {
     this.name = spec.instance;
@@ -147,14 +150,16 @@ export class WorkerInstance implements Instance {
     record.slot = slot;
     record.key = requests[0]!.batchKey;
     this.#ring.open(slot.offset / ARENA_UNIT, slot.bytes / ARENA_UNIT, count);
-    this.#ringSoon();
+    this.#came(record, record.rows);
     return true;
   }
 
   grow(request: InferRequest): boolean {
     const sequence = this.#ring.newest;
     const record = this.#records.at(sequence);
-    return record.rows + request.rows <= this.#spec.maxRows && this.#append(sequence, record, request);
+    if (record.rows + request.rows > this.#spec.maxRows || !this.#append(sequence, record, request)) return false;
+    this.#came(record, request.rows);
+    return true;
   }
 
   withdraw(request: InferRequest): boolean {
@@ -208,23 +213,29 @@ export class WorkerInstance implements Instance {
     return Math.max(needed, this.#learnedBytes);
   }
 
-  /**
-   * Waking a thread costs as much as answering a few requests, so the worker is woken when all that has arrived in this turn of the
-   * event loop is in the batch. One that is awake needs no waking and may seal the batch before.
-   */
-  #ringSoon(): void {
-    if (this.#isHeavy) {
-      this.#ring.ring();
-      return;
+  /** `rows` of the open batch are new: looks whether the worker should begin, and whether it has ended one meanwhile. */
+  #came(record: BatchRecord, rows: number): void {
+    const isFull = record.rows === this.#spec.maxRows;
+    if (this.#pace.add(rows) || isFull || this.#isHeavy) this.#ring.ring();
+    if (!this.#endsTurn) {
+      this.#endsTurn = true;
+      setImmediate(this.#endTurn);
     }
-    if (this.#willRing) return;
-    this.#willRing = true;
-    setImmediate(this.#ringNow);
+    if (this.#willReap || this.#ring.stateOf(this.#ring.oldest) !== DONE) return;
+    // Its clients work on while the rest of this turn is read.
+    this.#willReap = true;
+    process.nextTick(this.#reapSoon);
   }
 
-  readonly #ringNow = (): void => {
-    this.#willRing = false;
+  readonly #endTurn = (): void => {
+    this.#endsTurn = false;
+    this.#pace.endTurn();
     this.#ring.ring();
+  };
+
+  readonly #reapSoon = (): void => {
+    this.#willReap = false;
+    this.#reap();
   };
 
   #append(sequence: number, record: BatchRecord, request: InferRequest): boolean {

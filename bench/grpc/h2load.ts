@@ -1,18 +1,12 @@
 import { execFile } from 'node:child_process';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { quartiles } from '../core/rounds.js';
-import { framed, unaryPath } from './messages.js';
+import type { LoadRequest } from '../core/wrk.js';
 
 export interface H2LoadResult {
   readonly requests: number;
   readonly perSecond: number;
-}
-
-export interface Latencies {
-  readonly p50Us: number;
-  readonly p99Us: number;
 }
 
 /** Connections, and streams at a time on each. */
@@ -44,52 +38,42 @@ export function parseH2load(output: string, answerBytes: number): H2LoadResult {
   return { requests, perSecond };
 }
 
-/** Reads the log of `h2load`: begin, status, microseconds; one request a line. */
-export function parseLog(log: string): Latencies {
-  const sorted = log
-    .trimEnd()
-    .split('\n')
-    .map((line) => Number(line.split('\t')[2]))
-    .sort((a, b) => a - b);
-  return { p50Us: quartiles(sorted).median, p99Us: sorted[Math.floor(0.99 * (sorted.length - 1))]! };
-}
-
-/** A call whose body lies in a file, ready for any number of runs. */
+/** A request whose body lies in a file, ready for any number of runs. */
 export class H2Load {
+  readonly #request: LoadRequest;
   readonly #bodyFile: string;
-  readonly #logFile: string;
+  readonly #protocol: readonly string[];
 
-  private constructor(bodyFile: string) {
+  private constructor(request: LoadRequest, bodyFile: string, protocol: readonly string[]) {
+    this.#request = request;
     this.#bodyFile = bodyFile;
-    this.#logFile = `${bodyFile}.log`;
+    this.#protocol = protocol;
   }
 
   /** Writes `NAME.body` into `directory`. */
-  static async create(message: Uint8Array, directory: string, name: string): Promise<H2Load> {
+  static create(request: LoadRequest, directory: string, name: string): Promise<H2Load> {
+    return H2Load.#create(request, directory, name, []);
+  }
+
+  /** The same over HTTP/1.1; the streams of a connection are one. */
+  static createHttp1(request: LoadRequest, directory: string, name: string): Promise<H2Load> {
+    return H2Load.#create(request, directory, name, ['--h1']);
+  }
+
+  static async #create(request: LoadRequest, directory: string, name: string, protocol: readonly string[]) {
     const bodyFile = join(directory, `${name}.body`);
-    await writeFile(bodyFile, framed(message));
-    return new H2Load(bodyFile);
+    await writeFile(bodyFile, request.body);
+    return new H2Load(request, bodyFile, protocol);
   }
 
   /** One thread. */
   async run(port: number, width: Width, seconds: number, answerBytes: number): Promise<H2LoadResult> {
-    return parseH2load(await this.#h2load(port, width, seconds, []), answerBytes);
-  }
-
-  /** With the latency of each request written down, which costs the generator a system call between requests. */
-  async runLogged(port: number, width: Width, seconds: number, answerBytes: number): Promise<H2LoadResult & Latencies> {
-    // It appends.
-    await rm(this.#logFile, { force: true });
-    const output = await this.#h2load(port, width, seconds, [`--log-file=${this.#logFile}`]);
-    return { ...parseH2load(output, answerBytes), ...parseLog(await readFile(this.#logFile, 'utf8')) };
-  }
-
-  async #h2load(port: number, width: Width, seconds: number, more: readonly string[]): Promise<string> {
     const size = ['-t1', `-c${width.connections}`, `-m${width.streams}`, `-D${seconds}`];
-    const fields = ['-H', 'content-type: application/grpc', '-H', 'te: trailers'];
-    const flags = [...size, ...fields, ...more, '-d', this.#bodyFile, `http://127.0.0.1:${port}${unaryPath}`];
+    const { path, headers } = this.#request;
+    const fields = Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
+    const flags = [...size, ...this.#protocol, ...fields, '-d', this.#bodyFile, `http://127.0.0.1:${port}${path}`];
     const { stdout, stderr } = await promisify(execFile)('h2load', flags).catch(explainMissing);
-    return stdout + stderr;
+    return parseH2load(stdout + stderr, answerBytes);
   }
 }
 

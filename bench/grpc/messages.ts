@@ -1,5 +1,6 @@
 import { MessageType } from '../../src/protocols/grpc/proto.js';
 import { type ModelMetadata, rowsOf } from '../core/bodies.js';
+import type { LoadRequest } from '../core/wrk.js';
 
 export const unaryPath = '/inference.GRPCInferenceService/ModelInfer';
 export const streamPath = '/inference.GRPCInferenceService/ModelStreamInfer';
@@ -15,6 +16,12 @@ export function inferRequest(model: ModelMetadata): Uint8Array {
     inputs: rows.map(({ head: { name, datatype, shape } }) => ({ name, datatype, shape })),
     raw_input_contents: rows.map(({ bytes }) => bytes),
   });
+}
+
+/** A call with this message alone, as HTTP/2 carries it. */
+export function unaryRequest(message: Uint8Array): LoadRequest {
+  const headers = { 'content-type': 'application/grpc', te: 'trailers' };
+  return { path: unaryPath, headers, body: framed(message) };
 }
 
 /** A message as it lies in the body of a call: not compressed, with its length before it. */

@@ -36,16 +36,3 @@ export function h2loaded(name: string, side: ProbedSide, load: H2Load, width: Wi
     },
   };
 }
-
-/** The same with latencies. */
-export function h2loadedWithLatency(name: string, side: ProbedSide, load: H2Load, width: Width): Contender {
-  return {
-    name,
-    async sample(seconds) {
-      const before = await cpuMicroseconds(side.pid);
-      const result = await load.runLogged(side.port, width, seconds, side.answerBytes);
-      const cpuUs = ((await cpuMicroseconds(side.pid)) - before) / result.requests;
-      return { rate: result.perSecond, p50Us: result.p50Us, p99Us: result.p99Us, cpuUs };
-    },
-  };
-}

@@ -1,4 +1,5 @@
 import type { InstanceInit, TensorLayout } from '../src/backends/worker-protocol.js';
+import { copyBytes } from '../src/memory/copy.js';
 import { VARIABLE } from '../src/memory/layout.js';
 import { elementBytes } from '../src/types/datatype.js';
 import { type SealedBatch, TableLine } from './batch.js';
@@ -65,7 +66,7 @@ export class InputBinder {
       if (begin < 0) return null;
       const bytes = this.#line.bytes;
       this.#reserve(length + bytes);
-      this.#scratch.set(this.#arena.subarray(begin, begin + bytes), length);
+      copyBytes(this.#arena, begin, this.#scratch, length, bytes);
       length += bytes;
     }
     this.#bound.dims = [batch.rows, ...this.#line.dims.slice(1)];
@@ -90,7 +91,7 @@ export class InputBinder {
   #setRange(begin: number, bytes: number): BoundInput {
     if (begin % this.#alignment === 0) return this.#set(this.#arena, begin, bytes);
     this.#reserve(bytes);
-    this.#scratch.set(this.#arena.subarray(begin, begin + bytes));
+    copyBytes(this.#arena, begin, this.#scratch, 0, bytes);
     return this.#set(this.#scratch, 0, bytes);
   }
 

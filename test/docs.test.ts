@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { parseModelConfig } from '../src/config/pbtxt.js';
 import { type MessageSchema, modelConfigSchema } from '../src/config/schema.js';
-import { methods, Router } from '../src/protocols/http/routes.js';
+import { methods, Router } from '../src/protocols/routes.js';
 import { httpStatus } from '../src/protocols/status.js';
 import { modelMetrics } from '../src/telemetry/model-metrics.js';
 import { ProcessMetrics } from '../src/telemetry/process-metrics.js';

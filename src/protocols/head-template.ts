@@ -2,6 +2,10 @@ import type { InferHead } from '../types/infer.js';
 import { DEEPEST } from './json-scanner.js';
 
 const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+
+/** Longer ids are part of the text. */
+const LONGEST_ID_BYTES = 128;
 
 /** Where the `data` of one input lies in the body that matched last. */
 export interface DataRange {
@@ -10,37 +14,40 @@ export interface DataRange {
 }
 
 /**
- * The text of a head around its JSON `data`. Requests repeat but for their data: one that has the same bytes around its arrays needs
+ * The text of a head around its JSON `data` and its id. Requests repeat but for these: one that has the same bytes around them needs
  * neither be parsed nor be checked against its model again. 190 ns for the model `simple`, where parsing takes 640
  * (`bench/json.bench.ts`).
  */
 export class HeadTemplate {
   /** One per input with JSON data, in the order of the head; those of the last match, overwritten by the next call of `match`. */
   readonly ranges: readonly DataRange[];
-  /** Bytes of the text before, between and behind the arrays. */
+  /** The same for the id, with its quotation marks; null = the id is part of the text. */
+  readonly id: DataRange | null;
+  /** Bytes of the text before, between and behind what differs. */
   readonly textBytes: number;
   readonly #parts: readonly Uint8Array[];
+  /** What lies between the parts: `ranges` and `id`, as they come. */
+  readonly #gaps: readonly DataRange[];
 
-  /** `head` is what `parseInferHead` made of bytes `begin` to `end` of `body`, which is copied. */
-  constructor(body: Buffer, begin: number, end: number, head: InferHead) {
-    const parts: Uint8Array[] = [];
-    const ranges: DataRange[] = [];
-    let at = begin;
-    for (const { source } of head.inputs) {
-      if (source.kind !== 'json') continue;
-      parts.push(Uint8Array.prototype.slice.call(body, at, source.start));
-      ranges.push({ start: source.start, end: source.end });
-      at = source.end;
-    }
-    parts.push(Uint8Array.prototype.slice.call(body, at, end));
-    this.#parts = parts;
-    this.textBytes = parts.reduce((sum, part) => sum + part.length, 0);
-    this.ranges = ranges;
+  /**
+   * `head` is what `parseInferHead` made of bytes `begin` to `end` of `body`, which is copied.
+   * @param id where it lies; only one that `isPlainId` says yes to
+   */
+  constructor(body: Buffer, begin: number, end: number, head: InferHead, id: DataRange | null = null) {
+    this.ranges = head.inputs.flatMap(({ source }) =>
+      source.kind === 'json' ? [{ start: source.start, end: source.end }] : [],
+    );
+    this.id = id === null ? null : { ...id };
+    this.#gaps = [...this.ranges, ...(this.id === null ? [] : [this.id])].sort((a, b) => a.start - b.start);
+    const begins = [begin, ...this.#gaps.map((gap) => gap.end)];
+    const ends = [...this.#gaps.map((gap) => gap.start), end];
+    this.#parts = begins.map((at, nth) => Uint8Array.prototype.slice.call(body, at, ends[nth]));
+    this.textBytes = this.#parts.reduce((sum, part) => sum + part.length, 0);
   }
 
   /**
-   * True = bytes `begin` to `end` differ from the template in the elements of its arrays only, and `ranges` tells where these are.
-   * False says nothing: arrays of strings and broken ones never match, so that `parseInferHead` looks at them.
+   * True = bytes `begin` to `end` differ from the template in the elements of its arrays and in its id only, and `ranges` and `id` tell
+   * where these are. False says nothing: arrays of strings and broken ones never match, so that `parseInferHead` looks at them.
    */
   match(body: Buffer, begin: number, end: number): boolean {
     const parts = this.#parts;
@@ -50,14 +57,19 @@ export class HeadTemplate {
       if (end - at < part.length || !isAt(part, body, at)) return false;
       at += part.length;
       if (nth === parts.length - 1) break;
-      const range = this.ranges[nth]!;
-      range.start = at;
-      at = skipNumbers(body, at, end);
+      const gap = this.#gaps[nth]!;
+      gap.start = at;
+      at = gap === this.id ? skipId(body, at, end) : skipNumbers(body, at, end);
       if (at < 0) return false;
-      range.end = at;
+      gap.end = at;
     }
     return at === end;
   }
+}
+
+/** Whether the string at `begin` is short, and of ASCII characters that mean themselves: it can be taken from there, and sent back, as it is. */
+export function isPlainId(body: Buffer, begin: number, end: number): boolean {
+  return skipId(body, begin, end) === end;
 }
 
 /** Shorter texts are compared here: a native call costs as much (measured: 76 ns for 300 bytes, where a loop takes 200). */
@@ -67,6 +79,18 @@ function isAt(part: Uint8Array, body: Buffer, at: number): boolean {
   if (part.length >= NATIVE_COMPARE_BYTES) return body.compare(part, 0, part.length, at, at + part.length) === 0;
   for (let i = 0; i < part.length; i++) if (part[i] !== body[at + i]) return false;
   return true;
+}
+
+/** Behind the id that begins at `at`; -1 = there is none, or one that is not for this file. */
+function skipId(body: Buffer, begin: number, end: number): number {
+  if (begin >= end || body[begin] !== QUOTE) return -1;
+  const last = Math.min(end, begin + LONGEST_ID_BYTES + 2);
+  for (let at = begin + 1; at < last; at++) {
+    const byte = body[at]!;
+    if (byte === QUOTE) return at + 1;
+    if (byte < 0x20 || byte > 0x7e || byte === BACKSLASH) return -1;
+  }
+  return -1;
 }
 
 /** Behind the array that begins at `at`; -1 = there is none, or one that is not for this file. */

@@ -32,7 +32,8 @@ export function inferResponseHead(
 ): Buffer {
   // An error may have left something.
   writer.clear();
-  writeEnvelope(id, model, version, parameters);
+  writeId(id);
+  writeEnvelope(model, version, parameters);
   for (let nth = 0; nth < outputs.length; nth++) {
     if (nth > 0) writer.text(',');
     writeOutput(outputs[nth]!);
@@ -41,19 +42,23 @@ export function inferResponseHead(
   return writer.take();
 }
 
-/** All that stands before the outputs. */
-function writeEnvelope(
-  id: string,
-  model: string,
-  version: string,
-  parameters: ReadonlyMap<string, ParameterValue>,
-): void {
+/** What such a response begins with: the part that differs from answer to answer. The rest is `inferResponseHead` with '' but for its first byte. Valid until another text is begun. */
+export function inferResponseStart(id: string): Buffer {
+  writer.clear();
+  writeId(id);
+  return writer.lend();
+}
+
+function writeId(id: string): void {
   writer.text('{');
-  if (id !== '') {
-    writer.text('"id":');
-    writer.string(id);
-    writer.text(',');
-  }
+  if (id === '') return;
+  writer.text('"id":');
+  writer.string(id);
+  writer.text(',');
+}
+
+/** All that stands between the id and the outputs. */
+function writeEnvelope(model: string, version: string, parameters: ReadonlyMap<string, ParameterValue>): void {
   writer.text('"model_name":');
   writer.string(model);
   writer.text(',"model_version":');
@@ -62,16 +67,16 @@ function writeEnvelope(
   writer.text(',"outputs":[');
 }
 
-/** Answers that are JSON altogether and differ in nothing but the elements of their tensors: the text around these is kept. */
+/** Answers that are JSON altogether and differ in nothing but their ids and the elements of their tensors: the text around these is kept. */
 export class JsonReplyTemplate {
   readonly #parts: readonly Uint8Array[];
   readonly #writers: readonly ElementWriter[];
 
   /** Name, datatype and shape of `outputs` are those of every answer; their bytes do not matter. */
-  constructor(id: string, model: string, version: string, outputs: readonly ReplyTensor[]) {
+  constructor(model: string, version: string, outputs: readonly ReplyTensor[]) {
     const parts: Uint8Array[] = [];
     writer.clear();
-    writeEnvelope(id, model, version, NO_PARAMETERS);
+    writeEnvelope(model, version, NO_PARAMETERS);
     outputs.forEach((output, nth) => {
       if (nth > 0) writer.text(',');
       writeDescription(output);
@@ -85,8 +90,9 @@ export class JsonReplyTemplate {
   }
 
   /** Begins an answer; `element` for each output and `end` follow before anything else is written. */
-  begin(): void {
+  begin(id: string): void {
     writer.clear();
+    writeId(id);
   }
 
   /** The elements of output `nth`, which lie in `bytes` from `begin` to `end`. */

@@ -2,6 +2,7 @@ import { elementBytes, isDataType } from '../types/datatype.js';
 import { invalid, ServerError } from '../types/errors.js';
 import type { InferHead, InputHead, OutputHead, TensorSource } from '../types/infer.js';
 import { type Shape, shapeText } from '../types/tensor.js';
+import type { DataRange } from './head-template.js';
 import { JsonScanner } from './json-scanner.js';
 import { shapeMismatch } from './json-tensor.js';
 import {
@@ -24,11 +25,18 @@ const MOST_DIMENSIONS = 16;
  * Parses the JSON part of an inference request: bytes `begin` to `end` of the body (fact sheet 1.7). JSON `data` is not read, only
  * found. Throws INVALID_ARGUMENT that names the member; the texts' tails are Triton's, their status is 400 (design, section 6).
  * UNSUPPORTED for shared memory unless `sharedMemory` is true.
+ * @param id is told where the id lies, where there is one
  */
-export function parseInferHead(body: Buffer, begin: number, end: number, sharedMemory = false): InferHead {
+export function parseInferHead(
+  body: Buffer,
+  begin: number,
+  end: number,
+  sharedMemory = false,
+  id: DataRange | null = null,
+): InferHead {
   const hasMark = body[begin] === 0xef && body[begin + 1] === 0xbb && body[begin + 2] === 0xbf;
   const scanner = new JsonScanner(body, hasMark ? begin + 3 : begin, end);
-  const head = new HeadReader(scanner, sharedMemory).read();
+  const head = new HeadReader(scanner, sharedMemory, id).read();
   if (scanner.peek() !== -1) throw scanner.error('The document root must not be followed by other values.');
   scanner.checkUtf8();
   return head;
@@ -48,14 +56,16 @@ interface RawInput {
 class HeadReader {
   readonly #scanner: JsonScanner;
   readonly #sharedMemory: boolean;
+  readonly #idRange: DataRange | null;
   #id: string | null = null;
   #parameters: Members | null = null;
   #inputs: InputHead[] | null = null;
   #outputs: OutputHead[] | null = null;
 
-  constructor(scanner: JsonScanner, sharedMemory: boolean) {
+  constructor(scanner: JsonScanner, sharedMemory: boolean, idRange: DataRange | null) {
     this.#scanner = scanner;
     this.#sharedMemory = sharedMemory;
+    this.#idRange = idRange;
   }
 
   read(): InferHead {
@@ -84,9 +94,21 @@ class HeadReader {
     const scanner = this.#scanner;
     if (name === 'inputs' && this.#inputs === null) this.#inputs = this.#readInputs();
     else if (name === 'outputs' && this.#outputs === null) this.#outputs = this.#readOutputs();
-    else if (name === 'id' && this.#id === null) this.#id = asString(scanner.value(), 'id');
+    else if (name === 'id' && this.#id === null) this.#id = this.#readId();
     else if (name === 'parameters' && this.#parameters === null) this.#parameters = requestParameters(scanner.value());
     else scanner.value();
+  }
+
+  #readId(): string {
+    const scanner = this.#scanner;
+    scanner.peek();
+    const start = scanner.at;
+    const id = asString(scanner.value(), 'id');
+    if (this.#idRange !== null) {
+      this.#idRange.start = start;
+      this.#idRange.end = scanner.at;
+    }
+    return id;
   }
 
   #readInputs(): InputHead[] {

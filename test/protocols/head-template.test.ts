@@ -89,3 +89,38 @@ describe('never match:', () => {
     expect(template.match(body, 0, body.length)).toBe(false);
   });
 });
+
+describe('the id', () => {
+  const withId = (id: string) => bodyOf([[1, 2]], id);
+  const freeOf = (body: Buffer) => {
+    const id = { start: 0, end: 0 };
+    const head = parseInferHead(body, 0, body.length, false, id);
+    return new HeadTemplate(body, 0, body.length, head, id);
+  };
+
+  test('may be another one, and is found where a parser finds it', () => {
+    const template = freeOf(withId('first'));
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary-ascii', maxLength: 140 }), (id) => {
+        const body = withId(id);
+        const isPlain = JSON.stringify(id) === `"${id}"` && id.length <= 128 && !id.includes('\x7f');
+        expect(template.match(body, 0, body.length)).toBe(isPlain);
+        if (!isPlain) return;
+        expect(body.toString('latin1', template.id!.start, template.id!.end)).toBe(`"${id}"`);
+        expect(template.ranges).toEqual(rangesOf(body));
+      }),
+    );
+  });
+
+  test('is never one that is not ASCII, escaped or unfinished', () => {
+    const template = freeOf(withId('x'));
+    for (const id of ['"é"', '"\\u0041"', '"', '7', 'null', '"a', '"a\u0001"']) {
+      const body = Buffer.from(withId('x').toString().replace('"x"', id));
+      expect(template.match(body, 0, body.length)).toBe(false);
+    }
+  });
+
+  test('stays part of the text where it is not asked for', () => {
+    expect(templateOf(withId('x')).match(withId('y'), 0, withId('y').length)).toBe(false);
+  });
+});

@@ -220,9 +220,9 @@ test('a template writes what the head of the same answer would be, again and aga
     fc.property(fc.string(), fc.string(), fc.array(output, { maxLength: 4 }), (id, model, outputs) => {
       const of = (which: 'first' | 'second') =>
         outputs.map(({ name, datatype, shape, [which]: bytes }) => ({ name, datatype, shape, bytes, binary: false }));
-      const template = new JsonReplyTemplate(id, model, '1', of('first'));
+      const template = new JsonReplyTemplate(model, '1', of('first'));
       for (const which of ['second', 'first'] as const) {
-        template.begin();
+        template.begin(id);
         of(which).forEach(({ bytes }, nth) => {
           const place = unaligned(bytes);
           template.output(nth, new Uint8Array(place.buffer), 3, 3 + bytes.length);

@@ -3,9 +3,9 @@ import type { Model } from '../../core/model.js';
 import type { InferenceServer } from '../../core/server.js';
 import { statisticsJson } from '../../telemetry/statistics.js';
 import { invalid } from '../../types/errors.js';
+import type { Endpoint, Route } from '../routes.js';
 import type { HttpExchange } from './engine.js';
 import { replyError, replyJson, replyJsonText } from './reply.js';
-import type { Endpoint, Route } from './routes.js';
 
 type AdminHandler = (server: InferenceServer, exchange: HttpExchange, route: Route) => void;
 

@@ -1,10 +1,8 @@
 import { invalid } from '../../types/errors.js';
-
-/** No `Inference-Header-Content-Length`: the whole body is JSON. */
-export const WHOLE_BODY = -1;
+import { WHOLE_BODY } from '../body-checks.js';
 
 /**
- * The number of JSON bytes before the binary tensors; 0 = a raw request. Throws INVALID_ARGUMENT for what is no such number
+ * The number of JSON bytes before the binary tensors; 0 = a raw request, WHOLE_BODY = there is no `Inference-Header-Content-Length`. Throws INVALID_ARGUMENT for what is no such number
  * (fact sheet 1.7; never a silent prefix, as measured in 13 item 10).
  * @param bodyBytes as announced; -1 = not known
  */

@@ -1,10 +1,11 @@
 import type { Model } from '../../core/model.js';
 import type { InferenceServer } from '../../core/server.js';
 import type { BodyBudget } from '../body-buffer.js';
+import { WHOLE_BODY } from '../body-checks.js';
+import { HeadCache } from '../head-cache.js';
 import type { JsonPool } from '../json-pool.js';
 import type { HttpExchange } from './engine.js';
-import { HeadCache } from './head-cache.js';
-import { parseHeaderLength, WHOLE_BODY } from './header-length.js';
+import { parseHeaderLength } from './header-length.js';
 import { InferCall } from './infer-call.js';
 
 export interface InferLimits {

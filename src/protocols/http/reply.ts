@@ -2,7 +2,7 @@ import { asServerError, type ServerError } from '../../types/errors.js';
 import { httpStatus } from '../status.js';
 import type { HttpExchange } from './engine.js';
 
-const JSON_HEADERS = ['Content-Type', 'application/json'] as const;
+export const JSON_HEADERS: readonly string[] = ['Content-Type', 'application/json'];
 const RETRY_HEADERS = [...JSON_HEADERS, 'Retry-After', '1'] as const;
 const LARGEST_COPIED_REPLY = 64 * 1024;
 

@@ -3,11 +3,11 @@ import type { InferenceServer } from '../../core/server.js';
 import { invalid } from '../../types/errors.js';
 import { type BodyBudget, BodyBuffer } from '../body-buffer.js';
 import type { JsonPool } from '../json-pool.js';
+import { methods, type Route, Router } from '../routes.js';
 import { adminHandlers } from './admin.js';
 import type { BodySink, ExchangeOwner, HttpExchange, HttpHandler } from './engine.js';
 import { InferEndpoint, type InferLimits } from './infer.js';
 import { replyError, replyJson } from './reply.js';
-import { methods, type Route, Router } from './routes.js';
 
 /** The bodies of administrative requests are a few words. */
 const LARGEST_ADMIN_BODY_BYTES = 1 << 20;

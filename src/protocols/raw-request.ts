@@ -1,9 +1,9 @@
-import { checkRequest } from '../../core/check-request.js';
-import type { Model } from '../../core/model.js';
-import type { ModelTensor } from '../../core/model-tensors.js';
-import { elementBytes } from '../../types/datatype.js';
-import { invalid } from '../../types/errors.js';
-import type { InferHead } from '../../types/infer.js';
+import { checkRequest } from '../core/check-request.js';
+import type { Model } from '../core/model.js';
+import type { ModelTensor } from '../core/model-tensors.js';
+import { elementBytes } from '../types/datatype.js';
+import { invalid } from '../types/errors.js';
+import type { InferHead } from '../types/infer.js';
 import { type PreparedHead, prepareHead } from './head-cache.js';
 
 /**

@@ -1,5 +1,5 @@
-import type { ModelRequest } from '../../core/model-request.js';
-import { copyBytes } from '../../memory/copy.js';
+import type { ModelRequest } from '../core/model-request.js';
+import { copyBytes } from '../memory/copy.js';
 import type { PreparedHead } from './head-cache.js';
 
 /** Writes the bytes behind the head, as they come in, to where the request's tensors lie. Reused from request to request. */

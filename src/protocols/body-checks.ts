@@ -1,6 +1,8 @@
-import { invalid, type ServerError } from '../../types/errors.js';
+import { invalid, type ServerError } from '../types/errors.js';
 import type { PreparedHead } from './head-cache.js';
-import { WHOLE_BODY } from './header-length.js';
+
+/** Instead of the bytes of the head: the whole body is JSON. */
+export const WHOLE_BODY = -1;
 
 /** `--http-max-input-size` for JSON. Throws INVALID_ARGUMENT with Triton's text, as all of these do. */
 export function checkJsonSize(bytes: number, maxInputBytes: number): void {

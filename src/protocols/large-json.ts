@@ -1,13 +1,13 @@
-import { checkRequest } from '../../core/check-request.js';
-import type { Model } from '../../core/model.js';
-import type { ModelRequest, Responder } from '../../core/model-request.js';
-import type { InferHead } from '../../types/infer.js';
-import type { DataRange } from '../head-template.js';
-import { type JsonPool, LARGE_TENSOR_BYTES, sharedBody } from '../json-pool.js';
-import type { JsonTensor } from '../json-tasks.js';
+import { checkRequest } from '../core/check-request.js';
+import type { Model } from '../core/model.js';
+import type { ModelRequest, Responder } from '../core/model-request.js';
+import type { InferHead } from '../types/infer.js';
 import { type PreparedHead, prepareHead } from './head-cache.js';
+import type { DataRange } from './head-template.js';
 import type { InferReply } from './infer-reply.js';
-import { binaryHeaders, JSON_ONLY } from './prepared-reply.js';
+import { type JsonPool, LARGE_TENSOR_BYTES, sharedBody } from './json-pool.js';
+import type { JsonTensor } from './json-tasks.js';
+import { JSON_ALONE } from './prepared-reply.js';
 import { Scatter } from './scatter.js';
 
 export interface LargeRequest {
@@ -61,7 +61,7 @@ export function hasLargeJson(request: ModelRequest): boolean {
 }
 
 /** Builds such an answer; it needs nothing of the request any more, whose outputs must not be released before this is settled. */
-export async function writeLargeJson(pool: JsonPool, request: ModelRequest): Promise<InferReply> {
+export async function writeLargeJson(pool: JsonPool, request: ModelRequest, id: string): Promise<InferReply> {
   const { plan, model } = request;
   const outputs = plan.outputs.map((planned, nth) => ({ ...request.output(nth), binary: planned.binary }));
   const tensors = outputs.map(({ bytes, ...output }) => ({
@@ -69,7 +69,6 @@ export async function writeLargeJson(pool: JsonPool, request: ModelRequest): Pro
     begin: bytes.byteOffset,
     length: bytes.length,
   }));
-  const { id } = plan.head;
   const text = await pool.write({
     id,
     model: model.name,
@@ -78,7 +77,7 @@ export async function writeLargeJson(pool: JsonPool, request: ModelRequest): Pro
     outputs: tensors,
   });
   const binary = outputs.filter((output) => output.binary).map(({ bytes }) => bytes.slice());
-  return { headers: binary.length > 0 ? binaryHeaders(text.length) : JSON_ONLY, parts: [text, ...binary] };
+  return { headBytes: binary.length > 0 ? text.length : JSON_ALONE, parts: [text, ...binary] };
 }
 
 function jsonRanges(head: InferHead): DataRange[] {

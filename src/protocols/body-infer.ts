@@ -1,0 +1,143 @@
+import type { Model } from '../core/model.js';
+import type { ModelRequest, Responder } from '../core/model-request.js';
+import type { ServerError } from '../types/errors.js';
+import { idOf, type PreparedHead, planWithId } from './head-cache.js';
+import { buildReply, type InferReply } from './infer-reply.js';
+import type { JsonPool } from './json-pool.js';
+import { jsonTensorBytes, readJsonTensor } from './json-tensor.js';
+import { hasLargeJson, readLargeJson, writeLargeJson } from './large-json.js';
+import type { ReplySink } from './prepared-reply.js';
+import { Scatter } from './scatter.js';
+
+/**
+ * One inference whose request is a JSON head with tensors behind it, and its answer likewise: what HTTP and WebSocket have in common.
+ * Reused from request to request by those who extend it.
+ */
+export abstract class BodyInfer implements Responder, ReplySink {
+  protected model!: Model;
+  protected prepared: PreparedHead | null = null;
+  protected request: ModelRequest | null = null;
+  /** '' = none. */
+  protected id = '';
+  /** Grows with each use, so that an answer of another thread for an earlier one is known as such. */
+  protected use = 0;
+  protected readonly scatter = new Scatter();
+  readonly #pool: JsonPool;
+
+  constructor(pool: JsonPool) {
+    this.#pool = pool;
+  }
+
+  abstract onResponse(request: ModelRequest): void;
+  abstract onError(request: ModelRequest, error: ServerError): void;
+  abstract sendText(text: Uint8Array): void;
+  abstract sendTensors(headBytes: number, bytes: Uint8Array): void;
+  abstract sendViews(headBytes: number, parts: readonly Uint8Array[]): void;
+
+  /** What lies behind the head, `bytes` bytes, must be what the head says. */
+  protected abstract checkRest(prepared: PreparedHead, bytes: number): void;
+  /** It cannot be answered as it should be. */
+  protected abstract fail(error: unknown): void;
+  /** An answer that another thread has written: its bytes are nobody else's. */
+  protected abstract onWritten(reply: InferReply): void;
+
+  /** Takes a whole body, whose tensors begin at `headEnd`. */
+  protected takeComplete(prepared: PreparedHead, body: Buffer, headEnd: number): void {
+    this.checkRest(prepared, body.length - headEnd);
+    this.admit(prepared, body);
+    this.scatter.begin(this.request!, prepared);
+    this.scatter.write(body, headEnd);
+    this.readJson(prepared, body);
+    this.submit();
+  }
+
+  /** The same for JSON that is worth a thread. The client may go meanwhile: what comes then is nobody's. */
+  protected async takeLarge(body: Buffer, headBytes: number): Promise<void> {
+    const { use } = this;
+    const check = (prepared: PreparedHead) => this.checkRest(prepared, body.length - headBytes);
+    try {
+      const large = await readLargeJson(this.#pool, this.model, body, headBytes, check, this);
+      if (use !== this.use) {
+        large.request.abandon();
+        return;
+      }
+      this.prepared = large.prepared;
+      this.id = large.prepared.plan.head.id;
+      this.request = large.request;
+      this.submit();
+    } catch (error) {
+      if (use === this.use) this.fail(error);
+    }
+  }
+
+  /** Takes memory for its tensors. */
+  protected admit(prepared: PreparedHead, body: Buffer): void {
+    this.prepared = prepared;
+    this.id = idOf(prepared, body);
+    this.request = this.model.admit(planWithId(prepared, this.id), sizesOf(prepared, body), this);
+  }
+
+  protected readJson(prepared: PreparedHead, body: Buffer): void {
+    const { plan, ranges, binaryBytes } = prepared;
+    if (ranges.length === 0) return;
+    let range = 0;
+    for (let nth = 0; nth < binaryBytes.length; nth++) {
+      if (binaryBytes[nth]! >= 0) continue;
+      const { head, datatype, elements } = plan.inputs[nth]!;
+      const { bytes } = this.model.arena;
+      readJsonTensor(body, ranges[range++]!, head.name, datatype, elements, bytes, this.request!.inputBegin(nth));
+    }
+  }
+
+  protected submit(): void {
+    try {
+      this.request!.submit();
+    } catch (error) {
+      // It has given everything back.
+      this.request = null;
+      throw error;
+    }
+  }
+
+  /** True = the answer was prepared and is sent; false = it must be built. */
+  protected sendPrepared(request: ModelRequest): boolean {
+    const { reply } = this.prepared!;
+    if (reply === null) return false;
+    if (reply.send(this, request, this.id)) request.release();
+    return true;
+  }
+
+  protected build(request: ModelRequest): InferReply {
+    return buildReply(request, this.prepared!, this.id);
+  }
+
+  /** True = another thread writes the answer, and `onWritten` or `fail` follows unless this is used for something else by then. */
+  protected writesLarge(request: ModelRequest): boolean {
+    if (!hasLargeJson(request)) return false;
+    void this.#writeLarge(request);
+    return true;
+  }
+
+  /** Another thread reads the outputs: they are released when it has, also where the client is gone by then. */
+  async #writeLarge(request: ModelRequest): Promise<void> {
+    const { use } = this;
+    this.request = null;
+    try {
+      const reply = await writeLargeJson(this.#pool, request, this.id);
+      if (use === this.use) this.onWritten(reply);
+    } catch (error) {
+      if (use === this.use) this.fail(error);
+    } finally {
+      request.release();
+    }
+  }
+}
+
+/** Bytes that each input takes in memory: its binary size, its fixed size, or what its JSON strings need. */
+function sizesOf(prepared: PreparedHead, body: Buffer): readonly number[] {
+  if (prepared.binaryBytes.every((bytes) => bytes >= 0)) return prepared.binaryBytes;
+  return prepared.plan.inputs.map(({ head, bytes }) => {
+    if (head.source.kind !== 'json') return head.source.byteSize;
+    return bytes >= 0 ? bytes : jsonTensorBytes(body, head.source, head.name);
+  });
+}

@@ -1,0 +1,23 @@
+import type { ModelRequest } from '../core/model-request.js';
+import type { PreparedHead } from './head-cache.js';
+import { JSON_ALONE, prepareReply } from './prepared-reply.js';
+import { inferResponseHead, inferResponseStart } from './v2-json-reply.js';
+
+/** An answer before it is written. */
+export interface InferReply {
+  /** Of the JSON in front of the tensors; JSON_ALONE = there is not one byte of them. */
+  readonly headBytes: number;
+  /** Views into the outputs: valid until the request is released. */
+  readonly parts: readonly Uint8Array[];
+}
+
+/** Builds an answer of any form, and prepares those that follow where they cannot be of another. */
+export function buildReply(request: ModelRequest, prepared: PreparedHead, id: string): InferReply {
+  const { plan, model } = request;
+  const outputs = plan.outputs.map((planned, nth) => ({ ...request.output(nth), binary: planned.binary }));
+  const rest = inferResponseHead('', model.name, String(model.version), outputs).subarray(1);
+  const head = Buffer.concat([inferResponseStart(id), rest]);
+  const binary = outputs.filter((output) => output.binary).map((output) => output.bytes);
+  prepared.reply = prepareReply(request, outputs, rest);
+  return { headBytes: binary.some((bytes) => bytes.length > 0) ? head.length : JSON_ALONE, parts: [head, ...binary] };
+}

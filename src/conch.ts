@@ -21,6 +21,8 @@ import type { HttpEngine, HttpHandler, HttpListener } from './protocols/http/eng
 import { metricsHandler } from './protocols/http/metrics.js';
 import { httpHandler } from './protocols/http/server.js';
 import { JsonPool } from './protocols/json-pool.js';
+import type { SocketHandler } from './protocols/web-socket.js';
+import { SocketService, type SocketServiceLimits } from './protocols/ws/service.js';
 import { ModelManager } from './repository/manager.js';
 import { scanRepositories } from './repository/scan.js';
 import { type UnderstoodModel, understandModel } from './repository/wanted.js';
@@ -35,6 +37,7 @@ export class Conch {
   readonly #arena: Arena;
   readonly #manager: ModelManager<Model>;
   #http: HttpListener | null = null;
+  #sockets: SocketService | null = null;
   #grpc: GrpcListener | null = null;
   #grpcService: GrpcService | null = null;
   #metrics: HttpListener | null = null;
@@ -91,9 +94,11 @@ export class Conch {
     this.#grpc?.drain();
     const answered = this.server.drain();
     this.#grpcService?.drain();
-    const drained = Promise.all([answered, this.#http?.idle(), this.#grpc?.idle()]);
+    this.#sockets?.drain();
+    const drained = Promise.all([answered, this.#http?.idle(), this.#sockets?.idle(), this.#grpc?.idle()]);
     const inTime = await within(this.#options.exitTimeoutSecs * 1000, drained);
     await Promise.all([this.#http?.close(), this.#grpc?.close(), this.#jsonPool.close()]);
+    this.#sockets?.stop();
     if (inTime) await this.server.stop();
     this.#telemetry?.stop();
     await this.#metrics?.close();
@@ -161,7 +166,13 @@ export class Conch {
   async #listenHttp(engine: HttpEngine, budget: BodyBudget): Promise<void> {
     const { httpAddress, httpPort, httpMaxInputSize } = this.#options;
     const handler = httpHandler(this.server, { maxInputBytes: httpMaxInputSize }, budget, this.#jsonPool, this.#log);
-    this.#http = await this.#listen(engine, httpAddress, httpPort, handler);
+    this.#sockets = new SocketService(
+      this.server,
+      socketLimits(this.#options),
+      this.#options.ws.allowOrigins,
+      this.#jsonPool,
+    );
+    this.#http = await this.#listen(engine, httpAddress, httpPort, handler, this.#sockets);
     this.#log.info(`Started HTTPService at ${httpAddress}:${this.#http.port}`);
   }
 
@@ -171,12 +182,19 @@ export class Conch {
       tensorBytesUsed: () => this.#arena.used,
       tensorBytesTotal: this.#arena.capacity,
       connections: () => this.#http?.connections ?? 0,
+      sockets: () => this.#sockets?.counts ?? null,
     });
     this.#metrics = await this.#listen(engine, metricsAddress, metricsPort, metricsHandler(this.#telemetry.registry));
     this.#log.info(`Started Metrics Service at ${metricsAddress}:${this.#metrics.port}`);
   }
 
-  #listen(engine: HttpEngine, address: string, port: number, handler: HttpHandler): Promise<HttpListener> {
+  #listen(
+    engine: HttpEngine,
+    address: string,
+    port: number,
+    handler: HttpHandler,
+    sockets: SocketHandler | null = null,
+  ): Promise<HttpListener> {
     const options = this.#options;
     const limits = {
       maxBodyBytes: options.httpMaxBodySize,
@@ -186,8 +204,20 @@ export class Conch {
       idleTimeoutMs: options.httpIdleTimeoutSecs * 1000,
       bodyTimeoutMs: options.httpBodyTimeoutSecs * 1000,
     };
-    return engine.listen({ address, port, reusePort: options.reuseHttpPort, limits, log: this.#log }, handler);
+    return engine.listen({ address, port, reusePort: options.reuseHttpPort, limits, log: this.#log }, handler, sockets);
   }
+}
+
+function socketLimits({ ws, httpMaxInputSize }: Options): SocketServiceLimits {
+  return {
+    maxConnections: ws.maxConnections,
+    maxMessageBytes: ws.maxMessageSize,
+    maxInFlight: ws.maxInFlight,
+    maxUnsentBytes: ws.maxUnsentSize,
+    idleTimeoutMs: ws.idleTimeoutSecs * 1000,
+    pingIntervalMs: ws.pingIntervalSecs * 1000,
+    maxInputBytes: httpMaxInputSize,
+  };
 }
 
 /** True = the work ended within the time; 0 ms = do not wait. */

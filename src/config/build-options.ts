@@ -18,6 +18,7 @@ export function buildOptions(given: GivenFlags, folders: readonly string[]): Bui
     ...serverOptions(values),
     ...modelOptions(values, folders),
     ...httpOptions(values),
+    ws: wsOptions(values),
     ...grpcOptions(values),
     ...metricsOptions(values),
     ...logOptions(values),
@@ -61,6 +62,24 @@ function httpOptions(values: FlagValues) {
     httpIdleTimeoutSecs: values.number('http-idle-timeout-secs'),
     httpBodyTimeoutSecs: values.number('http-body-timeout-secs'),
   };
+}
+
+function wsOptions(values: FlagValues) {
+  return {
+    allowOrigins: values.list('ws-allow-origin').map(checkOrigin),
+    maxConnections: values.number('ws-max-connections'),
+    maxMessageSize: values.number('ws-max-message-size'),
+    maxInFlight: values.number('ws-max-in-flight'),
+    maxUnsentSize: values.number('ws-max-unsent-size'),
+    idleTimeoutSecs: values.number('ws-idle-timeout-secs'),
+    pingIntervalSecs: values.number('ws-ping-interval-secs'),
+  };
+}
+
+/** As browsers write them: scheme, host and port. */
+function checkOrigin(origin: string): string {
+  if (/^(\*|null|[a-z][a-z0-9+.-]*:\/\/[^/\s]+)$/i.test(origin)) return origin;
+  throw badOption('ws-allow-origin', `expected * or an origin such as https://app.example:8443, found '${origin}'`);
 }
 
 function grpcOptions(values: FlagValues) {

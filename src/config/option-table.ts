@@ -108,6 +108,49 @@ const working: readonly Flag[] = [
       'From the head of a request to the end of its body; slower is answered 408.',
     ),
   ]),
+  ...section('WebSocket', works, [
+    list(
+      'ws-allow-origin',
+      'ORIGIN',
+      'Origin of pages that may connect beside those of the host itself: https://app.example; * = every origin.',
+    ),
+    integer(
+      'ws-max-connections',
+      10_000,
+      { min: 1, max: 1_000_000, unit: '' },
+      'Open WebSockets; one more is answered 429.',
+    ),
+    integer(
+      'ws-max-message-size',
+      67_108_864,
+      { min: 1024, max: MAX_INT32, unit: 'bytes' },
+      'A message of a client; a larger one closes the connection with 1009. The engine uws hangs up.',
+    ),
+    integer(
+      'ws-max-in-flight',
+      1024,
+      { min: 1, max: 1_000_000, unit: '' },
+      'Requests of a connection without an answer; then no more are read. The engine uws answers 429.',
+    ),
+    integer(
+      'ws-max-unsent-size',
+      1_048_576,
+      { min: 1, max: MAX_INT32, unit: 'bytes' },
+      'What a client has not taken of its answers; beyond it the others wait.',
+    ),
+    integer(
+      'ws-idle-timeout-secs',
+      300,
+      seconds,
+      'A connection without a message, and with nothing in flight, is closed after this; 0 = never.',
+    ),
+    integer(
+      'ws-ping-interval-secs',
+      30,
+      seconds,
+      'Silence after which a client is pinged; as long again, and it is taken for gone; 0 = never.',
+    ),
+  ]),
   ...section('gRPC', works, [
     boolean('allow-grpc', true, 'Serve gRPC.'),
     text('grpc-address', '127.0.0.1', 'ADDRESS', 'Address to listen at, as with HTTP.'),

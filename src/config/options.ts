@@ -41,6 +41,8 @@ export interface Options {
   /** From the head of a request to the last byte of its body. */
   readonly httpBodyTimeoutSecs: number;
 
+  readonly ws: WsOptions;
+
   readonly allowGrpc: boolean;
   readonly grpcAddress: string;
   readonly grpcPort: number;
@@ -74,6 +76,23 @@ export interface Options {
   readonly logFormat: 'default' | 'ISO8601';
   /** '' = standard output and standard error. */
   readonly logFile: string;
+}
+
+/** The flags `--ws-*`. */
+export interface WsOptions {
+  /** Origins of pages, `*` = every one; those of the host itself need not be here. */
+  readonly allowOrigins: readonly string[];
+  readonly maxConnections: number;
+  /** Bytes of a message of a client. */
+  readonly maxMessageSize: number;
+  /** Requests of one connection without an answer. */
+  readonly maxInFlight: number;
+  /** Bytes of answers that a client has not taken. */
+  readonly maxUnsentSize: number;
+  /** 0 = never. */
+  readonly idleTimeoutSecs: number;
+  /** 0 = never. */
+  readonly pingIntervalSecs: number;
 }
 
 /** The flags `--grpc-keepalive-*`, `--grpc-http2-*` and `--grpc-max-connection-*` (fact sheet 3.7). */

@@ -16,7 +16,8 @@ export type Endpoint =
   | 'model-ready'
   | 'model-config'
   | 'model-statistics'
-  | 'infer';
+  | 'infer'
+  | 'socket';
 
 /** Methods an endpoint answers; any other is 405. */
 export const methods: Readonly<Record<Endpoint, 'GET' | 'POST'>> = {
@@ -31,6 +32,7 @@ export const methods: Readonly<Record<Endpoint, 'GET' | 'POST'>> = {
   'model-config': 'GET',
   'model-statistics': 'GET',
   infer: 'POST',
+  socket: 'GET',
 };
 
 const fixed: Readonly<Record<string, Endpoint>> = {
@@ -41,6 +43,7 @@ const fixed: Readonly<Record<string, Endpoint>> = {
   '/v2/models': 'models',
   '/v2/models/stats': 'all-statistics',
   '/v2/repository/index': 'index',
+  '/v2/ws': 'socket',
 };
 
 const actions: Readonly<Record<string, Endpoint>> = {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { cpuUsage, memoryUsage } from 'node:process';
 import type { MetricFamily } from './metrics.js';
 import { type CpuTimes, type MachineMemory, parseCpuTimes, parseMemory, utilization } from './proc-files.js';
+import { type SocketCounts, socketMetrics } from './socket-metrics.js';
 
 /** What is read of the server itself. */
 export interface ServerGauges {
@@ -9,6 +10,8 @@ export interface ServerGauges {
   tensorBytesUsed(): number;
   readonly tensorBytesTotal: number;
   connections(): number;
+  /** Left out or null = no WebSockets are served. */
+  sockets?(): SocketCounts | null;
   /** `--pinned-memory-pool-byte-size`; 0 where it is not given. */
   readonly pinnedBytesTotal?: number;
 }
@@ -23,6 +26,7 @@ export function serverMetrics(gauges: ServerGauges): MetricFamily[] {
     gauge('conch_http_connections', 'Open HTTP connections (engine uws: requests in progress)', () =>
       gauges.connections(),
     ),
+    ...socketMetrics(() => gauges.sockets?.() ?? null),
     gauge('conch_process_resident_memory_bytes', 'Resident memory of the process', () => memoryUsage.rss()),
     {
       ...gauge('conch_process_cpu_seconds_total', 'Processor time of the process, all threads', () => {

@@ -112,6 +112,13 @@ const ours: Readonly<Record<string, FlagValue | null>> = {
   'tensor-memory-byte-size': 1073741824,
   'grpc-engine': 'auto',
   'grpc-max-message-size': 2147483647,
+  'ws-allow-origin': '',
+  'ws-max-connections': 10000,
+  'ws-max-message-size': 67108864,
+  'ws-max-in-flight': 1024,
+  'ws-max-unsent-size': 1048576,
+  'ws-idle-timeout-secs': 300,
+  'ws-ping-interval-secs': 30,
 };
 
 const repeatable = [
@@ -128,6 +135,7 @@ const repeatable = [
   'host-policy',
   'model-load-gpu-limit',
   'backend-config',
+  'ws-allow-origin',
 ];
 
 const expected = Object.entries({ ...sheet, ...ours });
@@ -165,6 +173,7 @@ describe.each(expected)('--%s', (name, defaultValue) => {
 function sample(flag: Flag): string {
   if (flag.name === 'backend-config') return 'onnxruntime,key=value';
   if (flag.name === 'metrics-config') return 'counter_latencies=true';
+  if (flag.name === 'ws-allow-origin') return 'https://app.example:8443';
   return flag.defaultValue === '' ? 'some' : String(flag.defaultValue);
 }
 
@@ -176,4 +185,12 @@ test('a default lies within its range', () => {
   for (const flag of flags.filter(({ range }) => range !== null)) {
     expect(() => new FlagValues(flags, new Map([[flag.name, [String(flag.defaultValue)]]])), flag.name).not.toThrow();
   }
+});
+
+test('origins of pages are checked', () => {
+  const parse = (origin: string) => parseCommandLine(['dir', `--ws-allow-origin=${origin}`]);
+  for (const origin of ['*', 'null', 'http://localhost:3000', 'HTTPS://App.Example', 'chrome-extension://abc'])
+    expect(parse(origin), origin).toMatchObject({ kind: 'serve', options: { ws: { allowOrigins: [origin] } } });
+  for (const origin of ['', 'app.example', 'https://app.example/', 'https://a.example https://b.example'])
+    expect(parse(origin), origin).toMatchObject({ kind: 'print', exitCode: 1 });
 });

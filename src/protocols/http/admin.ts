@@ -5,7 +5,7 @@ import { statisticsJson } from '../../telemetry/statistics.js';
 import { invalid } from '../../types/errors.js';
 import type { Endpoint, Route } from '../routes.js';
 import type { HttpExchange } from './engine.js';
-import { replyError, replyJson, replyJsonText } from './reply.js';
+import { JSON_HEADERS, replyError, replyJson, replyJsonText } from './reply.js';
 
 type AdminHandler = (server: InferenceServer, exchange: HttpExchange, route: Route) => void;
 
@@ -23,7 +23,15 @@ export const adminHandlers: Readonly<Record<Exclude<Endpoint, 'infer' | 'index'>
     replyJsonText(exchange, 200, modelConfigToJson(server.find(model, version).config)),
   'model-statistics': (server, exchange, { model, version }) =>
     replyStatistics(exchange, server.loadedVersions(model, version)),
+  socket: (_server, exchange) => replyUpgradeRequired(exchange),
 };
+
+/** For WebSockets only, which do not come here (RFC 9110, 15.5.22; RFC 6455, 4.4). */
+function replyUpgradeRequired(exchange: HttpExchange): void {
+  const headers = [...JSON_HEADERS, 'Upgrade', 'websocket', 'Sec-WebSocket-Version', '13'];
+  const error = 'this path speaks WebSocket of version 13: ask for an upgrade, with a Sec-WebSocket-Key';
+  exchange.reply(426, headers, Buffer.from(JSON.stringify({ error })));
+}
 
 /** KServe reads the body, tritonclient the status (fact sheet 1.3). */
 function replyHealth(exchange: HttpExchange, isGood: boolean, body: object): void {

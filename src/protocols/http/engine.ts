@@ -1,4 +1,5 @@
 import type { Log } from '../../base/log.js';
+import type { SocketHandler } from '../web-socket.js';
 
 /**
  * What the server needs of an HTTP/1.1 implementation, and nothing of inference. Two engines implement it, `uws.ts` and
@@ -6,8 +7,11 @@ import type { Log } from '../../base/log.js';
  */
 export interface HttpEngine {
   readonly name: 'uws' | 'net';
-  /** Throws a ServerError that names address and port when they cannot be had. */
-  listen(options: ListenOptions, handler: HttpHandler): Promise<HttpListener>;
+  /**
+   * Throws a ServerError that names address and port when they cannot be had.
+   * @param sockets who is asked for WebSockets; left out or null = nobody, and their requests are requests as any other
+   */
+  listen(options: ListenOptions, handler: HttpHandler, sockets?: SocketHandler | null): Promise<HttpListener>;
 }
 
 export interface ListenOptions {
@@ -41,7 +45,7 @@ export type HttpHandler = (exchange: HttpExchange) => void;
 
 export interface HttpListener {
   readonly port: number;
-  /** Open connections, for the metrics; open exchanges where the engine does not know of connections (uWebSockets 20.30). */
+  /** Open connections, WebSockets included, for the metrics; open exchanges where the engine does not know of connections (uWebSockets 20.30). */
   readonly connections: number;
   /** Accepts no more connections; answers on open ones carry `Connection: close`; idle ones are closed where the engine knows them. */
   drain(): void;

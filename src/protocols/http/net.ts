@@ -9,8 +9,10 @@ import { Slab } from '../../transport/http1/slab.js';
 import type { UpgradeTaker } from '../../transport/http1/upgrade.js';
 import { WorkQueue } from '../../transport/http1/work-queue.js';
 import { ServerError } from '../../types/errors.js';
+import type { SocketHandler } from '../web-socket.js';
 import type { HttpEngine, HttpHandler, HttpLimits, HttpListener, ListenOptions } from './engine.js';
 import { NetExchange, type NetHost } from './net-exchange.js';
+import { NetSockets } from './net-sockets.js';
 import { refusalBody, refusalHeaders } from './refusal-answer.js';
 
 /** Connections that are being told 429, beside the ones being served; beyond them nothing is said. */
@@ -52,8 +54,14 @@ export class NetEngine implements HttpEngine {
     this.#upgradeTaker = upgradeTaker;
   }
 
-  async listen(options: ListenOptions, handler: HttpHandler): Promise<HttpListener> {
-    const listener = new NetListener(options, handler, this.#makeServer, this.#upgradeTaker);
+  async listen(
+    options: ListenOptions,
+    handler: HttpHandler,
+    sockets: SocketHandler | null = null,
+  ): Promise<HttpListener> {
+    const listener = new NetListener(options, handler, this.#makeServer);
+    if (sockets !== null) listener.serveSockets(sockets);
+    else listener.upgradeTaker = this.#upgradeTaker;
     await listener.open();
     return listener;
   }
@@ -65,8 +73,8 @@ class NetListener implements HttpListener, ConnectionHost, NetHost {
   isDraining = false;
   readonly limits: HttpLimits;
   readonly log: Log;
-  readonly handler: HttpHandler;
-  readonly upgradeTaker: UpgradeTaker | null;
+  handler: HttpHandler;
+  upgradeTaker: UpgradeTaker | null = null;
   readonly slab = new Slab();
   readonly heads = new HeadWriter();
   readonly readBuffer: Buffer = Buffer.allocUnsafeSlow(READ_BYTES);
@@ -84,9 +92,8 @@ class NetListener implements HttpListener, ConnectionHost, NetHost {
   #busy = 0;
   #whenIdle: (() => void)[] = [];
 
-  constructor(options: ListenOptions, handler: HttpHandler, makeServer: MakeServer, upgradeTaker: UpgradeTaker | null) {
+  constructor(options: ListenOptions, handler: HttpHandler, makeServer: MakeServer) {
     this.#options = options;
-    this.upgradeTaker = upgradeTaker;
     this.handler = handler;
     this.limits = options.limits;
     this.log = options.log;
@@ -96,6 +103,16 @@ class NetListener implements HttpListener, ConnectionHost, NetHost {
 
   get connections(): number {
     return this.#connections.size;
+  }
+
+  /** Before `open`. */
+  serveSockets(handler: SocketHandler): void {
+    const sockets = new NetSockets(handler, this.slab);
+    const handle = this.handler;
+    this.upgradeTaker = sockets;
+    this.handler = (exchange) => {
+      if (!sockets.refuse(exchange)) handle(exchange);
+    };
   }
 
   async open(): Promise<void> {

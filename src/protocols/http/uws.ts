@@ -1,12 +1,14 @@
-import type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket } from 'uWebSockets.js';
+import type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket, us_socket_context_t } from 'uWebSockets.js';
 import type { Log } from '../../base/log.js';
 import { HeadTexts } from '../../transport/http1/answer-head.js';
 import { type Refusal, tooManyConnections } from '../../transport/http1/refusal.js';
 import { ServerError } from '../../types/errors.js';
+import type { SocketHandler } from '../web-socket.js';
 import type { HttpEngine, HttpHandler, HttpLimits, HttpListener, ListenOptions } from './engine.js';
 import { RequestHead } from './request-head.js';
 import type { Uws } from './uws-binary.js';
 import { UwsExchange, type UwsHost } from './uws-exchange.js';
+import { UwsSockets } from './uws-sockets.js';
 
 /** uWebSockets reads a Content-Length of at most nine digits; a longer one closes the connection as soon as its handler returns. */
 const LARGEST_LENGTH = 999_999_999;
@@ -44,8 +46,13 @@ export class UwsEngine implements HttpEngine {
     this.#uws = uws;
   }
 
-  async listen(options: ListenOptions, handler: HttpHandler): Promise<HttpListener> {
+  async listen(
+    options: ListenOptions,
+    handler: HttpHandler,
+    sockets: SocketHandler | null = null,
+  ): Promise<HttpListener> {
     const listener = new UwsListener(this.#uws, options, handler);
+    if (sockets !== null) listener.serveSockets(sockets);
     await listener.open();
     return listener;
   }
@@ -88,6 +95,14 @@ class UwsListener implements HttpListener, UwsHost {
 
   get connections(): number {
     return this.#countsConnections ? this.#connections : this.#open;
+  }
+
+  /** Before `open`. */
+  serveSockets(handler: SocketHandler): void {
+    const sockets = new UwsSockets(handler);
+    const upgrade = (response: HttpResponse, request: HttpRequest, context: us_socket_context_t) =>
+      this.#upgrade(sockets, response, request, context);
+    this.#app.ws('/*', sockets.behavior(upgrade));
   }
 
   async open(): Promise<void> {
@@ -133,7 +148,20 @@ class UwsListener implements HttpListener, UwsHost {
     for (const resolve of resolvers) resolve();
   }
 
-  #accept(response: HttpResponse, request: HttpRequest, method: string): void {
+  /** Of a request that has a key; without one it is a GET as any other. */
+  #upgrade(sockets: UwsSockets, response: HttpResponse, request: HttpRequest, context: us_socket_context_t): void {
+    this.head.clear();
+    request.forEach(this.head.add);
+    if (this.head.refusal() === null && this.head.contentLength === 0 && !this.draining) {
+      const refuse = sockets.upgrade(response, request, context, this.head);
+      if (refuse === null) return;
+      this.#accept(response, request, 'GET', refuse);
+    } else {
+      this.#accept(response, request, 'GET');
+    }
+  }
+
+  #accept(response: HttpResponse, request: HttpRequest, method: string, handler = this.#handler): void {
     this.head.clear();
     request.forEach(this.head.add);
     const over = this.#isOverConnections();
@@ -143,7 +171,7 @@ class UwsListener implements HttpListener, UwsHost {
     const refusal = this.head.refusal();
     if (refusal !== null) this.#refuse(exchange, refusal);
     else if (over) exchange.refuse(tooManyConnections(this.limits.maxConnections), 'announce');
-    else exchange.run(this.#handler);
+    else exchange.run(handler);
   }
 
   #refuse(exchange: UwsExchange, refusal: Refusal): void {

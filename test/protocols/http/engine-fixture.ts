@@ -8,6 +8,7 @@ import type {
   HttpLimits,
   HttpListener,
 } from '../../../src/protocols/http/engine.js';
+import type { SocketHandler } from '../../../src/protocols/web-socket.js';
 import { RawClient } from './raw-client.js';
 
 export const plain: readonly string[] = ['Content-Type', 'application/octet-stream'];
@@ -83,10 +84,11 @@ export class EngineFixture {
     engine: HttpEngine,
     handler: HttpHandler,
     limits: Partial<HttpLimits> = {},
+    sockets: SocketHandler | null = null,
   ): Promise<EngineFixture> {
     const log = new MemoryLog();
     const options = { address: '127.0.0.1', port: 0, reusePort: false, limits: { ...usualLimits, ...limits }, log };
-    return new EngineFixture(await engine.listen(options, handler), log);
+    return new EngineFixture(await engine.listen(options, handler, sockets), log);
   }
 
   async connect(): Promise<RawClient> {

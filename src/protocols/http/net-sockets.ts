@@ -1,0 +1,88 @@
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import { WebSocketServer } from 'ws';
+import type { Head } from '../../transport/http1/head.js';
+import type { Slab } from '../../transport/http1/slab.js';
+import type { UpgradeRequest, UpgradeTaker } from '../../transport/http1/upgrade.js';
+import { WorkQueue } from '../../transport/http1/work-queue.js';
+import type { SocketDecision, SocketHandler, SocketLimits } from '../web-socket.js';
+import type { HttpExchange } from './engine.js';
+import { NetSocket, type NetSocketHost } from './net-socket.js';
+import { asksForSocket } from './socket-handshake.js';
+
+/** How long a client may take to agree to a close. */
+const CLOSE_TIMEOUT_MS = 2000;
+
+const pass: SocketDecision = { kind: 'pass' };
+
+/** The WebSockets of a listener: takes connections over from HTTP and hands them to the package ws. */
+export class NetSockets implements UpgradeTaker, NetSocketHost {
+  readonly slab: Slab;
+  readonly work = new WorkQueue();
+  readonly limits: SocketLimits;
+  readonly #handler: SocketHandler;
+  readonly #server: WebSocketServer;
+  /** For the request that is about to be handed to the handler of HTTP. */
+  #refusal: SocketDecision = pass;
+  /** What `take` is doing; the package asks for it. */
+  #protocol = '';
+
+  constructor(handler: SocketHandler, slab: Slab) {
+    this.slab = slab;
+    this.limits = handler.limits;
+    this.#handler = handler;
+    this.#server = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      maxPayload: handler.limits.maxMessageBytes,
+      closeTimeout: CLOSE_TIMEOUT_MS,
+      handleProtocols: () => this.#protocol || false,
+    } as ConstructorParameters<typeof WebSocketServer>[0]);
+  }
+
+  wants(head: Head, protocol: string): boolean {
+    const header = (name: string) => head.header(name);
+    if (protocol !== 'websocket' || !asksForSocket(header)) return false;
+    const decision = this.#handler.decide({ path: head.path, query: queryOf(head.target), header });
+    if (decision.kind === 'refuse') this.#refusal = decision;
+    return decision.kind === 'accept';
+  }
+
+  /** Answers a request whose upgrade was refused; false = it is one as any other. */
+  refuse(exchange: HttpExchange): boolean {
+    const refusal = this.#refusal;
+    if (refusal.kind !== 'refuse') return false;
+    this.#refusal = pass;
+    exchange.reply(refusal.status, refusal.headers, refusal.body);
+    return true;
+  }
+
+  take(request: UpgradeRequest, socket: Socket, rest: Buffer): void {
+    const [path, query = ''] = split(request.url);
+    // Asked again: much may have happened while answers before it were sent.
+    const decision = this.#handler.decide({ path, query, header: (name) => request.headers[name] ?? '' });
+    if (decision.kind !== 'accept') {
+      socket.destroy();
+      return;
+    }
+    this.#protocol = decision.protocol;
+    this.#server.handleUpgrade(request as unknown as IncomingMessage, socket, rest, (webSocket) => {
+      const connection = new NetSocket(webSocket, socket, this);
+      connection.start(decision.open(connection));
+    });
+  }
+
+  /** Whoever has the connection closes it. */
+  onDrain(): void {}
+}
+
+function queryOf(target: string): string {
+  return split(target)[1] ?? '';
+}
+
+/** The target before and behind its question mark. */
+function split(target: string): [string, string?] {
+  const at = target.indexOf('?');
+  return at < 0 ? [target] : [target.slice(0, at), target.slice(at + 1)];
+}

@@ -54,7 +54,9 @@ export abstract class BodyInfer implements Responder, ReplySink {
   /** The same for JSON that is worth a thread. The client may go meanwhile: what comes then is nobody's. */
   protected async takeLarge(body: Buffer, headBytes: number): Promise<void> {
     const { use } = this;
-    const check = (prepared: PreparedHead) => this.checkRest(prepared, body.length - headBytes);
+    // The body may be gone when it is asked.
+    const rest = body.length - headBytes;
+    const check = (prepared: PreparedHead) => this.checkRest(prepared, rest);
     try {
       const large = await readLargeJson(this.#pool, this.model, body, headBytes, check, this);
       if (use !== this.use) {

@@ -21,6 +21,8 @@ export class BatchOutputs {
   readonly times: ExecutionTimes;
   /** The batch was one contiguous range of its planes. */
   readonly contiguous: boolean;
+  /** Of the states that the batch left, where they can change; equal for equal shapes. */
+  readonly stateKey: string;
   /** Absolute byte position, length and full dimensions of each output, in the order of the configuration. */
   readonly begins: number[] = [];
   readonly lengths: number[] = [];
@@ -30,7 +32,14 @@ export class BatchOutputs {
   constructor(
     arena: Arena,
     slot: Slot,
-    batch: { rows: number; entries: number; times: ExecutionTimes; contiguous: boolean; outputs: number },
+    batch: {
+      rows: number;
+      entries: number;
+      times: ExecutionTimes;
+      contiguous: boolean;
+      outputs: number;
+      stateKey: string;
+    },
   ) {
     this.arena = arena;
     this.#slot = slot;
@@ -38,6 +47,7 @@ export class BatchOutputs {
     this.entries = batch.entries;
     this.times = batch.times;
     this.contiguous = batch.contiguous;
+    this.stateKey = batch.stateKey;
     slot.readers = batch.entries;
     for (let index = 0; index < batch.outputs; index++) this.#readLine(index);
   }

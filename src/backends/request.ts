@@ -1,5 +1,7 @@
+import { NO_STATE } from '../memory/layout.js';
 import type { FailureReason } from '../telemetry/statistics.js';
 import type { ServerError } from '../types/errors.js';
+import type { SequenceFlags } from '../types/infer.js';
 import type { BatchOutputs } from './batch-outputs.js';
 
 /**
@@ -19,6 +21,10 @@ export abstract class InferRequest {
   abstract readonly slotOffset: number;
   /** Row in the block; VARIABLE (memory/layout.ts) = it has a slot of its own. */
   abstract readonly row: number;
+  /** Matters to models with sequence batching only. */
+  abstract readonly sequence: SequenceFlags;
+  /** ENTRY_STATE of the ring (memory/layout.ts): the state that it reads and writes; NO_STATE = none. */
+  readonly state: number = NO_STATE;
   /** Set when the client is gone: skipped before work starts, dropped after. */
   cancelled = false;
   /** When the scheduler took it, monotonic microseconds. */

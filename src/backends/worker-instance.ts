@@ -41,6 +41,8 @@ export type InstanceSpec = Omit<InstanceInit, 'arena' | 'ring' | 'port'> & {
   readonly maxRows: number;
   /** Loaded, never given work. */
   readonly passive: boolean;
+  /** Its scheduler begins batches when a turn of the event loop is over: the worker need not wait for that again. */
+  readonly wakesAtOnce: boolean;
 };
 
 /** One life of one instance: a worker thread, its ring, and the requests that are in it. Died or stopped, it is not used again. */
@@ -57,6 +59,8 @@ export class WorkerInstance implements Instance {
   readonly #tableBytes: number;
   readonly #rowBytes: readonly number[];
   readonly #isHeavy: boolean;
+  /** The worker writes the shapes of the state where else the text of an error is. */
+  readonly #hasVariableState: boolean;
   #state: InstanceState = 'starting';
   /** Bytes that the largest outputs of unknown size took: what the next batch gets to begin with, until it is known what it needs. */
   #learnedBytes = 0;
@@ -74,7 +78,8 @@ export class WorkerInstance implements Instance {
     this.#ringBuffer = RingMemory.create(spec.maxEntries);
     this.#ring = new RingProducer(new RingMemory(this.#ringBuffer, spec.maxEntries));
     this.#rowBytes = spec.outputs.map((output) => output.rowBytes);
-    this.#isHeavy = spec.inputs.reduce((sum, input) => sum + input.rowBytes, 0) > HEAVY_ROW_BYTES;
+    this.#isHeavy = spec.wakesAtOnce || spec.inputs.reduce((sum, input) => sum + input.rowBytes, 0) > HEAVY_ROW_BYTES;
+    this.#hasVariableState = spec.states.some(({ dims }) => dims.includes(-1));
     this.#tableBytes = tableBytes(spec.outputs.length, this.#cuts());
     this.#pool = new Piscina({
       filename: spec.worker,
@@ -196,7 +201,7 @@ export class WorkerInstance implements Instance {
   }
 
   #init(port: InstanceInit['port']): InstanceInit {
-    const { worker: _, maxRows: __, passive: ___, ...init } = this.#spec;
+    const { worker: _, maxRows: __, passive: ___, wakesAtOnce: ____, ...init } = this.#spec;
     return { ...init, arena: this.#arena.buffer, ring: this.#ringBuffer, port };
   }
 
@@ -240,13 +245,14 @@ export class WorkerInstance implements Instance {
 
   #append(sequence: number, record: BatchRecord, request: InferRequest): boolean {
     const units = request.slotOffset / ARENA_UNIT;
-    if (!this.#ring.append(sequence, record.count, units, request.row, request.rows)) return false;
+    if (!this.#ring.append(sequence, record.count, units, request.row, request.rows, request.state)) return false;
     record.push(request);
     return true;
   }
 
   #write(sequence: number, index: number, request: InferRequest): void {
-    this.#ring.write(sequence, index, request.slotOffset / ARENA_UNIT, request.row, request.rows);
+    const units = request.slotOffset / ARENA_UNIT;
+    this.#ring.write(sequence, index, units, request.row, request.rows, request.state);
   }
 
   /** Looks at the ring whenever the worker did something, until the instance is dead. */
@@ -319,6 +325,7 @@ export class WorkerInstance implements Instance {
       },
       contiguous: memory.words[base + PLACEMENT] === 0,
       outputs: this.#spec.outputs.length,
+      stateKey: this.#hasVariableState ? readText(memory, base) : '',
     });
     // Who reads them may take long, and must not hold what was only a guess.
     if (this.#learnedBytes > 0) outputs.trim();

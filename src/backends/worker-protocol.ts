@@ -15,6 +15,21 @@ export interface TensorLayout {
   readonly planeOffset: number;
 }
 
+/** A tensor that each sequence keeps from one step to the next, in the worker. Shapes are without the batch dimension. */
+export interface StateLayout {
+  readonly input: string;
+  readonly output: string;
+  readonly datatype: DataType;
+  /** -1 = can change from step to step. */
+  readonly dims: Shape;
+  /** Of a sequence that begins. */
+  readonly initialDims: Shape;
+  /** One row; BYTES with the length in front of each element. */
+  readonly initial: Uint8Array;
+  /** Written over where it was read. */
+  readonly sameBuffer: boolean;
+}
+
 /** All that a worker is given when it starts; the rest goes through the ring. */
 export interface InstanceInit<Settings = unknown> {
   readonly model: string;
@@ -27,6 +42,8 @@ export interface InstanceInit<Settings = unknown> {
   readonly batching: boolean;
   readonly inputs: readonly TensorLayout[];
   readonly outputs: readonly TensorLayout[];
+  /** Empty = the model has no implicit state. */
+  readonly states: readonly StateLayout[];
   /** What the backend of this worker alone understands. */
   readonly settings: Settings;
   /** Carries one WorkerMessage. */

@@ -68,7 +68,15 @@ export const ENTRY_WORDS = 4;
 export const ENTRY_OFFSET = 0;
 export const ENTRY_ROW = 1;
 export const ENTRY_ROWS = 2;
+/** Implicit state of a sequence: slot + 1 << 1 | 1 where it begins anew. Such a row reads the slot's state and replaces it. */
+export const ENTRY_STATE = 3;
 export const VARIABLE = -1;
+/** Of a row that belongs to no sequence: it reads zeros, and what it would leave is dropped. */
+export const NO_STATE = 0;
+
+export function stateWord(slot: number, isFresh: boolean): number {
+  return ((slot + 1) << 1) | (isFresh ? 1 : 0);
+}
 
 /** Words of one batch with room for `entries` requests; a multiple of 16. */
 export function batchWords(entries: number): number {

@@ -9,10 +9,12 @@ import {
   ENTRY_OFFSET,
   ENTRY_ROW,
   ENTRY_ROWS,
+  ENTRY_STATE,
   ENTRY_WORDS,
   EVENTS,
   FREE,
   NEEDS_OUTPUT,
+  NO_STATE,
   OPEN,
   OUTPUT_GIVEN,
   OUTPUT_OFFSET,
@@ -112,9 +114,9 @@ export class RingProducer {
     this.#head++;
   }
 
-  /** False = the worker has sealed the batch: the request belongs to the next one. `index` is the number of entries so far. */
-  append(sequence: number, index: number, offsetUnits: number, row: number, rows: number): boolean {
-    this.write(sequence, index, offsetUnits, row, rows);
+  /** False = the worker has sealed the batch: the request belongs to the next one. `index` is the number of entries so far, `kept` its ENTRY_STATE. */
+  append(sequence: number, index: number, offsetUnits: number, row: number, rows: number, kept = NO_STATE): boolean {
+    this.write(sequence, index, offsetUnits, row, rows, kept);
     const state = this.memory.base(sequence) + STATE;
     const expected = OPEN | (index << STATE_BITS);
     const next = OPEN | ((index + 1) << STATE_BITS);
@@ -122,12 +124,13 @@ export class RingProducer {
   }
 
   /** Fills entry `index` without making it visible: part of `append`, and of changing a batch between `edit` and `reopen`. */
-  write(sequence: number, index: number, offsetUnits: number, row: number, rows: number): void {
+  write(sequence: number, index: number, offsetUnits: number, row: number, rows: number, kept = NO_STATE): void {
     const { words } = this.memory;
     const entry = this.memory.entry(this.memory.base(sequence), index);
     words[entry + ENTRY_OFFSET] = offsetUnits;
     words[entry + ENTRY_ROW] = row;
     words[entry + ENTRY_ROWS] = rows;
+    words[entry + ENTRY_STATE] = kept;
   }
 
   isOpen(sequence: number): boolean {

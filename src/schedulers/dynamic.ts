@@ -3,6 +3,7 @@ import type { InferRequest } from '../backends/request.js';
 import type { Clock } from '../base/clock.js';
 import { ServerError } from '../types/errors.js';
 import { type BatchPolicy, NOTHING_OPEN, planBatch } from './batch-plan.js';
+import { outOfOutputs, stopping, unavailable } from './refusals.js';
 import type { RequestQueue } from './request-queue.js';
 import type { Scheduler } from './scheduler.js';
 
@@ -63,22 +64,29 @@ export class DynamicScheduler implements Scheduler {
 
   cancel(request: InferRequest): void {
     request.cancelled = true;
-    const waits = this.#queue.remove(request) || this.#pool.instances.some((instance) => instance.withdraw(request));
-    if (!waits) return;
+    if (!this.withdraw(request)) return;
     request.fail(new ServerError('CANCELLED', ''), 'CANCELED');
     this.run();
+  }
+
+  /** Takes a request out of the queue or of an open batch; false = it runs. */
+  withdraw(request: InferRequest): boolean {
+    return this.#queue.remove(request) || this.#pool.instances.some((instance) => instance.withdraw(request));
   }
 
   stop(): void {
     this.#stopped = true;
   }
 
-  /** These were given to an instance that died before it began them. */
+  close(): void {
+    this.#cancelTimer?.();
+  }
+
   putBack(requests: readonly InferRequest[]): void {
     for (const request of requests.toReversed()) this.#queue.putBack(request);
   }
 
-  /** Hands out what can run now, and sets the timer for what cannot yet. To be called whenever an instance has room. */
+  /** Hands out what can run now, and sets the timer for what cannot yet. */
   run(): void {
     this.#handOutAll(this.#clock.nowUs());
   }
@@ -181,10 +189,7 @@ export class DynamicScheduler implements Scheduler {
   }
 
   #failForMemory(requests: readonly InferRequest[]): void {
-    const error = new ServerError(
-      'RESOURCE_EXHAUSTED',
-      `no tensor memory is left for the outputs of model '${this.#settings.model}'; raise --tensor-memory-byte-size or send fewer requests at once`,
-    );
+    const error = outOfOutputs(this.#settings.model);
     for (const request of requests) request.fail(error, 'REJECTED');
   }
 
@@ -218,18 +223,4 @@ export class DynamicScheduler implements Scheduler {
       this.run();
     });
   }
-}
-
-function stopping(): ServerError {
-  return new ServerError(
-    'UNAVAILABLE',
-    'Server is stopping, scheduler for model has stopped accepting new inference requests',
-  );
-}
-
-function unavailable(model: string): ServerError {
-  return new ServerError(
-    'UNAVAILABLE',
-    `no instance of model '${model}' can be started; see the server's log for the reason`,
-  );
 }

@@ -10,6 +10,12 @@ export interface Scheduler {
   enqueue(request: InferRequest, nowUs: number): void;
   /** The client is gone: the request fails as CANCELLED now if it has not begun, and is dropped at its end if it has. */
   cancel(request: InferRequest): void;
+  /** These were given to an instance that died before it began them. */
+  putBack(requests: readonly InferRequest[]): void;
+  /** Begins what can begin. To be called whenever an instance has room, comes or goes. */
+  run(): void;
   /** Takes nothing new from now on; what was accepted goes on. */
   stop(): void;
+  /** Nothing is in flight any more, and no timer shall be. */
+  close(): void;
 }

@@ -4,6 +4,16 @@ import type { Shape } from './tensor.js';
 /** A request parameter that has no meaning to the server: handed to the backend. `bigint` beyond 2^53. */
 export type ParameterValue = string | number | bigint | boolean;
 
+/** A correlation id: 0 or '' = none; `bigint` beyond 2^53 and only there, so that equal ids are equal values. */
+export type SequenceId = string | number | bigint;
+
+/** What a request says of the sequence it belongs to. */
+export interface SequenceFlags {
+  readonly sequenceId: SequenceId;
+  readonly sequenceStart: boolean;
+  readonly sequenceEnd: boolean;
+}
+
 /** Where the bytes of one input come from, in the body that carries the request. */
 export type TensorSource =
   /** `byteSize` bytes behind the JSON head (HTTP, WebSocket) or one raw entry (gRPC), in the order of the inputs. */
@@ -33,17 +43,13 @@ export interface OutputHead {
  * What a client asked for, in the terms of no protocol and held against no model yet. Immutable: heads repeat from request to
  * request, so a head without JSON data is parsed once and shared.
  */
-export interface InferHead {
+export interface InferHead extends SequenceFlags {
   /** '' = none. */
   readonly id: string;
   /** 0 = the model's default level. */
   readonly priority: number;
   /** 0 = none. */
   readonly timeoutUs: number;
-  /** 0 or '' = none; `bigint` beyond 2^53. */
-  readonly sequenceId: string | number | bigint;
-  readonly sequenceStart: boolean;
-  readonly sequenceEnd: boolean;
   readonly inputs: readonly InputHead[];
   /** Empty = all outputs of the model, binary where `binaryOutput` says so. */
   readonly outputs: readonly OutputHead[];

@@ -1,8 +1,9 @@
 import type { BatchOutputs } from '../../src/backends/batch-outputs.js';
 import type { Instance, InstanceState } from '../../src/backends/instance.js';
 import type { InferRequest } from '../../src/backends/request.js';
+import { ServerError } from '../../src/types/errors.js';
 
-const noOutputs = {} as BatchOutputs;
+const noOutputs = { stateKey: '' } as BatchOutputs;
 
 /** An instance that seals and finishes batches only when told to. */
 export class PuppetInstance implements Instance {
@@ -13,6 +14,8 @@ export class PuppetInstance implements Instance {
   hasMemory = true;
   running: InferRequest[] = [];
   open: InferRequest[] = [];
+  /** Called when a batch ends, before its requests are told. */
+  onRoom: () => void = () => {};
   /** Every batch that was sealed, as sizes in rows. */
   readonly sealed: number[] = [];
 
@@ -22,11 +25,11 @@ export class PuppetInstance implements Instance {
   }
 
   get isIdle(): boolean {
-    return this.running.length === 0 && this.open.length === 0;
+    return this.state === 'serving' && this.running.length === 0 && this.open.length === 0;
   }
 
   get canBegin(): boolean {
-    return this.open.length === 0;
+    return this.state === 'serving' && this.open.length === 0;
   }
 
   get openRows(): number {
@@ -68,7 +71,18 @@ export class PuppetInstance implements Instance {
     const done = this.running;
     this.running = [];
     this.seal();
+    this.onRoom();
     for (const request of done) request.complete(noOutputs, 0, 0);
+  }
+
+  /** The worker dies: what it ran fails; what is returned it had not begun. */
+  die(): InferRequest[] {
+    this.state = 'dead';
+    const [ran, returned] = [this.running, this.open];
+    this.running = [];
+    this.open = [];
+    for (const request of ran) request.fail(new ServerError('INTERNAL', 'died'), 'BACKEND');
+    return returned;
   }
 }
 

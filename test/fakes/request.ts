@@ -2,6 +2,7 @@ import type { BatchOutputs } from '../../src/backends/batch-outputs.js';
 import { InferRequest } from '../../src/backends/request.js';
 import type { FailureReason } from '../../src/telemetry/statistics.js';
 import type { ServerError } from '../../src/types/errors.js';
+import type { SequenceFlags } from '../../src/types/infer.js';
 
 /** A request that remembers how it ended, and that it ended once. */
 export class FakeRequest extends InferRequest {
@@ -12,11 +13,20 @@ export class FakeRequest extends InferRequest {
   readonly timeoutUs: number;
   slotOffset = 0;
   row = 0;
+  readonly sequence: SequenceFlags;
   ended = '';
 
   constructor(
     name: string,
-    options: { rows?: number; key?: string; priority?: number; timeoutUs?: number; slot?: number; row?: number } = {},
+    options: {
+      rows?: number;
+      key?: string;
+      priority?: number;
+      timeoutUs?: number;
+      slot?: number;
+      row?: number;
+      sequence?: SequenceFlags;
+    } = {},
   ) {
     super();
     this.name = name;
@@ -26,6 +36,7 @@ export class FakeRequest extends InferRequest {
     this.timeoutUs = options.timeoutUs ?? 0;
     this.slotOffset = options.slot ?? 0;
     this.row = options.row ?? 0;
+    this.sequence = options.sequence ?? { sequenceId: 0, sequenceStart: false, sequenceEnd: false };
   }
 
   override complete(_outputs: BatchOutputs, _index: number, _firstRow: number): void {

@@ -1,0 +1,70 @@
+import type { Instance } from '../../backends/instance.js';
+import type { InferRequest } from '../../backends/request.js';
+import { stateWord } from '../../memory/layout.js';
+import type { ServerError } from '../../types/errors.js';
+import type { Sequence } from './sequence.js';
+import type { SlotRow } from './slot-row.js';
+import { Step, type StepOwner } from './step.js';
+
+/** One instance with its slots: decides when the requests of the sequences in them run. */
+export interface Lane {
+  readonly instance: Instance;
+  readonly slots: SlotRow;
+  /** Given to the instance, and not begun. */
+  readonly pending: number;
+  /** A request of this sequence, which has a slot here, waits. */
+  offer(sequence: Sequence, nowUs: number): void;
+  /** Begins what can begin; when to call it again where nothing happens before. To be called whenever the instance has room. */
+  run(nowUs: number): number;
+  /** Takes a step back that has not begun; false = it runs. */
+  withdraw(step: Step): boolean;
+  /** The instance is gone. */
+  close(): void;
+}
+
+/** What a lane asks of its scheduler. */
+export interface LaneHost {
+  readonly kinds: StepKinds;
+  nowUs(): number;
+  /** Takes the next request of a sequence out of its queue. */
+  take(sequence: Sequence): InferRequest;
+  /** The step could not begin. */
+  giveBack(step: Step): void;
+  /** A step is over: its slot may be another sequence's when this returns. */
+  ran(sequence: Sequence, nowUs: number): void;
+  /** A step failed so that its sequence cannot go on. */
+  lost(sequence: Sequence): void;
+  /** Calls `run` of all lanes when this turn of the event loop is over. */
+  runSoon(): void;
+  noMemory(): ServerError;
+  /** Something runs, at any instance, whose end brings memory back. */
+  isBusy(): boolean;
+}
+
+/** What a model's configuration makes of its steps. */
+export interface StepKinds {
+  /** It has implicit state. */
+  readonly hasState: boolean;
+  /** The shapes of its state can change. */
+  readonly hasVariableState: boolean;
+  /** State is written over where it was read: a failed execution leaves none. */
+  readonly overwritesState: boolean;
+}
+
+/** The next request of a sequence as its instance sees it; it is the sequence's running step from now on. */
+export function nextStep(host: LaneHost, sequence: Sequence, owner: StepOwner): Step {
+  const key = stepKey(host.kinds, sequence);
+  const request = host.take(sequence);
+  const { sequenceStart } = request.sequence;
+  const state = host.kinds.hasState ? stateWord(sequence.slot, sequenceStart) : 0;
+  const step = new Step(sequence, request, key, state, owner);
+  sequence.running = step;
+  return step;
+}
+
+/** The batch key of a sequence's next request: shapes of its inputs, and of its state where that can change. */
+export function stepKey({ hasVariableState }: StepKinds, { waiting, stateKey }: Sequence): string {
+  const { batchKey, sequence } = waiting.at(0);
+  if (!hasVariableState) return batchKey;
+  return `${batchKey}|${sequence.sequenceStart ? '' : stateKey}`;
+}

@@ -1,0 +1,70 @@
+import type { Instance } from '../../backends/instance.js';
+import type { Clock } from '../../base/clock.js';
+import type { FailureReason } from '../../telemetry/statistics.js';
+import type { BatchPolicy } from '../batch-plan.js';
+import { DynamicScheduler } from '../dynamic.js';
+import { OPEN_POLICY, RequestQueue } from '../request-queue.js';
+import { type Lane, type LaneHost, nextStep } from './lane.js';
+import type { Sequence } from './sequence.js';
+import type { SlotRow } from './slot-row.js';
+import type { Step } from './step.js';
+
+const OPEN_QUEUE = { levels: 0, defaultLevel: 1, defaultPolicy: OPEN_POLICY, levelPolicies: new Map() };
+
+/**
+ * The oldest strategy: a dynamic batcher over one request of each sequence that has a slot; the next one follows when it is over, so the
+ * row of a sequence differs from batch to batch and there are no fillers (fact sheet 5.5).
+ */
+export class OldestLane implements Lane {
+  readonly instance: Instance;
+  readonly slots: SlotRow;
+  readonly #host: LaneHost;
+  readonly #batcher: DynamicScheduler;
+
+  constructor(instance: Instance, slots: SlotRow, policy: BatchPolicy, model: string, host: LaneHost, clock: Clock) {
+    this.instance = instance;
+    this.slots = slots;
+    this.#host = host;
+    const pool = { instances: [instance], isAvailable: true };
+    this.#batcher = new DynamicScheduler({ policy, prefetch: true, model }, new RequestQueue(OPEN_QUEUE), pool, clock);
+  }
+
+  get pending(): number {
+    return this.#batcher.pending;
+  }
+
+  offer(sequence: Sequence, nowUs: number): void {
+    if (sequence.running !== null || sequence.waiting.length === 0) return;
+    this.#batcher.enqueue(nextStep(this.#host, sequence, this), nowUs);
+  }
+
+  run(): number {
+    this.#batcher.run();
+    return Number.POSITIVE_INFINITY;
+  }
+
+  withdraw(step: Step): boolean {
+    return this.#batcher.withdraw(step);
+  }
+
+  close(): void {
+    this.#batcher.close();
+  }
+
+  onStepDone(step: Step, stateKey: string): void {
+    step.sequenceOf.stateKey = stateKey;
+    this.#ended(step);
+  }
+
+  onStepFailed(step: Step, reason: FailureReason): void {
+    if (reason === 'BACKEND' && this.#host.kinds.overwritesState) this.#host.lost(step.sequenceOf);
+    this.#ended(step);
+  }
+
+  #ended({ sequenceOf }: Step): void {
+    const nowUs = this.#host.nowUs();
+    this.#host.ran(sequenceOf, nowUs);
+    // It may have left its slot, which is another's then.
+    if (!sequenceOf.isOver) this.offer(sequenceOf, nowUs);
+  }
+}

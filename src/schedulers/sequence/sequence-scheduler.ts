@@ -1,0 +1,261 @@
+import type { Instance } from '../../backends/instance.js';
+import type { InferRequest } from '../../backends/request.js';
+import type { Clock } from '../../base/clock.js';
+import type { FailureReason } from '../../telemetry/statistics.js';
+import { ServerError } from '../../types/errors.js';
+import type { BatchPolicy } from '../batch-plan.js';
+import type { InstancePool } from '../dynamic.js';
+import { outOfOutputs, unavailable } from '../refusals.js';
+import type { Scheduler } from '../scheduler.js';
+import { DirectLane, type FillerSource } from './direct-lane.js';
+import type { DirectPolicy } from './direct-plan.js';
+import type { Lane, LaneHost, StepKinds } from './lane.js';
+import { OldestLane } from './oldest-lane.js';
+import type { EndReason, Sequence } from './sequence.js';
+import { type SequenceRules, SequenceTable } from './sequence-table.js';
+import { type SequenceCounts, type SequenceSnapshot, snapshotOf } from './sequence-view.js';
+import { SlotRow } from './slot-row.js';
+import type { Step } from './step.js';
+
+export type SequenceStrategy =
+  | { readonly kind: 'direct'; readonly policy: DirectPolicy }
+  | { readonly kind: 'oldest'; readonly policy: BatchPolicy };
+
+export interface SequenceSettings extends SequenceRules {
+  readonly strategy: SequenceStrategy;
+  /** Sequences that can have a slot at one instance. */
+  readonly slots: number;
+  readonly kinds: StepKinds;
+}
+
+/** Idle sequences are released this much late at most, unless somebody asks for them or for their slot before. */
+const REAP_SLACK_US = 20_000;
+
+/**
+ * The sequence batcher: `SequenceTable` says which request belongs where, a lane for each instance when it runs. This drives them, fails what
+ * must fail, and keeps the time.
+ */
+export class SequenceScheduler implements Scheduler, LaneHost {
+  readonly kinds: StepKinds;
+  readonly #settings: SequenceSettings;
+  readonly #table: SequenceTable;
+  readonly #pool: InstancePool;
+  readonly #clock: Clock;
+  readonly #fillers: FillerSource;
+  readonly #lanes = new Map<Instance, Lane>();
+  readonly #laneOf = new Map<SlotRow, Lane>();
+  /** Those of the pool that the lanes are for. */
+  #instances: readonly Instance[] = [];
+  /** When a lane wants to run although nothing happened. */
+  #laneDueUs = Number.POSITIVE_INFINITY;
+  #willRun = false;
+  #cancelTimer: (() => void) | null = null;
+  #timerDueUs = Number.POSITIVE_INFINITY;
+  #isStopped = false;
+
+  constructor(settings: SequenceSettings, pool: InstancePool, clock: Clock, fillers: FillerSource) {
+    this.kinds = settings.kinds;
+    this.#settings = settings;
+    this.#table = new SequenceTable(settings);
+    this.#pool = pool;
+    this.#clock = clock;
+    this.#fillers = fillers;
+  }
+
+  get pending(): number {
+    let pending = this.#table.waiting;
+    for (const lane of this.#lanes.values()) pending += lane.pending;
+    return pending;
+  }
+
+  /** Oldest: steps lie one behind the other as they come. Direct: in the order of slots, which rows cannot follow. */
+  get beginsBatch(): boolean {
+    return this.#table.waiting === 0 && this.#instances.every((instance) => instance.openRows === 0);
+  }
+
+  enqueue(request: InferRequest, nowUs: number): void {
+    if (!this.#pool.isAvailable) throw unavailable(this.#settings.model);
+    this.#release(nowUs);
+    request.queuedUs = nowUs;
+    const sequence = this.#table.admit(request, nowUs, this.#isStopped);
+    if (sequence.row !== null) this.#laneOf.get(sequence.row)!.offer(sequence, nowUs);
+    this.#setTimer();
+  }
+
+  cancel(request: InferRequest): void {
+    const sequence = this.#table.find(request);
+    if (sequence === null) {
+      request.cancelled = true;
+      return;
+    }
+    const { running } = sequence;
+    const isBack = running !== null && this.#laneOf.get(sequence.row!)!.withdraw(running);
+    if (running?.request === request && !isBack) {
+      request.cancelled = true;
+      return;
+    }
+    if (isBack) sequence.running = null;
+    const failed = this.#close(sequence, 'cancelled', 'a request of it was cancelled');
+    if (isBack) failed.unshift(running.request);
+    request.cancelled = true;
+    fail(failed, new ServerError('CANCELLED', ''), 'CANCELED');
+    this.run();
+  }
+
+  /** What the dead instance had not begun fails like what it ran: its sequence is lost. */
+  putBack(requests: readonly InferRequest[]): void {
+    fail(requests, new ServerError('UNAVAILABLE', 'the instance that had the state of this sequence died'), 'OTHER');
+  }
+
+  run(): void {
+    const nowUs = this.#clock.nowUs();
+    if (this.#pool.instances !== this.#instances) this.#followPool();
+    this.#release(nowUs);
+    this.#laneDueUs = Number.POSITIVE_INFINITY;
+    for (const lane of this.#lanes.values()) this.#laneDueUs = Math.min(this.#laneDueUs, lane.run(nowUs));
+    this.#setTimer();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  close(): void {
+    this.#cancelTimer?.();
+    for (const lane of this.#lanes.values()) lane.close();
+  }
+
+  snapshot(): SequenceSnapshot {
+    const { strategy, slots } = this.#settings;
+    return snapshotOf(this.#table, { strategy: strategy.kind, slots }, this.#clock.nowUs());
+  }
+
+  counts(): SequenceCounts {
+    const { started, ended, backlog } = this.#table;
+    const over = Object.values(ended.counts).reduce((sum, count) => sum + count, 0);
+    return { inSlots: started - over - backlog.size, inBacklog: backlog.size, started, ended: ended.counts };
+  }
+
+  nowUs(): number {
+    return this.#clock.nowUs();
+  }
+
+  take(sequence: Sequence): InferRequest {
+    return this.#table.take(sequence);
+  }
+
+  giveBack(step: Step): void {
+    this.#table.giveBack(step.sequenceOf, step.request);
+  }
+
+  ran(sequence: Sequence, nowUs: number): void {
+    this.#table.ran(sequence, nowUs);
+    if (sequence.isOver) this.#promote(nowUs);
+    this.#setTimer();
+  }
+
+  lost(sequence: Sequence): void {
+    const cause = 'an execution failed and left no state';
+    fail(this.#close(sequence, 'failed', cause), this.#ended(sequence, cause), 'BACKEND');
+  }
+
+  runSoon(): void {
+    if (this.#willRun) return;
+    this.#willRun = true;
+    this.#clock.after(0, () => {
+      this.#willRun = false;
+      this.run();
+    });
+  }
+
+  noMemory(): ServerError {
+    return outOfOutputs(this.#settings.model);
+  }
+
+  isBusy(): boolean {
+    return this.#instances.some(({ isIdle }) => !isIdle);
+  }
+
+  /** Ends what has been waited for long enough, and gives the slots on. */
+  #release(nowUs: number): void {
+    this.#table.reap(nowUs);
+    const late = this.#table.expire(nowUs);
+    fail(late, new ServerError('UNAVAILABLE', 'timeout of the corresponding sequence has been expired'), 'REJECTED');
+    this.#promote(nowUs);
+  }
+
+  #promote(nowUs: number): void {
+    for (const sequence of this.#table.promote()) this.#laneOf.get(sequence.row!)!.offer(sequence, nowUs);
+  }
+
+  #close(sequence: Sequence, reason: EndReason, cause: string): InferRequest[] {
+    return this.#table.close(sequence, reason, cause, this.#clock.nowUs());
+  }
+
+  /** Lanes for instances that came; the end of all sequences of those that went. */
+  #followPool(): void {
+    this.#instances = this.#pool.instances;
+    for (const [instance, lane] of this.#lanes) if (!this.#instances.includes(instance)) this.#dropLane(lane);
+    for (const instance of this.#instances) if (!this.#lanes.has(instance)) this.#addLane(instance);
+    if (this.#pool.isAvailable) return;
+    const error = unavailable(this.#settings.model);
+    for (const sequence of [...this.#table.backlog]) {
+      fail(this.#close(sequence, 'died', 'no instance can be started'), error, 'OTHER');
+    }
+  }
+
+  #addLane(instance: Instance): void {
+    const { strategy, slots: count, model } = this.#settings;
+    const slots = new SlotRow(instance.name, count, () => instance.state === 'serving');
+    const lane =
+      strategy.kind === 'direct'
+        ? new DirectLane(instance, slots, strategy.policy, this, this.#fillers)
+        : new OldestLane(instance, slots, strategy.policy, model, this, this.#clock);
+    this.#lanes.set(instance, lane);
+    this.#laneOf.set(slots, lane);
+    this.#table.addRow(slots);
+  }
+
+  /** What it ran or had in its ring has failed before. */
+  #dropLane(lane: Lane): void {
+    const { instance, slots } = lane;
+    lane.close();
+    this.#lanes.delete(instance);
+    const cause = `instance '${instance.name}' died`;
+    for (const sequence of slots.sequences()) {
+      const { running } = sequence;
+      sequence.running = null;
+      const failed = this.#close(sequence, 'died', cause);
+      // It waited in the lane.
+      if (running !== null) failed.unshift(running.request);
+      fail(failed, this.#ended(sequence, `${cause}, which had its state`), 'OTHER');
+    }
+    this.#table.removeRow(slots);
+    this.#laneOf.delete(slots);
+  }
+
+  #ended({ id }: Sequence, cause: string): ServerError {
+    return new ServerError(
+      'UNAVAILABLE',
+      `sequence ${id} of model '${this.#settings.model}' has ended: ${cause}; begin it again with the START flag`,
+    );
+  }
+
+  #setTimer(): void {
+    const idleUs = this.#table.nextIdleUs + REAP_SLACK_US;
+    const dueUs = Math.min(this.#laneDueUs, this.#table.nextDeadlineUs, idleUs);
+    // One that is early only looks once more.
+    if (this.#timerDueUs <= dueUs) return;
+    this.#cancelTimer?.();
+    this.#timerDueUs = dueUs;
+    this.#cancelTimer = this.#clock.after(Math.max(0, dueUs - this.#clock.nowUs()), () => {
+      this.#timerDueUs = Number.POSITIVE_INFINITY;
+      this.#cancelTimer = null;
+      this.run();
+    });
+  }
+}
+
+function fail(requests: readonly InferRequest[], error: ServerError, reason: FailureReason): void {
+  for (const request of requests) request.fail(error, reason);
+}

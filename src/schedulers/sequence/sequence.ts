@@ -1,0 +1,47 @@
+import type { InferRequest } from '../../backends/request.js';
+import { Fifo } from '../../base/fifo.js';
+import type { SequenceId } from '../../types/infer.js';
+import type { SlotRow } from './slot-row.js';
+import type { Step } from './step.js';
+
+/** Why a sequence is over: its END flag, or before its time. */
+export type EndReason = 'end' | 'idle' | 'cancelled' | 'timeout' | 'died' | 'failed';
+
+/**
+ * One live sequence: first in the backlog (no row), then in a slot of an instance. Closed, no request can join it any more, but those
+ * that it has still run; it keeps its slot until then.
+ */
+export class Sequence {
+  readonly id: SequenceId;
+  readonly startedUs: number;
+  /** Accepted, and not given to the instance. */
+  readonly waiting = new Fifo<InferRequest>();
+  /** Null = it waits for a slot. */
+  row: SlotRow | null = null;
+  slot = -1;
+  /** Given to the instance; one at a time. */
+  running: Step | null = null;
+  /** Of its last request or its last answer. */
+  lastUs: number;
+  /** Requests that ended. */
+  done = 0;
+  isClosed = false;
+  /** It has left its slot, or never had one. */
+  isOver = false;
+  /** Why it will be over, and the same in words. */
+  end: { readonly reason: EndReason; readonly cause: string } = { reason: 'end', cause: 'END flag' };
+  /** By when it must have a slot. */
+  deadlineUs = Number.POSITIVE_INFINITY;
+  /** The shapes of its state, where they can change; '' = as in the beginning. */
+  stateKey = '';
+
+  constructor(id: SequenceId, nowUs: number) {
+    this.id = id;
+    this.startedUs = nowUs;
+    this.lastUs = nowUs;
+  }
+
+  get isQuiet(): boolean {
+    return this.running === null && this.waiting.length === 0;
+  }
+}

@@ -1,0 +1,50 @@
+import type { BatchOutputs } from '../../backends/batch-outputs.js';
+import { InferRequest } from '../../backends/request.js';
+import type { FailureReason } from '../../telemetry/statistics.js';
+import type { ServerError } from '../../types/errors.js';
+import type { SequenceFlags } from '../../types/infer.js';
+import type { Sequence } from './sequence.js';
+
+/** Who gave a step to its instance; told that it ended before its request is. */
+export interface StepOwner {
+  /** @param stateKey shapes of the state that the step left; '' where they cannot change */
+  onStepDone(step: Step, stateKey: string): void;
+  onStepFailed(step: Step, reason: FailureReason): void;
+}
+
+/** A request of a sequence at its instance: the request with its state, and with somebody who hears of its end. */
+export class Step extends InferRequest {
+  readonly sequenceOf: Sequence;
+  readonly request: InferRequest;
+  readonly rows = 1;
+  readonly batchKey: string;
+  readonly priority = 0;
+  readonly timeoutUs = 0;
+  readonly slotOffset: number;
+  readonly row: number;
+  readonly sequence: SequenceFlags;
+  override readonly state: number;
+  readonly #owner: StepOwner;
+
+  constructor(of: Sequence, request: InferRequest, batchKey: string, state: number, owner: StepOwner) {
+    super();
+    this.sequenceOf = of;
+    this.request = request;
+    this.batchKey = batchKey;
+    this.slotOffset = request.slotOffset;
+    this.row = request.row;
+    this.sequence = request.sequence;
+    this.state = state;
+    this.#owner = owner;
+  }
+
+  override complete(outputs: BatchOutputs, index: number, firstRow: number): void {
+    this.#owner.onStepDone(this, outputs.stateKey);
+    this.request.complete(outputs, index, firstRow);
+  }
+
+  override fail(error: ServerError, reason: FailureReason): void {
+    this.#owner.onStepFailed(this, reason);
+    this.request.fail(error, reason);
+  }
+}

@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest';
+import { planDirect } from '../../../src/schedulers/sequence/direct-plan.js';
+
+/** `a@5` = waits with key a since 5 us, `.` = nothing waits. */
+function slots(text: string) {
+  return text.split(' ').map((slot) => {
+    const match = /^(\w*)@(\d+)$/.exec(slot);
+    return match === null ? null : { key: match[1]!, queuedUs: Number(match[2]) };
+  });
+}
+
+const NEVER = Number.POSITIVE_INFINITY;
+
+test.each([
+  // slots, delay, utilization, now -> rows, key, due
+  ['. . . .', 0, 0, 0, 0, '', NEVER],
+  ['a@0 . . .', 0, 0, 0, 1, 'a', NEVER],
+  ['. . a@0 .', 0, 0, 0, 3, 'a', NEVER],
+  ['a@0 . . a@0', 0, 0, 0, 4, 'a', NEVER],
+  // A delay without a utilization, or the other way round, waits for nothing.
+  ['a@0 . . .', 100, 0, 50, 1, 'a', NEVER],
+  ['a@0 . . .', 0, 1, 50, 1, 'a', NEVER],
+  // Both: until enough slots are ready, or the oldest is due.
+  ['a@10 . . .', 100, 0.5, 50, 0, '', 110],
+  ['a@10 . . a@40', 100, 0.5, 50, 4, 'a', NEVER],
+  ['. a@30 . a@10', 100, 0.75, 50, 0, '', 110],
+  ['a@10 . . .', 100, 0.5, 110, 1, 'a', NEVER],
+  ['a@10 . . .', 100, 0.25, 50, 1, 'a', NEVER],
+  // Of two shapes the one that waits longer; the other's slots are fillers this time.
+  ['a@20 b@10 a@30 .', 0, 0, 50, 2, 'b', NEVER],
+  ['a@5 b@10 a@30 b@40', 0, 0, 50, 3, 'a', NEVER],
+])('slots %s, delay %d, utilization %d, at %d', (text, delayUs, minUtilization, nowUs, rows, key, dueUs) => {
+  expect(planDirect({ delayUs, minUtilization }, slots(text), nowUs)).toEqual({ rows, key, dueUs });
+});

@@ -50,7 +50,7 @@ const model = new Model(
     specs: [],
     statistics: new ModelStatistics(),
   },
-  { arena: new Arena(1 << 24), clock: systemClock, log },
+  { arena: new Arena(1 << 24), clock: systemClock, log, sequenceMaxBacklog: 100 },
 );
 const server = { find: () => model } as unknown as InferenceServer;
 const nobody: Responder = { onResponse: () => {}, onError: () => {} };

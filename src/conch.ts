@@ -132,7 +132,9 @@ export class Conch {
       finish: (completed: ModelConfig) => this.#finish(completed),
     };
     const startUs = monotonicUs();
-    const model = await loadModel(source, settings, { arena: this.#arena, clock: systemClock, log: this.#log });
+    const { sequenceMaxBacklog } = this.#options;
+    const surroundings = { arena: this.#arena, clock: systemClock, log: this.#log, sequenceMaxBacklog };
+    const model = await loadModel(source, settings, surroundings);
     model.statistics.loadSeconds = (monotonicUs() - startUs) / 1e6;
     return model;
   }

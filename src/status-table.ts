@@ -48,7 +48,10 @@ function shorten(reason: string): string {
 export function exampleCall(server: InferenceServer, url: string): string {
   const model = server
     .loaded()
-    .find((candidate) => candidate.tensors.hasPlanes && candidate.tensors.inputs.every(isShort));
+    .find(
+      ({ tensors, config }) =>
+        tensors.hasPlanes && tensors.inputs.every(isShort) && config.sequence_batching === undefined,
+    );
   if (model === undefined) return '';
   const inputs = model.tensors.inputs.map(({ name, datatype, dims }) => {
     const shape = model.tensors.maxBatchSize > 0 ? [1, ...dims] : dims;

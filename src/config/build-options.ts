@@ -44,6 +44,7 @@ function modelOptions(values: FlagValues, folders: readonly string[]) {
     modelLoadThreadCount: values.number('model-load-thread-count'),
     backendConfig: readBackendConfig(values.list('backend-config')),
     tensorMemoryByteSize: values.number('tensor-memory-byte-size'),
+    sequenceMaxBacklog: values.number('sequence-max-backlog'),
   };
 }
 

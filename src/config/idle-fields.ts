@@ -7,9 +7,14 @@ const idle: readonly {
   readonly so: string;
 }[] = [
   {
-    field: 'sequence_batching',
-    isSet: (config) => config.sequence_batching !== undefined,
-    so: 'requests of a sequence may run on any instance',
+    field: 'sequence_batching { iterative_sequence: true }',
+    isSet: (config) => config.sequence_batching?.iterative_sequence === true,
+    so: 'every request needs a correlation id and runs once',
+  },
+  {
+    field: 'sequence_batching.state',
+    isSet: (config) => (config.sequence_batching?.state.length ?? 0) > 0,
+    so: 'states are not fed',
   },
   {
     field: 'model_transaction_policy { decoupled: true }',

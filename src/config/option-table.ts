@@ -58,6 +58,12 @@ const working: readonly Flag[] = [
       { min: 1_048_576, max: MAX_UINT32, unit: 'bytes' },
       'Shared memory for the tensors of all models; beyond it requests are refused until others are answered.',
     ),
+    integer(
+      'sequence-max-backlog',
+      10_000,
+      count,
+      'Sequences of one model that may wait for a slot; beyond it new ones are refused.',
+    ),
   ]),
   ...section('HTTP', works, [
     boolean('allow-http', true, 'Serve HTTP.'),

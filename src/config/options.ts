@@ -21,6 +21,8 @@ export interface Options {
   readonly backendConfig: BackendConfig;
   /** Shared memory for the tensors of all models, bytes. */
   readonly tensorMemoryByteSize: number;
+  /** Sequences of one model that wait for a slot. */
+  readonly sequenceMaxBacklog: number;
 
   readonly allowHttp: boolean;
   /** A host name, an IPv4 address, or an IPv6 address without brackets. */

@@ -48,6 +48,7 @@ export function checkRequest(model: string, tensors: ModelTensors, head: InferHe
   const inputs = head.inputs.map((input) => indexOf(model, tensors, input));
   const batchSize = commonBatchSize(model, tensors, head);
   const planned = head.inputs.map((input, i) => planInput(model, tensors, inputs[i]!, input, head.id));
+  checkCorrelationId(model, tensors, head);
   return {
     head,
     inputs: planned,
@@ -175,6 +176,17 @@ function checkByteSize(tag: string, model: string, head: InputHead, bytes: numbe
   if (bytes < 0 || head.source.kind === 'json' || head.source.byteSize === bytes) return;
   throw invalid(
     `${tag}input byte size mismatch for input '${head.name}' for model '${model}'. Expected ${bytes}, got ${head.source.byteSize}`,
+  );
+}
+
+/** A model that is given the id takes texts or numbers, not one for the other. That there is one at all is for the scheduler to say. */
+function checkCorrelationId(model: string, { correlationId }: ModelTensors, { id, sequenceId }: InferHead): void {
+  if (correlationId === null || sequenceId === 0 || sequenceId === '') return;
+  const { name, datatype } = correlationId;
+  const isText = typeof sequenceId === 'string';
+  if (isText === (datatype === 'BYTES')) return;
+  throw invalid(
+    `${requestTag(id)}sequence batching control '${name}' data-type is '${isText ? 'BYTES' : 'UINT64'}', but model '${model}' expects '${datatype}'`,
   );
 }
 

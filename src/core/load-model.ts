@@ -1,5 +1,6 @@
 import type { Backend, PreparedModel } from '../backends/backend.js';
 import type { InstanceSpec } from '../backends/worker-instance.js';
+import type { StateLayout } from '../backends/worker-protocol.js';
 import type { ModelConfig } from '../config/model-config.js';
 import type { LatencyDetail } from '../telemetry/latency-detail.js';
 import { ModelStatistics } from '../telemetry/statistics.js';
@@ -8,6 +9,7 @@ import { instancePlaces, type NamedPlace } from './instance-places.js';
 import { readLabels } from './labels.js';
 import { Model, type ModelSurroundings } from './model.js';
 import { ModelTensors } from './model-tensors.js';
+import { sequenceStates } from './sequence-states.js';
 
 /** A version of a model in its repository, its configuration normalised and valid as far as it goes. */
 export interface ModelVersionSource {
@@ -50,7 +52,7 @@ export async function loadModel(
     version: source.version,
     config,
     tensors,
-    specs: instanceSpecs(source, config, prepared, tensors),
+    specs: instanceSpecs(source, config, prepared, tensors, await sequenceStates(config, source.directory)),
     statistics: new ModelStatistics(settings.latencyDetail(config)),
   };
   const model = new Model(parts, surroundings);
@@ -80,6 +82,7 @@ function instanceSpecs(
   config: ModelConfig,
   prepared: PreparedModel,
   tensors: ModelTensors,
+  states: readonly StateLayout[],
 ): InstanceSpec[] {
   return instancePlaces({ ...config, name: source.name }).map((place: NamedPlace) => ({
     model: source.name,
@@ -90,6 +93,8 @@ function instanceSpecs(
     batching: tensors.maxBatchSize > 0,
     inputs: tensors.inputLayouts(),
     outputs: tensors.outputLayouts(),
+    states,
+    wakesAtOnce: config.sequence_batching !== undefined && config.sequence_batching.oldest === undefined,
     settings: prepared.settingsFor(place),
     worker: prepared.worker,
   }));

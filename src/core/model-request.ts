@@ -6,13 +6,14 @@ import { LINE_BEGIN, LINE_BYTES, LINE_DIMS, LINE_RANK, LINE_WORDS, tableBytes, V
 import { NO_ROWS } from '../memory/planes.js';
 import type { FailureReason } from '../telemetry/statistics.js';
 import { ServerError } from '../types/errors.js';
-import type { OutputTensor } from '../types/infer.js';
+import type { OutputTensor, SequenceFlags } from '../types/infer.js';
 import type { Shape } from '../types/tensor.js';
 import { type InferPlan, requestTag } from './check-request.js';
 import { checkStrings } from './check-strings.js';
 import { classify } from './classification.js';
 import type { Model } from './model.js';
 import { toClient } from './model-tensors.js';
+import type { ControlWriter } from './sequence-controls.js';
 
 /** Who gets the answer: exactly one of the two is called, once, unless the request is abandoned. Not called inside `submit`'s error. */
 export interface Responder {
@@ -49,6 +50,10 @@ export class ModelRequest extends InferRequest {
   #entry = 0;
   #firstRow = 0;
 
+  get sequence(): SequenceFlags {
+    return this.plan.head;
+  }
+
   constructor(model: Model, plan: InferPlan, responder: Responder) {
     super();
     this.model = model;
@@ -69,28 +74,39 @@ export class ModelRequest extends InferRequest {
     this.#planeRow = row;
     this.row = row % planes.rowsPerBlock;
     this.slotOffset = planes.blockOffset(row);
+    if (this.model.controls !== null) this.#writeControls(this.model.controls);
     return true;
   }
 
   /** Takes a slot for inputs of these sizes, in the order of the plan, and writes its tensor table; false = there is no room. */
   takeSlot(sizes: readonly number[]): boolean {
-    const { inputs } = this.model.tensors;
-    let bytes = alignUp(tableBytes(inputs.length, 0));
-    const begins = sizes.map((size) => {
+    const { feeds } = this.model.tensors;
+    const { controls } = this.model;
+    let bytes = alignUp(tableBytes(feeds.length, 0));
+    const place = (size: number) => {
       const begin = bytes;
       bytes += alignUp(size);
       return begin;
-    });
+    };
+    const begins = sizes.map(place);
+    const controlSizes = controls?.controls.map((_, nth) => controls.bytes(nth, this.sequence)) ?? [];
+    const controlBegins = controlSizes.map(place);
     this.#slot = this.model.arena.takeInput(bytes);
     if (this.#slot === null) return false;
     this.slotOffset = this.#slot.offset;
     this.#writeTable(begins, sizes);
+    if (controls === null) return true;
+    this.#writeControlLines(controlBegins, controlSizes);
+    this.#writeControls(controls);
     return true;
   }
 
   /** Where input `nth` of the plan is to be written, as byte position in the arena. */
   inputBegin(nth: number): number {
-    const { index } = this.plan.inputs[nth]!;
+    return this.#feedBegin(this.plan.inputs[nth]!.index);
+  }
+
+  #feedBegin(index: number): number {
     if (this.#slot === null) return this.model.planes!.rowOffset(index, this.#planeRow);
     return this.#slot.offset + this.model.arenaTable[this.#line(index) + LINE_BEGIN]!;
   }
@@ -243,18 +259,37 @@ export class ModelRequest extends InferRequest {
     return this.slotOffset / 8 + index * LINE_WORDS;
   }
 
+  /** The controls of its sequence, which no client sends. */
+  #writeControls(writer: ControlWriter): void {
+    const first = this.model.tensors.inputs.length;
+    for (let nth = 0; nth < writer.controls.length; nth++) {
+      writer.write(nth, this.sequence, this.#feedBegin(first + nth));
+    }
+  }
+
+  #writeControlLines(begins: readonly number[], sizes: readonly number[]): void {
+    const first = this.model.tensors.inputs.length;
+    const dims = this.#isBatched ? [1, 1] : [1];
+    for (let nth = 0; nth < sizes.length; nth++) this.#writeLine(first + nth, begins[nth]!, sizes[nth]!, dims);
+  }
+
   #writeTable(begins: readonly number[], sizes: readonly number[]): void {
     const table = this.model.arenaTable;
     this.model.tensors.inputs.forEach((_, index) => {
       table[this.#line(index) + LINE_BEGIN] = -1;
     });
-    this.plan.inputs.forEach((input, nth) => {
-      const line = this.#line(input.index);
-      table[line + LINE_BEGIN] = begins[nth]!;
-      table[line + LINE_BYTES] = sizes[nth]!;
-      table[line + LINE_RANK] = input.backendDims.length;
-      for (let i = 0; i < input.backendDims.length; i++) table[line + LINE_DIMS + i] = input.backendDims[i]!;
+    this.plan.inputs.forEach(({ index, backendDims }, nth) => {
+      this.#writeLine(index, begins[nth]!, sizes[nth]!, backendDims);
     });
+  }
+
+  #writeLine(index: number, begin: number, bytes: number, dims: Shape): void {
+    const table = this.model.arenaTable;
+    const line = this.#line(index);
+    table[line + LINE_BEGIN] = begin;
+    table[line + LINE_BYTES] = bytes;
+    table[line + LINE_RANK] = dims.length;
+    for (let i = 0; i < dims.length; i++) table[line + LINE_DIMS + i] = dims[i]!;
   }
 }
 

@@ -5,6 +5,7 @@ import { alignUp } from '../memory/arena.js';
 import { type DataType, elementBytes } from '../types/datatype.js';
 import { elementCount, type Shape } from '../types/tensor.js';
 import { applyReshape } from './reshape.js';
+import { type ControlSpec, controlsOf } from './sequence-controls.js';
 
 /** One input or output of a model as clients see it, and what its backend sees instead. Shapes are without the batch dimension. */
 export interface ModelTensor {
@@ -21,24 +22,32 @@ export interface ModelTensor {
 
 /** The tensors of a model, taken from its configuration once; what a request is checked against and placed by. */
 export class ModelTensors {
+  /** Those that clients send. */
   readonly inputs: readonly ModelTensor[];
+  /** All that a request has in memory: those, and behind them the controls of its sequence, which the server writes. */
+  readonly feeds: readonly ModelTensor[];
   readonly outputs: readonly ModelTensor[];
   readonly inputIndex: ReadonlyMap<string, number>;
   readonly outputIndex: ReadonlyMap<string, number>;
   /** 0 = the model does not batch. */
   readonly maxBatchSize: number;
-  /** Every input has rows of a fixed size: requests can lie in planes. */
+  /** Every input, and every control, has rows of a fixed size: requests can lie in planes. */
   readonly hasPlanes: boolean;
   readonly requiredInputs: number;
+  /** The control that is given the id of a sequence; null = there is none. */
+  readonly correlationId: ControlSpec | null;
 
   /** @param scalars tensors of one element that the backend knows without dimensions, where the model does not batch */
   constructor(config: ModelConfig, labels: ReadonlyMap<string, readonly string[]>, scalars: ReadonlySet<string>) {
     this.inputs = config.input.map((input) => modelTensor(input, scalars, input.optional, null));
     this.outputs = config.output.map((output) => modelTensor(output, scalars, false, labels.get(output.name) ?? null));
+    const controls = controlsOf(config);
+    this.feeds = [...this.inputs, ...controls.map(controlTensor)];
+    this.correlationId = controls.find(({ kind }) => kind === 'CONTROL_SEQUENCE_CORRID') ?? null;
     this.inputIndex = new Map(this.inputs.map((input, index) => [input.name, index]));
     this.outputIndex = new Map(this.outputs.map((output, index) => [output.name, index]));
     this.maxBatchSize = config.max_batch_size;
-    this.hasPlanes = this.inputs.every((input) => input.rowBytes > 0 && !input.optional);
+    this.hasPlanes = this.feeds.every((input) => input.rowBytes > 0 && !input.optional);
     this.requiredInputs = this.inputs.filter((input) => !input.optional).length;
   }
 
@@ -49,7 +58,7 @@ export class ModelTensors {
 
   inputLayouts(): TensorLayout[] {
     let offset = 0;
-    return this.inputs.map((input) => {
+    return this.feeds.map((input) => {
       const planeOffset = offset;
       offset += alignUp(input.rowBytes * this.maxRows);
       return layout(input, planeOffset);
@@ -89,6 +98,11 @@ function modelTensor(
     optional,
     labels,
   };
+}
+
+function controlTensor({ name, datatype }: ControlSpec): ModelTensor {
+  const rowBytes = elementBytes[datatype];
+  return { name, datatype, dims: [1], backendDims: [1], rowBytes, optional: false, labels: null };
 }
 
 function layout(tensor: ModelTensor, planeOffset: number): TensorLayout {

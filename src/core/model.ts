@@ -1,5 +1,6 @@
 import type { BatchOutputs, ExecutionTimes } from '../backends/batch-outputs.js';
 import { InstanceGroup } from '../backends/instance-group.js';
+import type { InferRequest } from '../backends/request.js';
 import type { InstanceSpec } from '../backends/worker-instance.js';
 import { assert } from '../base/assert.js';
 import type { Clock } from '../base/clock.js';
@@ -7,14 +8,16 @@ import type { Log } from '../base/log.js';
 import type { ModelConfig } from '../config/model-config.js';
 import type { Arena } from '../memory/arena.js';
 import { RowPlanes } from '../memory/planes.js';
-import { DynamicScheduler } from '../schedulers/dynamic.js';
-import { RequestQueue } from '../schedulers/request-queue.js';
 import { ResponseOrder } from '../schedulers/response-order.js';
+import type { Scheduler } from '../schedulers/scheduler.js';
+import type { SequenceCounts, SequenceSnapshot } from '../schedulers/sequence/sequence-view.js';
 import type { FailureReason, ModelStatistics } from '../telemetry/statistics.js';
 import type { InferPlan } from './check-request.js';
 import { ModelRequest, outOfMemory, type Responder } from './model-request.js';
+import { dynamicScheduler, type SequenceParts, sequenceParts } from './model-scheduler.js';
 import type { ModelTensors } from './model-tensors.js';
-import { type SchedulerSettings, schedulerSettings } from './scheduler-settings.js';
+import { schedulerSettings } from './scheduler-settings.js';
+import type { ControlWriter } from './sequence-controls.js';
 
 /** Requests up to this size lie in planes of rows; larger ones have a slot of their own from their first byte. */
 export const SMALL_REQUEST_BYTES = 64 * 1024;
@@ -32,6 +35,8 @@ export interface ModelSurroundings {
   readonly arena: Arena;
   readonly clock: Clock;
   readonly log: Log;
+  /** `--sequence-max-backlog`. */
+  readonly sequenceMaxBacklog: number;
 }
 
 /** One loaded version of a model: its memory, scheduler, instances and numbers. */
@@ -46,17 +51,21 @@ export class Model {
   readonly arenaTable: Float64Array;
   /** Null = rows have no fixed size: each request has a slot. */
   readonly planes: RowPlanes | null;
+  /** Null = it has no sequence batching. */
+  readonly controls: ControlWriter | null;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #group: InstanceGroup;
-  readonly #scheduler: DynamicScheduler;
+  readonly #scheduler: Scheduler;
+  readonly #sequences: SequenceParts | null;
   readonly #order: ResponseOrder | null;
   #inFlight = 0;
   /** When the execution whose requests are being answered was seen to be over: one reading of the clock for all of them. */
   #executedUs = 0;
   #onIdle: (() => void) | null = null;
 
-  constructor(parts: ModelParts, { arena, clock, log }: ModelSurroundings) {
+  constructor(parts: ModelParts, surroundings: ModelSurroundings) {
+    const { arena, clock, log } = surroundings;
     this.name = parts.name;
     this.version = parts.version;
     this.config = parts.config;
@@ -69,7 +78,9 @@ export class Model {
     this.planes = parts.tensors.hasPlanes ? planesOf(arena, parts.tensors) : null;
     const settings = schedulerSettings(parts.config);
     this.#group = new InstanceGroup(parts.specs, arena, this.#groupEvents(), clock, log);
-    this.#scheduler = this.#schedulerOf(settings);
+    this.#sequences = sequenceParts(parts, this.#group, surroundings);
+    this.controls = this.#sequences?.controls ?? null;
+    this.#scheduler = this.#sequences?.scheduler ?? dynamicScheduler(parts.name, settings, this.#group, clock);
     this.#order = settings.preserveOrdering ? new ResponseOrder() : null;
   }
 
@@ -91,6 +102,16 @@ export class Model {
   /** Requests that no instance has begun. */
   get pending(): number {
     return this.#scheduler.pending;
+  }
+
+  /** Its live sequences and the last that ended; null = it has no sequence batching. */
+  sequences(): SequenceSnapshot | null {
+    return this.#sequences?.scheduler.snapshot() ?? null;
+  }
+
+  /** For metrics; null as in `sequences`. */
+  sequenceCounts(): SequenceCounts | null {
+    return this.#sequences?.scheduler.counts() ?? null;
   }
 
   /** Takes memory for a request that fits; `sizes` are the bytes of its inputs in the order of the plan. Throws RESOURCE_EXHAUSTED. */
@@ -156,13 +177,15 @@ export class Model {
   async stop(): Promise<void> {
     await this.#group.stop();
     assert(this.#inFlight === 0, `model '${this.name}' was stopped with ${this.#inFlight} requests in flight`);
+    this.#scheduler.close();
+    this.#sequences?.fillers.close();
     this.planes?.close();
   }
 
   #groupEvents() {
     return {
       onRoom: () => this.#scheduler.run(),
-      onReturned: (requests: Parameters<DynamicScheduler['putBack']>[0]) => this.#scheduler.putBack(requests),
+      onReturned: (requests: readonly InferRequest[]) => this.#scheduler.putBack(requests),
       onExecuted: (outputs: BatchOutputs) => this.#onExecuted(outputs),
       onAvailability: () => this.#scheduler.run(),
     };
@@ -192,17 +215,12 @@ export class Model {
       `model '${this.name}' is idle but ${this.planes.live} rows were not returned (this is a bug in Conch)`,
     );
   }
-
-  #schedulerOf(settings: SchedulerSettings): DynamicScheduler {
-    const dynamic = { policy: settings.policy, prefetch: settings.prefetch, model: this.name };
-    return new DynamicScheduler(dynamic, new RequestQueue(settings.queue), this.#group, this.#clock);
-  }
 }
 
 function planesOf(arena: Arena, tensors: ModelTensors): RowPlanes {
   return new RowPlanes(
     arena,
-    tensors.inputs.map((input) => input.rowBytes),
+    tensors.feeds.map((input) => input.rowBytes),
     tensors.maxRows,
   );
 }

@@ -18,7 +18,7 @@ export function schedulerSettings(config: ModelConfig): SchedulerSettings {
       policy: { maxRows, preferred: [maxRows], delayUs: 0, single: true },
       queue: { levels: 0, defaultLevel: 1, defaultPolicy: OPEN_POLICY, levelPolicies: new Map() },
       prefetch: true,
-      preserveOrdering: false,
+      preserveOrdering: config.sequence_batching?.oldest?.preserve_ordering ?? false,
     };
   }
   const preferred = [...new Set(batching.preferred_batch_size)].sort((a, b) => a - b);

@@ -23,6 +23,7 @@ export interface ServerMetadata {
 /** What this server speaks beyond the core protocol, in Triton's order (fact sheet 0.2); only what is there. */
 const extensions = [
   'classification',
+  'sequence',
   'model_repository',
   'schedule_policy',
   'model_configuration',

@@ -7,6 +7,7 @@ export const NO_MEMBERS: Members = new Map();
 
 /** Longer string correlation ids are refused (fact sheet 1.11); bytes of UTF-8. */
 const LONGEST_SEQUENCE_ID = 128;
+const LARGEST_SEQUENCE_ID = 2n ** 64n - 1n;
 
 type HeadParameters = Pick<
   InferHead,
@@ -72,7 +73,7 @@ function asSequenceId(value: unknown): InferHead['sequenceId'] {
       `string correlation ID cannot be longer than ${LONGEST_SEQUENCE_ID} characters`,
     );
   }
-  if (typeof value === 'bigint' && value >= 0n) return value;
+  if (typeof value === 'bigint' && value >= 0n && value <= LARGEST_SEQUENCE_ID) return value;
   return asCount(value, 'sequence_id');
 }
 

@@ -23,7 +23,12 @@ export function idleModel(name: string, maxBatchSize: number, inputs: string): M
     textOnlyStrings: false,
     statistics: new ModelStatistics(),
   };
-  return new Model(parts, { arena: new Arena(1 << 24), clock: systemClock, log: new MemoryLog() });
+  return new Model(parts, {
+    arena: new Arena(1 << 24),
+    clock: systemClock,
+    log: new MemoryLog(),
+    sequenceMaxBacklog: 100,
+  });
 }
 
 /** `input { ... }` of a configuration. */

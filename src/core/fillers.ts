@@ -1,0 +1,157 @@
+import type { BatchOutputs } from '../backends/batch-outputs.js';
+import { InferRequest } from '../backends/request.js';
+import { assert } from '../base/assert.js';
+import { type Arena, alignUp, type Slot } from '../memory/arena.js';
+import { LINE_BEGIN, LINE_BYTES, LINE_DIMS, LINE_RANK, LINE_WORDS, tableBytes, VARIABLE } from '../memory/layout.js';
+import type { FillerSource } from '../schedulers/sequence/direct-lane.js';
+import type { InferPlan } from './check-request.js';
+import type { ModelRequest } from './model-request.js';
+import type { ModelTensors } from './model-tensors.js';
+import type { ControlWriter } from './sequence-controls.js';
+
+/** Shapes whose fillers are kept for the next batch. */
+const KEPT = 8;
+
+const NO_SEQUENCE = { sequenceId: 0, sequenceStart: false, sequenceEnd: false };
+
+/**
+ * A row of zeros whose controls are false. It stands in any number of batches, more than once in each: workers only read it. What it
+ * answers goes nowhere.
+ */
+class Filler extends InferRequest {
+  readonly rows = 1;
+  readonly batchKey: string;
+  readonly priority = 0;
+  readonly timeoutUs = 0;
+  readonly sequence = NO_SEQUENCE;
+  readonly slotOffset: number;
+  readonly row: number;
+  readonly slot: Slot;
+  /** Rows of batches that have not ended. */
+  uses = 0;
+  readonly #onUnused: (filler: Filler) => void;
+
+  constructor(slot: Slot, row: number, batchKey: string, onUnused: (filler: Filler) => void) {
+    super();
+    this.slot = slot;
+    this.slotOffset = slot.offset;
+    this.row = row;
+    this.batchKey = batchKey;
+    this.#onUnused = onUnused;
+  }
+
+  override complete(outputs: BatchOutputs): void {
+    outputs.release();
+    this.#unuse();
+  }
+
+  override fail(): void {
+    this.#unuse();
+  }
+
+  #unuse(): void {
+    assert(this.uses > 0, 'a filler ended twice');
+    if (--this.uses === 0) this.#onUnused(this);
+  }
+}
+
+/** Makes the fillers of a model, one for each shape, and keeps the last few. */
+export class Fillers implements FillerSource {
+  readonly #tensors: ModelTensors;
+  readonly #controls: ControlWriter;
+  readonly #arena: Arena;
+  readonly #table: Float64Array;
+  /** By batch key, the one that was asked for last at the end. */
+  readonly #kept = new Map<string, Filler>();
+
+  constructor(tensors: ModelTensors, controls: ControlWriter, arena: Arena) {
+    this.#tensors = tensors;
+    this.#controls = controls;
+    this.#arena = arena;
+    this.#table = new Float64Array(arena.buffer);
+  }
+
+  filler(like: InferRequest): InferRequest | null {
+    const key = like.batchKey;
+    const filler = this.#kept.get(key) ?? this.#make((like as ModelRequest).plan);
+    if (filler === null) return null;
+    this.#kept.delete(key);
+    this.#kept.set(key, filler);
+    filler.uses++;
+    if (this.#kept.size > KEPT) this.#forget(this.#kept.values().next().value!);
+    return filler;
+  }
+
+  /** Gives all memory back; nothing is in flight. */
+  close(): void {
+    for (const filler of [...this.#kept.values()]) this.#forget(filler);
+  }
+
+  #forget(filler: Filler): void {
+    this.#kept.delete(filler.batchKey);
+    this.#giveIfDone(filler);
+  }
+
+  readonly #giveIfDone = (filler: Filler): void => {
+    if (filler.uses === 0 && this.#kept.get(filler.batchKey) !== filler) this.#arena.give(filler.slot);
+  };
+
+  #make(plan: InferPlan): Filler | null {
+    return this.#tensors.hasPlanes ? this.#makeRow(plan) : this.#makeSlot(plan);
+  }
+
+  /** A block of which only the first row is used: it must look like those of requests. */
+  #makeRow(plan: InferPlan): Filler | null {
+    const layouts = this.#tensors.inputLayouts();
+    const last = layouts[layouts.length - 1]!;
+    const slot = this.#takeZeroed(last.planeOffset + alignUp(last.rowBytes * this.#tensors.maxRows));
+    if (slot === null) return null;
+    const first = this.#tensors.inputs.length;
+    this.#controls.controls.forEach((_, nth) => {
+      this.#controls.writeFiller(nth, slot.offset + layouts[first + nth]!.planeOffset);
+    });
+    return new Filler(slot, 0, plan.batchKey, this.#giveIfDone);
+  }
+
+  /** The tensors of the request, of zeros or of empty strings. */
+  #makeSlot(plan: InferPlan): Filler | null {
+    const { inputs, feeds } = this.#tensors;
+    const { controls } = this.#controls;
+    const sizes = plan.inputs.map(({ bytes, elements }) => (bytes >= 0 ? bytes : 4 * elements));
+    const controlSizes = controls.map((_, nth) => this.#controls.bytes(nth, { ...NO_SEQUENCE, sequenceId: '' }));
+    const table = alignUp(tableBytes(feeds.length, 0));
+    const slot = this.#takeZeroed([...sizes, ...controlSizes].reduce((sum, size) => sum + alignUp(size), table));
+    if (slot === null) return null;
+    for (let index = 0; index < inputs.length; index++) this.#table[lineOf(slot, index) + LINE_BEGIN] = -1;
+    let begin = table;
+    const place = (index: number, bytes: number, dims: readonly number[]) => {
+      this.#writeLine(lineOf(slot, index), begin, bytes, dims);
+      begin += alignUp(bytes);
+    };
+    plan.inputs.forEach(({ index, backendDims }, nth) => {
+      place(index, sizes[nth]!, backendDims);
+    });
+    controls.forEach((_, nth) => {
+      this.#controls.writeFiller(nth, slot.offset + begin);
+      place(inputs.length + nth, controlSizes[nth]!, [1, 1]);
+    });
+    return new Filler(slot, VARIABLE, plan.batchKey, this.#giveIfDone);
+  }
+
+  #writeLine(line: number, begin: number, bytes: number, dims: readonly number[]): void {
+    this.#table[line + LINE_BEGIN] = begin;
+    this.#table[line + LINE_BYTES] = bytes;
+    this.#table[line + LINE_RANK] = dims.length;
+    this.#table.set(dims, line + LINE_DIMS);
+  }
+
+  #takeZeroed(bytes: number): Slot | null {
+    const slot = this.#arena.take(bytes);
+    if (slot !== null) this.#arena.bytes.fill(0, slot.offset, slot.offset + bytes);
+    return slot;
+  }
+}
+
+function lineOf(slot: Slot, index: number): number {
+  return slot.offset / 8 + index * LINE_WORDS;
+}

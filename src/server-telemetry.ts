@@ -49,5 +49,6 @@ function meteredModels(server: InferenceServer) {
     tags: model.config.metric_tags,
     statistics: model.statistics,
     pending: model.pending,
+    sequences: model.sequenceCounts(),
   }));
 }

@@ -16,6 +16,7 @@ export type Endpoint =
   | 'model-ready'
   | 'model-config'
   | 'model-statistics'
+  | 'model-sequences'
   | 'infer'
   | 'socket';
 
@@ -31,6 +32,7 @@ export const methods: Readonly<Record<Endpoint, 'GET' | 'POST'>> = {
   'model-ready': 'GET',
   'model-config': 'GET',
   'model-statistics': 'GET',
+  'model-sequences': 'GET',
   infer: 'POST',
   socket: 'GET',
 };
@@ -51,10 +53,11 @@ const actions: Readonly<Record<string, Endpoint>> = {
   ready: 'model-ready',
   config: 'model-config',
   stats: 'model-statistics',
+  sequences: 'model-sequences',
   infer: 'infer',
 };
 
-const modelPath = /^\/v2\/models\/([^/]+)(?:\/versions\/([0-9]+))?(?:\/(ready|config|stats|infer))?$/;
+const modelPath = /^\/v2\/models\/([^/]+)(?:\/versions\/([0-9]+))?(?:\/(ready|config|stats|sequences|infer))?$/;
 const repositoryIndexPath = /^\/v2\/repository\/[^/]+\/index$/;
 
 /** Paths repeat: matched ones are remembered, up to this many. */

@@ -12,6 +12,16 @@ export interface MeteredModel {
   readonly statistics: ModelStatistics;
   /** Requests that no instance has begun, where the scheduler counts them; else those of the statistics. */
   readonly pending?: number;
+  /** Null or absent = it has no sequences. */
+  readonly sequences?: MeteredSequences | null;
+}
+
+export interface MeteredSequences {
+  readonly inSlots: number;
+  readonly inBacklog: number;
+  readonly started: number;
+  /** By reason. */
+  readonly ended: Readonly<Record<string, number>>;
 }
 
 export interface ModelMetricSettings {
@@ -42,6 +52,7 @@ export function modelMetrics(models: () => readonly MeteredModel[], settings: Mo
     ...gauges(family),
     ...details(family),
     ...histograms(family),
+    ...sequences(family),
   ];
 }
 
@@ -174,5 +185,39 @@ function histograms(family: FamilyOf): MetricFamily[] {
       emit.value({ ...labels, placement: 'contiguous' }, statistics.contiguousBatches);
       emit.value({ ...labels, placement: 'gathered' }, statistics.gatheredBatches);
     }),
+  ];
+}
+
+/** Of the models with sequence batching. */
+function sequences(family: FamilyOf): MetricFamily[] {
+  const of =
+    (write: (emit: Emit, labels: Labels, sequences: MeteredSequences) => void): Write =>
+    (emit, labels, model) => {
+      if (model.sequences) write(emit, labels, model.sequences);
+    };
+  return [
+    family(
+      'conch_sequences_live',
+      'gauge',
+      'Sequences that have a slot, and those that wait for one',
+      of((emit, labels, { inSlots, inBacklog }) => {
+        emit.value({ ...labels, place: 'slot' }, inSlots);
+        emit.value({ ...labels, place: 'backlog' }, inBacklog);
+      }),
+    ),
+    family(
+      'conch_sequences_started_total',
+      'counter',
+      'Sequences that began',
+      of((emit, labels, { started }) => emit.value(labels, started)),
+    ),
+    family(
+      'conch_sequences_ended_total',
+      'counter',
+      'Sequences that are over, by why they ended',
+      of((emit, labels, { ended }) => {
+        for (const [reason, count] of Object.entries(ended)) emit.value({ ...labels, reason }, count);
+      }),
+    ),
   ];
 }

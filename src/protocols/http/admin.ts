@@ -6,6 +6,7 @@ import { invalid } from '../../types/errors.js';
 import type { Endpoint, Route } from '../routes.js';
 import type { HttpExchange } from './engine.js';
 import { JSON_HEADERS, replyError, replyJson, replyJsonText } from './reply.js';
+import { sequencesJson } from './sequences-json.js';
 
 type AdminHandler = (server: InferenceServer, exchange: HttpExchange, route: Route) => void;
 
@@ -23,6 +24,8 @@ export const adminHandlers: Readonly<Record<Exclude<Endpoint, 'infer' | 'index'>
     replyJsonText(exchange, 200, modelConfigToJson(server.find(model, version).config)),
   'model-statistics': (server, exchange, { model, version }) =>
     replyStatistics(exchange, server.loadedVersions(model, version)),
+  'model-sequences': (server, exchange, { model, version }) =>
+    replyJsonText(exchange, 200, sequencesJson(server.find(model, version))),
   socket: (_server, exchange) => replyUpgradeRequired(exchange),
 };
 

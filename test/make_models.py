@@ -403,6 +403,126 @@ def zero_size() -> None:
     save("zero_size", text, model)
 
 
+CONTROLS = {
+    "int32": ("int32_false_true: [ 0, 1 ]", INT32),
+    "fp32": ("fp32_false_true: [ 0, 1 ]", FLOAT),
+    "bool": ("bool_false_true: [ false, true ]", TensorProto.BOOL),
+}
+
+
+def sequence_batching(controls="", strategy="", more="") -> str:
+    return f"sequence_batching {{\n{more}{strategy}{controls}}}\n"
+
+
+def controls_text(flags="int32", corrid=None, kinds=("START", "END", "READY")) -> str:
+    """control_input entries named after their kinds; flags is a key of CONTROLS, corrid a data type."""
+    lines = [
+        f'  control_input {{ name: "{kind}" control {{ kind: CONTROL_SEQUENCE_{kind} {CONTROLS[flags][0]} }} }}\n'
+        for kind in kinds
+    ]
+    if corrid is not None:
+        lines.append(
+            f'  control_input {{ name: "CORRID" control {{ kind: CONTROL_SEQUENCE_CORRID data_type: {corrid} }} }}\n'
+        )
+    return "".join(lines)
+
+
+ONE_INSTANCE = "instance_group [ { count: 1 kind: KIND_CPU } ]\n"
+
+BATCH_CONSTANTS = [
+    helper.make_tensor("first_axis", INT64, [], [0]),
+    helper.make_tensor("first_axes", INT64, [1], [0]),
+]
+
+
+def batch_nodes(ready) -> list:
+    """ROW = the number of a row in its batch, ROWS = the rows of the batch, READY_ROWS = how many of them are ready: INT32."""
+    return [
+        node("Cast", [ready], ["ready_int"], to=INT32),
+        node("ReduceSum", ["ready_int", "first_axes"], ["ready_sum"], keepdims=1),
+        node("Shape", ["ready_int"], ["batch_shape"]),
+        node("Expand", ["ready_sum", "batch_shape"], ["READY_ROWS"]),
+        node("Mul", ["ready_int", "zero_int"], ["zeros"]),
+        node("Add", ["zeros", "one_int"], ["ones"]),
+        node("ReduceSum", ["ones", "first_axes"], ["rows"], keepdims=1),
+        node("Expand", ["rows", "batch_shape"], ["ROWS"]),
+        node("CumSum", ["ones", "first_axis"], ["counted"]),
+        node("Sub", ["counted", "one_int"], ["ROW"]),
+    ]
+
+
+BATCH_OUTPUTS = [(name, "TYPE_INT32", [1]) for name in ["ROW", "ROWS", "READY_ROWS"]]
+BATCH_VALUES = [value(name, INT32, ["batch", 1]) for name in ["ROW", "ROWS", "READY_ROWS"]]
+INT_CONSTANTS = [helper.make_tensor("zero_int", INT32, [], [0]), helper.make_tensor("one_int", INT32, [], [1])]
+
+
+def sequence_echo(name, flags, corrid, dims, max_batch_size=4, strategy="") -> None:
+    """What a model with sequence controls is given: OUTPUT = INPUT, FLAGS = START, END and READY, ID = CORRID, and its batch."""
+    corrid_type, corrid_element = next(pair for pair in DTYPES.values() if pair[0] == corrid)
+    element = CONTROLS[flags][1]
+    nodes = [
+        node("Identity", ["INPUT"], ["OUTPUT"]),
+        node("Identity", ["CORRID"], ["ID"]),
+        *[node("Cast", [kind], [f"{kind}_int"], to=INT32) for kind in ["START", "END"]],
+        *batch_nodes("READY"),
+        node("Concat", ["START_int", "END_int", "ready_int"], ["FLAGS"], axis=1),
+    ]
+    shape = ["batch", *[f"n{i}" if dim == -1 else dim for i, dim in enumerate(dims)]]
+    model = make(
+        nodes,
+        [
+            value("INPUT", INT32, shape),
+            *[value(kind, element, ["batch", 1]) for kind in ["START", "END", "READY"]],
+            value("CORRID", corrid_element, ["batch", 1]),
+        ],
+        [value("OUTPUT", INT32, shape), value("FLAGS", INT32, ["batch", 3]), value("ID", corrid_element, ["batch", 1])]
+        + BATCH_VALUES,
+        BATCH_CONSTANTS + INT_CONSTANTS,
+    )
+    text = config(
+        name,
+        max_batch_size,
+        [("INPUT", "TYPE_INT32", dims)],
+        [("OUTPUT", "TYPE_INT32", dims), ("FLAGS", "TYPE_INT32", [3]), ("ID", corrid_type, [1])] + BATCH_OUTPUTS,
+        ONE_INSTANCE + sequence_batching(controls_text(flags, corrid), strategy),
+    )
+    save(name, text, model)
+
+
+OLDEST = "  oldest { max_candidate_sequences: 4 }\n"
+
+
+def sequence_echoes() -> None:
+    sequence_echo("sequence_direct", "int32", "TYPE_UINT64", [1], strategy="  direct { }\n")
+    sequence_echo("sequence_oldest", "fp32", "TYPE_INT32", [1], strategy=OLDEST)
+    sequence_echo("sequence_string", "bool", "TYPE_STRING", [-1])
+
+
+def sequence_old() -> None:
+    """As of r19.11: no strategy, and only START and READY. OUTPUT = INPUT + 10 * START + 100 * READY."""
+    nodes = [
+        node("Mul", ["START", "ten"], ["start"]),
+        node("Mul", ["READY", "hundred"], ["ready"]),
+        node("Add", ["INPUT", "start"], ["part"]),
+        node("Add", ["part", "ready"], ["OUTPUT"]),
+    ]
+    shape = ["batch", 1]
+    model = make(
+        nodes,
+        [value(name, INT32, shape) for name in ["INPUT", "START", "READY"]],
+        [value("OUTPUT", INT32, shape)],
+        [helper.make_tensor("ten", INT32, [], [10]), helper.make_tensor("hundred", INT32, [], [100])],
+    )
+    text = config(
+        "sequence_old",
+        4,
+        [("INPUT", "TYPE_INT32", [1])],
+        [("OUTPUT", "TYPE_INT32", [1])],
+        ONE_INSTANCE + sequence_batching(controls_text(kinds=("START", "READY"))),
+    )
+    save("sequence_old", text, model)
+
+
 def broken() -> None:
     one = [("INPUT0", "TYPE_FP32", [16])], [("OUTPUT0", "TYPE_FP32", [16])]
 
@@ -453,6 +573,8 @@ def main() -> None:
     simple_b64()
     string_class()
     zero_size()
+    sequence_echoes()
+    sequence_old()
     broken()
 
 

@@ -1,6 +1,7 @@
 import { type RawAnswer, RawClient } from '../protocols/http/raw-client.js';
 
 type Datatype = 'INT32' | 'FP32' | 'UINT8' | 'BYTES';
+type AnsweredDatatype = Datatype | 'UINT64';
 
 export interface Tensor {
   readonly name: string;
@@ -63,7 +64,7 @@ export function outputsOf(answer: RawAnswer): Record<string, (number | string)[]
 
 interface AnsweredOutput {
   readonly name: string;
-  readonly datatype: Datatype;
+  readonly datatype: AnsweredDatatype;
   readonly data?: (number | string)[];
   readonly parameters?: { readonly binary_data_size?: number };
 }
@@ -82,11 +83,12 @@ function stringBytes(text: string): Buffer {
   return Buffer.concat([length, bytes]);
 }
 
-function valuesOf(datatype: Datatype, bytes: Buffer): (number | string)[] {
+function valuesOf(datatype: AnsweredDatatype, bytes: Buffer): (number | string)[] {
   const own = new Uint8Array(bytes);
   if (datatype === 'INT32') return [...new Int32Array(own.buffer)];
   if (datatype === 'FP32') return [...new Float32Array(own.buffer)];
   if (datatype === 'UINT8') return [...own];
+  if (datatype === 'UINT64') return [...new BigUint64Array(own.buffer)].map(String);
   const texts: string[] = [];
   for (let at = 0; at < bytes.length; at += 4 + bytes.readUInt32LE(at)) {
     texts.push(bytes.toString('utf8', at + 4, at + 4 + bytes.readUInt32LE(at)));

@@ -38,10 +38,10 @@ node = helper.make_node
 value = helper.make_tensor_value_info
 
 
-def make(nodes, inputs, outputs, initializers=(), domains=()) -> onnx.ModelProto:
+def make(nodes, inputs, outputs, initializers=(), domains=(), opset=17) -> onnx.ModelProto:
     """domains: (domain, version) of operators that are not ONNX's own."""
     graph = helper.make_graph(list(nodes), "graph", inputs, outputs, list(initializers))
-    opsets = [helper.make_opsetid(domain, version) for domain, version in [("", 17), *domains]]
+    opsets = [helper.make_opsetid(domain, version) for domain, version in [("", opset), *domains]]
     return helper.make_model(graph, opset_imports=opsets, ir_version=8)
 
 
@@ -523,6 +523,190 @@ def sequence_old() -> None:
     save("sequence_old", text, model)
 
 
+def state_text(data_type, dims, initial="", more="") -> str:
+    """A state STATE -> STATE_OUT."""
+    entry = f'input_name: "STATE" output_name: "STATE_OUT" data_type: {data_type} dims: {dims_text(dims)}'
+    return f"  state {{ {entry} {initial}{more}}}\n"
+
+
+def save_stateful(name, model, inputs, outputs, state, strategy="", controls="", max_batch_size=4) -> Path:
+    batching = sequence_batching(controls, strategy, state)
+    return save(name, config(name, max_batch_size, inputs, outputs, ONE_INSTANCE + batching), model)
+
+
+def sums_graph(shape=("batch", 2), with_batch=True) -> onnx.ModelProto:
+    """OUTPUT = STATE_OUT = STATE + [INPUT, 1]: the sum of all inputs of a sequence and their number, of rows that are ready."""
+    rank = len(shape)
+    one = helper.make_tensor("one", INT32, [1] * rank, [1])
+    nodes = [
+        node("Mul", ["INPUT", "zero_int"], ["nothing"]),
+        node("Add", ["nothing", "one"], ["counted_one"]),
+        node("Concat", ["INPUT", "counted_one"], ["more"], axis=rank - 1),
+        node("Add", ["STATE", "more"], ["new"]),
+        node("Identity", ["new"], ["STATE_OUT"]),
+        node("Identity", ["new"], ["OUTPUT"]),
+        *(batch_nodes("READY") if with_batch else []),
+    ]
+    one_shape = [*shape[:-1], 1]
+    ready = [value("READY", INT32, one_shape)] if with_batch else []
+    constants = [one, INT_CONSTANTS[0], *((BATCH_CONSTANTS + INT_CONSTANTS[1:]) if with_batch else [])]
+    return make(
+        nodes,
+        [value("INPUT", INT32, one_shape), *ready, value("STATE", INT32, list(shape))],
+        [value("OUTPUT", INT32, list(shape)), value("STATE_OUT", INT32, list(shape))]
+        + (BATCH_VALUES if with_batch else []),
+        constants,
+    )
+
+
+SUMS_INPUT = [("INPUT", "TYPE_INT32", [1])]
+SUMS_OUTPUT = [("OUTPUT", "TYPE_INT32", [2])]
+
+
+def states() -> None:
+    ready = controls_text(kinds=("READY",))
+    # Its state is an output too.
+    save_stateful(
+        "state_direct",
+        sums_graph(),
+        SUMS_INPUT,
+        SUMS_OUTPUT + [("STATE_OUT", "TYPE_INT32", [2])] + BATCH_OUTPUTS,
+        state_text("TYPE_INT32", [2]),
+        controls=ready,
+    )
+    save_stateful(
+        "state_oldest",
+        sums_graph(),
+        SUMS_INPUT,
+        SUMS_OUTPUT + BATCH_OUTPUTS,
+        state_text("TYPE_INT32", [2], 'initial_state { name: "zeros" data_type: TYPE_INT32 dims: [ 2 ] zero_data: true } '),
+        "  oldest { max_candidate_sequences: 16 }\n",
+        ready,
+    )
+    folder = save_stateful(
+        "state_file",
+        sums_graph(),
+        SUMS_INPUT,
+        SUMS_OUTPUT,
+        state_text(
+            "TYPE_INT32", [2], 'initial_state { name: "start" data_type: TYPE_INT32 dims: [ 2 ] data_file: "start" } '
+        ),
+        controls=ready,
+    )
+    (folder / "initial_state").mkdir(exist_ok=True)
+    # More than is needed.
+    (folder / "initial_state" / "start").write_bytes(np.array([100, 1000, 7], dtype="<i4").tobytes())
+    save_stateful(
+        "state_nobatch",
+        sums_graph((1, 2), with_batch=False),
+        [("INPUT", "TYPE_INT32", [1, 1])],
+        [("OUTPUT", "TYPE_INT32", [1, 2])],
+        state_text("TYPE_INT32", [1, 2]),
+        max_batch_size=0,
+    )
+    state_same_buffer()
+    state_growing()
+    state_text_graph()
+    state_fails()
+
+
+def state_same_buffer() -> None:
+    """STATE_OUT = STATE + INPUT, written over STATE; OUTPUT = 10 * INPUT, and the state is an output."""
+    shape = ["batch", 1]
+    model = make(
+        [node("Add", ["STATE", "INPUT"], ["STATE_OUT"]), node("Mul", ["INPUT", "ten"], ["OUTPUT"])],
+        [value("INPUT", INT32, shape), value("STATE", INT32, shape)],
+        [value("OUTPUT", INT32, shape), value("STATE_OUT", INT32, shape)],
+        [helper.make_tensor("ten", INT32, [], [10])],
+    )
+    save_stateful(
+        "state_same_buffer",
+        model,
+        SUMS_INPUT,
+        [("OUTPUT", "TYPE_INT32", [1]), ("STATE_OUT", "TYPE_INT32", [1])],
+        state_text("TYPE_INT32", [1], more="use_same_buffer_for_input_output: true "),
+        OLDEST,
+    )
+
+
+def state_growing() -> None:
+    """OUTPUT = STATE_OUT = STATE and INPUT behind it: all inputs of a sequence, behind the zero that it begins with."""
+    model = make(
+        [
+            node("Concat", ["STATE", "INPUT"], ["STATE_OUT"], axis=1),
+            node("Identity", ["STATE_OUT"], ["OUTPUT"]),
+            *batch_nodes("READY"),
+        ],
+        [
+            value("INPUT", INT32, ["batch", 1]),
+            value("READY", INT32, ["batch", 1]),
+            value("STATE", INT32, ["batch", "before"]),
+        ],
+        [value("OUTPUT", INT32, ["batch", "n"]), value("STATE_OUT", INT32, ["batch", "after"])] + BATCH_VALUES,
+        BATCH_CONSTANTS + INT_CONSTANTS,
+    )
+    for strategy in ["direct", "oldest"]:
+        save_stateful(
+            f"state_growing_{strategy}",
+            model,
+            SUMS_INPUT,
+            [("OUTPUT", "TYPE_INT32", [-1])] + BATCH_OUTPUTS,
+            state_text("TYPE_INT32", [-1]),
+            "  oldest { max_candidate_sequences: 16 }\n" if strategy == "oldest" else "",
+            controls_text(kinds=("READY",)),
+        )
+
+
+def state_text_graph() -> None:
+    """OUTPUT = STATE_OUT = STATE and the text of INPUT behind it."""
+    shape = ["batch", 1]
+    model = make(
+        [
+            node("Cast", ["INPUT"], ["text"], to=STRING),
+            node("StringConcat", ["STATE", "text"], ["STATE_OUT"]),
+            node("Identity", ["STATE_OUT"], ["OUTPUT"]),
+        ],
+        [value("INPUT", INT32, shape), value("STATE", STRING, shape)],
+        [value("OUTPUT", STRING, shape), value("STATE_OUT", STRING, shape)],
+        opset=20,
+    )
+    folder = save_stateful(
+        "state_string",
+        model,
+        SUMS_INPUT,
+        [("OUTPUT", "TYPE_STRING", [1])],
+        state_text(
+            "TYPE_STRING", [1], 'initial_state { name: "start" data_type: TYPE_STRING dims: [ 1 ] data_file: "start" } '
+        ),
+        OLDEST,
+    )
+    (folder / "initial_state").mkdir(exist_ok=True)
+    (folder / "initial_state" / "start").write_bytes(b"\x02\x00\x00\x00->")
+
+
+def state_fails() -> None:
+    """STATE_OUT = OUTPUT = STATE + INPUT, where INPUT is from 0 to 9: else its execution fails."""
+    shape = ["batch", 1]
+    model = make(
+        [
+            node("Gather", ["numbers", "INPUT"], ["known"]),
+            node("Add", ["STATE", "known"], ["STATE_OUT"]),
+            node("Identity", ["STATE_OUT"], ["OUTPUT"]),
+        ],
+        [value("INPUT", INT32, shape), value("STATE", INT32, shape)],
+        [value("OUTPUT", INT32, shape), value("STATE_OUT", INT32, shape)],
+        [helper.make_tensor("numbers", INT32, [10], list(range(10)))],
+    )
+    save_stateful(
+        "state_fails",
+        model,
+        SUMS_INPUT,
+        [("OUTPUT", "TYPE_INT32", [1])],
+        state_text("TYPE_INT32", [1], more="use_same_buffer_for_input_output: false "),
+        OLDEST,
+    )
+
+
 def broken() -> None:
     one = [("INPUT0", "TYPE_FP32", [16])], [("OUTPUT0", "TYPE_FP32", [16])]
 
@@ -575,6 +759,7 @@ def main() -> None:
     zero_size()
     sequence_echoes()
     sequence_old()
+    states()
     broken()
 
 

@@ -3,6 +3,7 @@ import {
   ENTRY_OFFSET,
   ENTRY_ROW,
   ENTRY_ROWS,
+  ENTRY_STATE,
   LINE_BEGIN,
   LINE_BYTES,
   LINE_DIMS,
@@ -24,6 +25,7 @@ export class SealedBatch {
   readonly firstRows: Int32Array;
   readonly rowCounts: Int32Array;
   readonly #memory: RingMemory;
+  #base = 0;
 
   constructor(memory: RingMemory) {
     this.#memory = memory;
@@ -34,6 +36,7 @@ export class SealedBatch {
 
   read(base: number, entries: number): void {
     const { words } = this.#memory;
+    this.#base = base;
     this.entries = entries;
     this.rows = 0;
     this.contiguous = true;
@@ -49,6 +52,11 @@ export class SealedBatch {
       this.rowCounts[index] = words[word + ENTRY_ROWS]!;
       this.rows += this.rowCounts[index]!;
     }
+  }
+
+  /** ENTRY_STATE of an entry; only models with implicit state ask. */
+  stateWord(index: number): number {
+    return this.#memory.words[this.#memory.entry(this.#base, index) + ENTRY_STATE]!;
   }
 
   #firstSlot(slot: number, index: number): number {

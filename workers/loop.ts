@@ -14,7 +14,9 @@ export interface Runner {
    * an output of known shape will lie, for a backend that can write it there itself (null = shapes are not known). Throws what the
    * clients shall read.
    */
-  run(inputs: readonly (BoundInput | null)[], rows: number, place: OutputPlace | null): readonly RunOutput[];
+  run(inputs: readonly (BoundInput | null)[], batch: SealedBatch, place: OutputPlace | null): readonly RunOutput[];
+  /** The outputs of the last run are written. The result tells the shapes of the states that it left; null = they cannot change. */
+  commit(): string | null;
   /** The outputs of the last run have been copied, or never will be. */
   endRun(): void;
   /** The instance ends: gives back what lies outside of JavaScript's memory. */
@@ -94,9 +96,11 @@ class InstanceLoop {
     for (let i = 0; i < this.#binders.length; i++) this.#bound[i] = this.#binders[i]!.bind(batch);
     memory.words[base + PLACEMENT] = batch.contiguous || batch.entries === 1 ? 0 : 1;
     memory.setTime(base, 1, monotonicUs());
-    const outputs = this.#runner.run(this.#bound, batch.rows, this.#place);
+    const outputs = this.#runner.run(this.#bound, batch, this.#place);
     memory.setTime(base, 2, monotonicUs());
     this.#writer.write(batch, outputs);
+    const stateKey = this.#runner.commit();
+    if (stateKey !== null) this.#ring.writeText(stateKey);
     memory.setTime(base, 3, monotonicUs());
   }
 }

@@ -1,10 +1,12 @@
 import type { InstanceInit, OnnxSettings, TensorLayout } from '../src/backends/worker-protocol.js';
+import type { SealedBatch } from './batch.js';
 import type { BoundInput } from './inputs.js';
 import { type OutputPlace, type Runner, serveInstance } from './loop.js';
 import { type Address, type Handle, OrtLibrary } from './ort-library.js';
 import { openSession } from './ort-session.js';
 import { type ArenaMemory, OrtValues, PlacedOutput, readOutput } from './ort-values.js';
 import type { RunOutput } from './outputs.js';
+import { ImplicitStates } from './states.js';
 
 /** Names and values of a run, as the arrays of pointers that `Run` takes. */
 class Bindings {
@@ -15,11 +17,11 @@ class Bindings {
   /** The names themselves, which the pointers point to. */
   readonly #texts: readonly Uint8Array[];
 
-  constructor(library: OrtLibrary, layouts: readonly TensorLayout[]) {
-    this.#texts = layouts.map(({ name }) => Uint8Array.from(Buffer.from(`${name}\0`)));
+  constructor(library: OrtLibrary, names: readonly string[]) {
+    this.#texts = names.map((name) => Uint8Array.from(Buffer.from(`${name}\0`)));
     this.names = BigUint64Array.from(this.#texts, (text) => BigInt(library.addressOf(text)));
-    this.values = new BigUint64Array(layouts.length);
-    this.slots = layouts.map((_, index) => this.values.subarray(index, index + 1));
+    this.values = new BigUint64Array(names.length);
+    this.slots = names.map((_, index) => this.values.subarray(index, index + 1));
   }
 }
 
@@ -35,6 +37,10 @@ class OnnxRunner implements Runner {
   readonly #inputs: Bindings;
   readonly #outputs: Bindings;
   readonly #placed: readonly PlacedOutput[];
+  /** None is a state too: that must not lie where outputs are given back. */
+  readonly #canPlace: boolean;
+  /** Null = the model has no implicit state. */
+  readonly #states: ImplicitStates | null;
   /** By input; null = it has no value of its own. */
   readonly #defaults: readonly (BoundInput | null)[];
   /** Where memory of the binders lies, which is copied into for long. */
@@ -50,28 +56,46 @@ class OnnxRunner implements Runner {
     this.#batching = init.batching;
     const bytes = new Uint8Array(init.arena);
     this.#arena = { bytes, base: library.addressOf(bytes) };
-    this.#inputs = new Bindings(library, init.inputs);
-    this.#outputs = new Bindings(library, init.outputs);
+    const inputNames = [...init.inputs.map(({ name }) => name), ...init.states.map(({ input }) => input)];
+    const outputNames = [
+      ...new Set([...init.outputs.map(({ name }) => name), ...init.states.map(({ output }) => output)]),
+    ];
+    this.#inputs = new Bindings(library, inputNames);
+    this.#outputs = new Bindings(library, outputNames);
+    const bindings = init.states.map(({ input, output }) => ({
+      input: this.#inputs.slots[inputNames.indexOf(input)]!,
+      output: this.#outputs.slots[outputNames.indexOf(output)]!,
+    }));
+    this.#states = init.states.length === 0 ? null : new ImplicitStates(init, this.#values, bindings);
     this.#placed = init.outputs.map(() => new PlacedOutput());
+    this.#canPlace = outputNames.length === init.outputs.length + init.states.length;
     this.#defaults = init.inputs.map((input) => defaultOf(init.settings, input.name));
   }
 
-  run(inputs: readonly (BoundInput | null)[], rows: number, place: OutputPlace | null): readonly RunOutput[] {
+  run(inputs: readonly (BoundInput | null)[], batch: SealedBatch, place: OutputPlace | null): readonly RunOutput[] {
     for (let i = 0; i < inputs.length; i++) this.#bind(i, inputs[i] ?? this.#defaults[i]!);
-    if (place !== null) for (let i = 0; i < this.#placed.length; i++) this.#place(i, rows, place);
+    this.#states?.prepare(batch);
+    const canPlace = place !== null && this.#canPlace;
+    if (canPlace) for (let i = 0; i < this.#placed.length; i++) this.#place(i, batch.rows, place);
     this.#execute();
-    if (place !== null) return this.#placed;
+    if (canPlace) return this.#placed;
     return this.#outputLayouts.map((layout, index) =>
       readOutput(this.#values, this.#outputs.values[index]!, layout, this.#arena),
     );
   }
 
+  commit(): string | null {
+    return this.#states === null ? null : this.#states.commit();
+  }
+
   endRun(): void {
+    this.#states?.endRun();
     this.#release(this.#inputs.values);
     this.#release(this.#outputs.values);
   }
 
   close(): void {
+    this.#states?.close();
     this.#library.get('ReleaseSession')(this.#session);
   }
 

@@ -149,6 +149,27 @@ export function readOutput(
   };
 }
 
+/** A tensor of strings as rows of `perRow` elements, each element with its 4-byte length in front. */
+export function serializeStrings(values: OrtValues, value: bigint, perRow: number): Uint8Array[] {
+  const count = values.dimsOf(value).reduce((product, dim) => product * dim, 1);
+  if (count === 0) return [];
+  const { bytes, offsets } = values.stringsOf(value, count);
+  const whole = Buffer.alloc(bytes.length + 4 * count);
+  const rows: Uint8Array[] = [];
+  let begin = 0;
+  let at = 0;
+  for (let index = 0; index < count; index++) {
+    const end = offsets[index + 1] ?? bytes.length;
+    at = whole.writeUInt32LE(end - offsets[index]!, at);
+    whole.set(bytes.subarray(offsets[index]!, end), at);
+    at += end - offsets[index]!;
+    if ((index + 1) % perRow !== 0) continue;
+    rows.push(whole.subarray(begin, at));
+    begin = at;
+  }
+  return rows;
+}
+
 function readStrings(
   values: OrtValues,
   value: bigint,

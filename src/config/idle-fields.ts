@@ -12,11 +12,6 @@ const idle: readonly {
     so: 'every request needs a correlation id and runs once',
   },
   {
-    field: 'sequence_batching.state',
-    isSet: (config) => (config.sequence_batching?.state.length ?? 0) > 0,
-    so: 'states are not fed',
-  },
-  {
     field: 'model_transaction_policy { decoupled: true }',
     isSet: (config) => config.model_transaction_policy?.decoupled === true,
     so: 'every request has one answer',

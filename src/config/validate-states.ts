@@ -5,10 +5,15 @@ import { isDimension } from './validate-tensors.js';
 /** `sequence_batching.state` (fact sheet 5.4). */
 export function validateStates(config: ModelConfig): void {
   const seen = new Set<string>();
+  const outputs = new Set<string>();
   for (const state of config.sequence_batching?.state ?? []) {
     const { input_name, initial_state } = state;
     if (seen.has(input_name)) throw invalid(`State input name '${input_name}' specified more than once.`);
     seen.add(input_name);
+    if (outputs.has(state.output_name)) {
+      throw invalid(`State output name '${state.output_name}' specified more than once.`);
+    }
+    outputs.add(state.output_name);
     validateState(config, state);
     if (initial_state.length > 1) {
       throw invalid(

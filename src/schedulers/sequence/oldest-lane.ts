@@ -57,7 +57,8 @@ export class OldestLane implements Lane {
   }
 
   onStepFailed(step: Step, reason: FailureReason): void {
-    if (reason === 'BACKEND' && this.#host.kinds.overwritesState) this.#host.lost(step.sequenceOf);
+    const isLost = reason === 'BACKEND' && this.#host.kinds.overwritesState && this.instance.state === 'serving';
+    if (isLost) this.#host.lost(step.sequenceOf);
     this.#ended(step);
   }
 

@@ -73,8 +73,9 @@ class OnnxRunner implements Runner {
   }
 
   run(inputs: readonly (BoundInput | null)[], batch: SealedBatch, place: OutputPlace | null): readonly RunOutput[] {
-    for (let i = 0; i < inputs.length; i++) this.#bind(i, inputs[i] ?? this.#defaults[i]!);
+    // First: whatever fails after it, states that were to begin anew are known not to be those of the sequence before.
     this.#states?.prepare(batch);
+    for (let i = 0; i < inputs.length; i++) this.#bind(i, inputs[i] ?? this.#defaults[i]!);
     const canPlace = place !== null && this.#canPlace;
     if (canPlace) for (let i = 0; i < this.#placed.length; i++) this.#place(i, batch.rows, place);
     this.#execute();

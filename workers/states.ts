@@ -1,4 +1,5 @@
 import type { InstanceInit, StateLayout } from '../src/backends/worker-protocol.js';
+import { NO_STATE } from '../src/memory/layout.js';
 import type { SealedBatch } from './batch.js';
 import { NumberStates } from './number-states.js';
 import type { OrtValues } from './ort-values.js';
@@ -16,6 +17,8 @@ export class ImplicitStates {
   readonly #tensors: readonly StateTensor[];
   readonly #bindings: readonly StateBinding[];
   readonly #hasVariable: boolean;
+  /** Slots that were to begin anew in a run that failed: what they hold is nobody's. */
+  readonly #voided = new Set<number>();
   readonly #rows: { count: number; readonly slots: Int32Array; readonly isFresh: Uint8Array };
 
   constructor(init: InstanceInit, values: OrtValues, bindings: readonly StateBinding[]) {
@@ -49,6 +52,8 @@ export class ImplicitStates {
       this.#tensors[i]!.commit(this.#rows, output[0]!);
       output[0] = 0n;
     }
+    if (this.#voided.size > 0)
+      for (let row = 0; row < this.#rows.count; row++) this.#voided.delete(this.#rows.slots[row]!);
     if (!this.#hasVariable) return null;
     const texts = this.#tensors.map((tensor) => tensor.shapeText);
     return texts.every((text) => text === '') ? '' : texts.join(';');
@@ -74,8 +79,10 @@ export class ImplicitStates {
     this.#rows.count = batch.entries;
     for (let row = 0; row < batch.entries; row++) {
       const word = batch.stateWord(row);
-      rows.slots[row] = word === 0 ? NOBODY : (word >> 1) - 1;
-      rows.isFresh[row] = word & 1;
+      const slot = word === NO_STATE ? NOBODY : (word >> 1) - 1;
+      if ((word & 1) === 1) this.#voided.add(slot);
+      rows.slots[row] = slot;
+      rows.isFresh[row] = this.#voided.has(slot) ? 1 : 0;
     }
   }
 }

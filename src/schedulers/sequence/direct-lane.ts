@@ -2,7 +2,7 @@ import type { Instance } from '../../backends/instance.js';
 import type { InferRequest } from '../../backends/request.js';
 import type { FailureReason } from '../../telemetry/statistics.js';
 import { type DirectPolicy, planDirect, type WaitingSlot } from './direct-plan.js';
-import { type Lane, type LaneHost, nextStep, stepKey } from './lane.js';
+import { type Lane, type LaneHost, nextStep, noteFailure, stepKey } from './lane.js';
 import type { Sequence } from './sequence.js';
 import type { SlotRow } from './slot-row.js';
 import { Step } from './step.js';
@@ -68,6 +68,7 @@ export class DirectLane implements Lane {
   onStepFailed(step: Step, reason: FailureReason): void {
     const isLost = reason === 'BACKEND' && this.#host.kinds.overwritesState && this.instance.state === 'serving';
     if (isLost) this.#host.lost(step.sequenceOf);
+    noteFailure(step, reason);
     this.#ended(step);
   }
 

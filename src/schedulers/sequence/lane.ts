@@ -1,6 +1,7 @@
 import type { Instance } from '../../backends/instance.js';
 import type { InferRequest } from '../../backends/request.js';
-import { stateWord } from '../../memory/layout.js';
+import { NO_STATE, stateWord } from '../../memory/layout.js';
+import type { FailureReason } from '../../telemetry/statistics.js';
 import type { ServerError } from '../../types/errors.js';
 import type { Sequence } from './sequence.js';
 import type { SlotRow } from './slot-row.js';
@@ -55,16 +56,27 @@ export interface StepKinds {
 export function nextStep(host: LaneHost, sequence: Sequence, owner: StepOwner): Step {
   const key = stepKey(host.kinds, sequence);
   const request = host.take(sequence);
-  const { sequenceStart } = request.sequence;
-  const state = host.kinds.hasState ? stateWord(sequence.slot, sequenceStart) : 0;
-  const step = new Step(sequence, request, key, state, owner);
+  const isFresh = begins(sequence, request);
+  if (isFresh) sequence.stateKey = '';
+  sequence.mustBegin = false;
+  const state = host.kinds.hasState ? stateWord(sequence.slot, isFresh) : NO_STATE;
+  const step = new Step(sequence, request, key, { state, isFresh }, owner);
   sequence.running = step;
   return step;
 }
 
 /** The batch key of a sequence's next request: shapes of its inputs, and of its state where that can change. */
-export function stepKey({ hasVariableState }: StepKinds, { waiting, stateKey }: Sequence): string {
-  const { batchKey, sequence } = waiting.at(0);
-  if (!hasVariableState) return batchKey;
-  return `${batchKey}|${sequence.sequenceStart ? '' : stateKey}`;
+export function stepKey({ hasVariableState }: StepKinds, sequence: Sequence): string {
+  const request = sequence.waiting.at(0);
+  if (!hasVariableState) return request.batchKey;
+  return `${request.batchKey}|${begins(sequence, request) ? '' : sequence.stateKey}`;
+}
+
+/** A step failed. One that the worker never saw leaves it to the next to begin. */
+export function noteFailure(step: Step, reason: FailureReason): void {
+  if (reason !== 'BACKEND' && step.isFresh) step.sequenceOf.mustBegin = true;
+}
+
+function begins({ mustBegin }: Sequence, { sequence }: InferRequest): boolean {
+  return mustBegin || sequence.sequenceStart;
 }

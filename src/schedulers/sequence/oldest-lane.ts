@@ -4,7 +4,7 @@ import type { FailureReason } from '../../telemetry/statistics.js';
 import type { BatchPolicy } from '../batch-plan.js';
 import { DynamicScheduler } from '../dynamic.js';
 import { OPEN_POLICY, RequestQueue } from '../request-queue.js';
-import { type Lane, type LaneHost, nextStep } from './lane.js';
+import { type Lane, type LaneHost, nextStep, noteFailure } from './lane.js';
 import type { Sequence } from './sequence.js';
 import type { SlotRow } from './slot-row.js';
 import type { Step } from './step.js';
@@ -59,6 +59,7 @@ export class OldestLane implements Lane {
   onStepFailed(step: Step, reason: FailureReason): void {
     const isLost = reason === 'BACKEND' && this.#host.kinds.overwritesState && this.instance.state === 'serving';
     if (isLost) this.#host.lost(step.sequenceOf);
+    noteFailure(step, reason);
     this.#ended(step);
   }
 

@@ -145,6 +145,7 @@ export class SequenceScheduler implements Scheduler, LaneHost {
   }
 
   giveBack(step: Step): void {
+    if (step.isFresh) step.sequenceOf.mustBegin = true;
     this.#table.giveBack(step.sequenceOf, step.request);
   }
 

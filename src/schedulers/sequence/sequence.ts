@@ -32,6 +32,8 @@ export class Sequence {
   end: { readonly reason: EndReason; readonly cause: string } = { reason: 'end', cause: 'END flag' };
   /** By when it must have a slot. */
   deadlineUs = Number.POSITIVE_INFINITY;
+  /** Its next step begins with a new state, whether or not it has START: the one that had it never reached the instance. */
+  mustBegin = true;
   /** The shapes of its state, where they can change; '' = as in the beginning. */
   stateKey = '';
 

@@ -24,9 +24,16 @@ export class Step extends InferRequest {
   readonly row: number;
   readonly sequence: SequenceFlags;
   override readonly state: number;
+  readonly isFresh: boolean;
   readonly #owner: StepOwner;
 
-  constructor(of: Sequence, request: InferRequest, batchKey: string, state: number, owner: StepOwner) {
+  constructor(
+    of: Sequence,
+    request: InferRequest,
+    batchKey: string,
+    kept: { state: number; isFresh: boolean },
+    owner: StepOwner,
+  ) {
     super();
     this.sequenceOf = of;
     this.request = request;
@@ -34,7 +41,8 @@ export class Step extends InferRequest {
     this.slotOffset = request.slotOffset;
     this.row = request.row;
     this.sequence = request.sequence;
-    this.state = state;
+    this.state = kept.state;
+    this.isFresh = kept.isFresh;
     this.#owner = owner;
   }
 

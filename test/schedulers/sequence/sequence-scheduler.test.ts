@@ -411,6 +411,25 @@ describe('an instance that dies', () => {
   });
 });
 
+test.each([
+  ['direct', direct()],
+  ['oldest', oldest()],
+])('where the first step never reached the instance, the next begins with a new state (%s)', (_, strategy) => {
+  const bench = new Bench({ strategy });
+  bench.instance.hasMemory = false;
+  const first = bench.send(1, 's');
+  bench.turn();
+  expect(first.ended).toContain('REJECTED RESOURCE_EXHAUSTED');
+  bench.instance.hasMemory = true;
+  const isFresh = () => bench.instance.running.map(({ state }) => state & 1);
+  for (const expected of [1, 0]) {
+    bench.send(1);
+    bench.turn();
+    expect(isFresh()).toEqual([expected]);
+    bench.finish();
+  }
+});
+
 test('where a failed execution leaves no state the sequence is over', () => {
   const kinds = { hasState: true, hasVariableState: false, overwritesState: true };
   const bench = new Bench({ kinds });

@@ -131,7 +131,9 @@ async function main() {
     console.log(row(String(year), activity, '', byGrpc[before], byWebSocket[before], atOnce[before]));
   }
   const difference = Math.max(largestDifference(byGrpc, atOnce), largestDifference(byWebSocket, atOnce));
-  console.log(`\n${series.length} years, year by year; largest difference from all at once: ${difference.toExponential(1)}`);
+  console.log(
+    `\n${series.length} years, year by year; largest difference from all at once: ${difference.toExponential(1)}`,
+  );
   if (!(difference < TOLERANCE)) throw new Error(`the forecasts differ by more than ${TOLERANCE}`);
 }
 

@@ -35,9 +35,13 @@ function instances(config: Config): string {
 }
 
 function batching(config: Config): string {
-  if (config.max_batch_size === 0) return 'none';
-  const kind = config.dynamic_batching === undefined ? 'by the client' : 'dynamic';
-  return `${kind}, up to ${config.max_batch_size}`;
+  const { dynamic_batching, sequence_batching, max_batch_size } = config;
+  if (sequence_batching !== undefined) {
+    const strategy = sequence_batching.oldest === undefined ? 'direct' : 'oldest';
+    return `sequences (${strategy}), up to ${Math.max(1, max_batch_size)}`;
+  }
+  if (max_batch_size === 0) return 'none';
+  return `${dynamic_batching === undefined ? 'by the client' : 'dynamic'}, up to ${max_batch_size}`;
 }
 
 function shorten(reason: string): string {

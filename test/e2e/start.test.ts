@@ -1,4 +1,5 @@
 import { execFile, spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -121,6 +122,6 @@ describe('a folder without configuration', () => {
   test('may be given as a plain word, and several repositories are one', async () => {
     server = await ServerProcess.start({ models: ['auto_batch'], flags: [join(root, 'examples/models')] });
     const models = JSON.parse((await ask(server.httpPort, get('/v2/models'))).body.toString());
-    expect(models).toEqual({ models: ['auto_batch', 'digits', 'simple'] });
+    expect(models.models).toEqual(['auto_batch', ...readdirSync(join(root, 'examples/models')).sort()]);
   });
 });

@@ -6,7 +6,6 @@ import type { Arena, Slot } from '../memory/arena.js';
 import {
   ARENA_UNIT,
   DONE,
-  ERROR_CLASS,
   NEEDED_UNITS,
   NEEDS_OUTPUT,
   PLACEMENT,
@@ -16,20 +15,17 @@ import {
   tableBytes,
 } from '../memory/layout.js';
 import { RingMemory, RingProducer, readText } from '../memory/ring.js';
-import { asServerError, type ErrorCode, ServerError } from '../types/errors.js';
+import { asServerError, ServerError } from '../types/errors.js';
 import { BatchOutputs, outputBytes } from './batch-outputs.js';
+import { batchError, died, outOfOutputs } from './failures.js';
 import type { Instance, InstanceEvents, InstanceState } from './instance.js';
 import { type BatchRecord, BatchRecords } from './open-batches.js';
 import type { InferRequest } from './request.js';
 import { WakePace } from './wake-pace.js';
-import { ERROR_CLASSES, type InstanceInit, type WorkerMessage } from './worker-protocol.js';
+import type { InstanceInit, WorkerMessage } from './worker-protocol.js';
 
 /** Output slots up to this size are reserved for the largest batch at once; larger ones for the rows at hand. */
 const SMALL_OUTPUT_BYTES = 1 << 20;
-
-/** A batch that may need less gets so much at most to begin with, and no more than this share of the arena. */
-const LEARNED_BYTES_MAX = 16 << 20;
-const LEARNED_SHARE_MAX = 1 / 64;
 
 /** A batch of larger rows is worth its waking alone: the worker begins with it while more arrive. */
 const HEAVY_ROW_BYTES = 16 * 1024;
@@ -147,7 +143,7 @@ export class WorkerInstance implements Instance {
       this.#write(sequence, i, requests[i]!);
       record.push(requests[i]!);
     }
-    const slot = this.#arena.take(this.#outputBytes(record.rows));
+    const slot = this.#takeOutput(record.rows);
     if (slot === null) {
       record.clear();
       return false;
@@ -212,10 +208,11 @@ export class WorkerInstance implements Instance {
     return strings * (this.#spec.maxEntries + 1);
   }
 
-  #outputBytes(rows: number): number {
+  /** As much as outputs of unknown size took before, else what is known to be needed: the worker asks for more. Null = no memory. */
+  #takeOutput(rows: number): Slot | null {
     const largest = outputBytes(this.#tableBytes, this.#rowBytes, this.#spec.maxRows);
     const needed = largest <= SMALL_OUTPUT_BYTES ? largest : outputBytes(this.#tableBytes, this.#rowBytes, rows);
-    return Math.max(needed, this.#learnedBytes);
+    return this.#arena.take(Math.max(needed, this.#learnedBytes)) ?? this.#arena.take(needed);
   }
 
   /** `rows` of the open batch are new: looks whether the worker should begin, and whether it has ended one meanwhile. */
@@ -286,10 +283,9 @@ export class WorkerInstance implements Instance {
     this.#ring.giveOutput(sequence, (record.slot?.offset ?? 0) / ARENA_UNIT, (record.slot?.bytes ?? 0) / ARENA_UNIT);
   }
 
-  /** Only where sizes are not known beforehand, and no more than is cheap to hold for each batch. */
+  /** Only where sizes are not known beforehand, and no more than is cheap to hold: to large outputs, asking for more is nothing. */
   #learn(bytes: number): void {
-    if (!this.#rowBytes.includes(0)) return;
-    this.#learnedBytes = Math.min(bytes, LEARNED_BYTES_MAX, this.#arena.capacity * LEARNED_SHARE_MAX);
+    if (this.#rowBytes.includes(0)) this.#learnedBytes = Math.min(bytes, SMALL_OUTPUT_BYTES);
   }
 
   /** Frees the batch's place and lets the scheduler fill it before the answers are written: the worker must not wait for them. */
@@ -305,7 +301,7 @@ export class WorkerInstance implements Instance {
       this.#complete(record, outputs);
       return;
     }
-    const error = status === STATUS_NO_ROOM ? noRoom(this.#spec.model) : batchError(memory, base);
+    const error = status === STATUS_NO_ROOM ? outOfOutputs(this.#spec.model) : batchError(memory, base);
     this.#ring.release();
     this.#events.onRoom();
     this.#fail(record, error);
@@ -374,25 +370,6 @@ export class WorkerInstance implements Instance {
     if (record.slot !== null) this.#arena.give(record.slot);
     this.#events.onReturned(record.requests.slice(0, record.count));
   }
-}
-
-function batchError(memory: RingMemory, base: number): ServerError {
-  const code: ErrorCode = ERROR_CLASSES[memory.words[base + ERROR_CLASS]!] ?? 'INTERNAL';
-  return new ServerError(code, readText(memory, base));
-}
-
-function noRoom(model: string): ServerError {
-  return new ServerError(
-    'RESOURCE_EXHAUSTED',
-    `no tensor memory is left for the outputs of model '${model}'; raise --tensor-memory-byte-size or send fewer requests at once`,
-  );
-}
-
-function died(model: string, instance: string, reason: string): ServerError {
-  return new ServerError(
-    'INTERNAL',
-    `instance '${instance}' of model '${model}' died while it ran this request: ${reason}; the instance is being restarted`,
-  );
 }
 
 function deathText(error: Error): string {

@@ -1,9 +1,10 @@
+import { outOfOutputs } from '../backends/failures.js';
 import type { Instance } from '../backends/instance.js';
 import type { InferRequest } from '../backends/request.js';
 import type { Clock } from '../base/clock.js';
 import { ServerError } from '../types/errors.js';
 import { type BatchPolicy, NOTHING_OPEN, planBatch } from './batch-plan.js';
-import { outOfOutputs, stopping, unavailable } from './refusals.js';
+import { stopping, unavailable } from './refusals.js';
 import type { RequestQueue } from './request-queue.js';
 import type { Scheduler } from './scheduler.js';
 

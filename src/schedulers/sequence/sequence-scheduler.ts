@@ -1,3 +1,4 @@
+import { outOfOutputs } from '../../backends/failures.js';
 import type { Instance } from '../../backends/instance.js';
 import type { InferRequest } from '../../backends/request.js';
 import type { Clock } from '../../base/clock.js';
@@ -5,7 +6,7 @@ import type { FailureReason } from '../../telemetry/statistics.js';
 import { ServerError } from '../../types/errors.js';
 import type { BatchPolicy } from '../batch-plan.js';
 import type { InstancePool } from '../dynamic.js';
-import { outOfOutputs, unavailable } from '../refusals.js';
+import { unavailable } from '../refusals.js';
 import type { Scheduler } from '../scheduler.js';
 import { DirectLane, type FillerSource } from './direct-lane.js';
 import type { DirectPolicy } from './direct-plan.js';

@@ -1,0 +1,25 @@
+import { ERROR_CLASS } from '../memory/layout.js';
+import { type RingMemory, readText } from '../memory/ring.js';
+import { type ErrorCode, ServerError } from '../types/errors.js';
+import { ERROR_CLASSES } from './worker-protocol.js';
+
+/** What the worker wrote into the batch whose words begin at `base`. */
+export function batchError(memory: RingMemory, base: number): ServerError {
+  const code: ErrorCode = ERROR_CLASSES[memory.words[base + ERROR_CLASS]!] ?? 'INTERNAL';
+  return new ServerError(code, readText(memory, base));
+}
+
+/** What was accepted cannot run, or ran: there is no room for what it answers. */
+export function outOfOutputs(model: string): ServerError {
+  return new ServerError(
+    'RESOURCE_EXHAUSTED',
+    `no tensor memory is left for the outputs of model '${model}'; raise --tensor-memory-byte-size or send fewer requests at once`,
+  );
+}
+
+export function died(model: string, instance: string, reason: string): ServerError {
+  return new ServerError(
+    'INTERNAL',
+    `instance '${instance}' of model '${model}' died while it ran this request: ${reason}; the instance is being restarted`,
+  );
+}

@@ -181,12 +181,17 @@ export class SequenceScheduler implements Scheduler, LaneHost {
   /** Ends what has been waited for long enough, and gives the slots on. */
   #release(nowUs: number): void {
     this.#table.reap(nowUs);
-    const late = this.#table.expire(nowUs);
-    fail(late, new ServerError('UNAVAILABLE', 'timeout of the corresponding sequence has been expired'), 'REJECTED');
+    if (nowUs >= this.#table.nextDeadlineUs) this.#expire(nowUs);
     this.#promote(nowUs);
   }
 
+  #expire(nowUs: number): void {
+    const error = new ServerError('UNAVAILABLE', 'timeout of the corresponding sequence has been expired');
+    fail(this.#table.expire(nowUs), error, 'REJECTED');
+  }
+
   #promote(nowUs: number): void {
+    if (this.#table.backlog.size === 0) return;
     for (const sequence of this.#table.promote()) this.#laneOf.get(sequence.row!)!.offer(sequence, nowUs);
   }
 

@@ -1,10 +1,11 @@
 """Makes the models of examples/models and the held-out pictures of examples/digits.
 
 simple: the sum and the difference of two INT32 tensors.
+accumulator: the running sum of each sequence.
 digits: a small convolutional network, trained here on the digits of scikit-learn.
 
     pip install -r examples/requirements.txt
-    python examples/make_models.py            # both
+    python examples/make_models.py            # all
     python examples/make_models.py simple     # one of them
 """
 
@@ -30,6 +31,34 @@ output [
   { name: "OUTPUT0" data_type: TYPE_INT32 dims: [ 16 ] },
   { name: "OUTPUT1" data_type: TYPE_INT32 dims: [ 16 ] }
 ]
+"""
+
+ACCUMULATOR_CONFIG = """name: "accumulator"
+platform: "onnxruntime_onnx"
+max_batch_size: 8
+input [ { name: "INPUT" data_type: TYPE_INT32 dims: [ 1 ] } ]
+output [
+  { name: "OUTPUT" data_type: TYPE_INT32 dims: [ 1 ] },
+  { name: "TOTAL" data_type: TYPE_INT32 dims: [ 1 ] },
+  { name: "SEQUENCE" data_type: TYPE_UINT64 dims: [ 1 ] }
+]
+instance_group [ { count: 1 kind: KIND_CPU } ]
+sequence_batching {
+  direct { }
+  # A minute, for whoever types.
+  max_sequence_idle_microseconds: 60000000
+  control_input { name: "START" control { kind: CONTROL_SEQUENCE_START int32_false_true: [ 0, 1 ] } }
+  control_input { name: "END" control { kind: CONTROL_SEQUENCE_END int32_false_true: [ 0, 1 ] } }
+  control_input { name: "READY" control { kind: CONTROL_SEQUENCE_READY int32_false_true: [ 0, 1 ] } }
+  control_input { name: "CORRID" control { kind: CONTROL_SEQUENCE_CORRID data_type: TYPE_UINT64 } }
+  state {
+    input_name: "SUM_IN"
+    output_name: "SUM_OUT"
+    data_type: TYPE_INT32
+    dims: [ 1 ]
+    initial_state { name: "zero" data_type: TYPE_INT32 dims: [ 1 ] zero_data: true }
+  }
+}
 """
 
 DIGITS_CONFIG = """name: "digits"
@@ -96,6 +125,34 @@ def simple() -> onnx.ModelProto:
         "simple",
         [value("INPUT0"), value("INPUT1")],
         [value("OUTPUT0"), value("OUTPUT1")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def accumulator() -> onnx.ModelProto:
+    """The sum is kept by the server between the steps of a sequence, and a step with START begins from 0 in any case."""
+
+    def value(name: str, element=TensorProto.INT32) -> onnx.ValueInfoProto:
+        return helper.make_tensor_value_info(name, element, ["batch", 1])
+
+    node = helper.make_node
+    graph = helper.make_graph(
+        [
+            node("Sub", ["one", "START"], ["goes_on"]),
+            node("Mul", ["SUM_IN", "goes_on"], ["before"]),
+            node("Mul", ["INPUT", "READY"], ["more"]),
+            node("Add", ["before", "more"], ["sum"]),
+            node("Identity", ["sum"], ["SUM_OUT"]),
+            node("Identity", ["sum"], ["OUTPUT"]),
+            node("Mul", ["sum", "END"], ["TOTAL"]),
+            node("Identity", ["CORRID"], ["SEQUENCE"]),
+        ],
+        "accumulator",
+        [*map(value, ["INPUT", "START", "END", "READY"]), value("CORRID", TensorProto.UINT64), value("SUM_IN")],
+        [*map(value, ["OUTPUT", "TOTAL"]), value("SEQUENCE", TensorProto.UINT64), value("SUM_OUT")],
+        [helper.make_tensor("one", TensorProto.INT32, [], [1])],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.checker.check_model(model, full_check=True)
@@ -201,15 +258,19 @@ def make_digits() -> None:
         Image.fromarray(levels[i] * 15).save(HELD_OUT / f"{i:04d}_{labels[i]}.png")
 
 
-def make_simple() -> None:
-    folder = MODELS / "simple"
+def save(name: str, config: str, model: onnx.ModelProto) -> None:
+    folder = MODELS / name
     (folder / "1").mkdir(parents=True, exist_ok=True)
-    (folder / "config.pbtxt").write_text(SIMPLE_CONFIG)
-    (folder / "1" / "model.onnx").write_bytes(simple().SerializeToString())
+    (folder / "config.pbtxt").write_text(config)
+    (folder / "1" / "model.onnx").write_bytes(model.SerializeToString())
 
 
 def main() -> None:
-    makers = {"simple": make_simple, "digits": make_digits}
+    makers = {
+        "simple": lambda: save("simple", SIMPLE_CONFIG, simple()),
+        "accumulator": lambda: save("accumulator", ACCUMULATOR_CONFIG, accumulator()),
+        "digits": make_digits,
+    }
     for name in sys.argv[1:] or makers:
         makers[name]()
 

@@ -161,3 +161,19 @@ def test_perf_analyzer(server, model, protocol, more):
     while live_sequences(server, model) != []:
         assert time.monotonic() < deadline, live_sequences(server, model)
         time.sleep(0.02)
+
+
+def test_the_server_keeps_the_state_of_each_sequence(grpc_client, client):
+    """The accumulator of the examples: two sequences on one stream, a third over HTTP."""
+    first, second, third = next(ids), next(ids), next(ids)
+    with Stream(grpc_client) as stream:
+        for value, flags in steps([1, 2, 3, 4]):
+            stream.send("accumulator", infer_input(grpcclient, value), sequence_id=first, **flags)
+            stream.send("accumulator", infer_input(grpcclient, 10 * value), sequence_id=second, **flags)
+        sums = [int(stream.result().as_numpy("OUTPUT")[0, 0]) for _ in range(8)]
+    assert sums == [1, 10, 3, 30, 6, 60, 10, 100]
+    totals = [
+        int(client.infer("accumulator", infer_input(httpclient, value), sequence_id=third, **flags).as_numpy("TOTAL")[0, 0])
+        for value, flags in steps([5, 6])
+    ]
+    assert totals == [0, 11]

@@ -122,6 +122,6 @@ describe('a folder without configuration', () => {
   test('may be given as a plain word, and several repositories are one', async () => {
     server = await ServerProcess.start({ models: ['auto_batch'], flags: [join(root, 'examples/models')] });
     const models = JSON.parse((await ask(server.httpPort, get('/v2/models'))).body.toString());
-    expect(models.models).toEqual(['auto_batch', ...readdirSync(join(root, 'examples/models')).sort()]);
+    expect(models.models).toEqual(['auto_batch', ...readdirSync(join(root, 'examples/models'))].sort());
   });
 });

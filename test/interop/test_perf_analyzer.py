@@ -35,7 +35,8 @@ def short_measurement() -> list[str]:
 
 def assert_complete(done: subprocess.CompletedProcess) -> None:
     """It ended well, requests were answered, and the server's own statistics were understood."""
-    output = done.stdout
+    # That perf_analyzer itself is too slow, on a machine that is busy, says nothing of the server.
+    output = re.sub(r"^.*\[WARNING\] Perf Analyzer was not able to keep up.*$", "", done.stdout, flags=re.MULTILINE)
     assert done.returncode == 0, output
     # Asynchronous calls make perf_analyzer complain about its own timers, whatever the server.
     assert not re.search(r"warning|unsupported|not supported|failed(?! to update context stat)", output, re.IGNORECASE), output

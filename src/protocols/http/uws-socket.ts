@@ -4,8 +4,11 @@ import type { Slab } from '../../transport/http1/slab.js';
 import type { WorkQueue } from '../../transport/http1/work-queue.js';
 import { type MessageSocket, type PartsHolder, type SocketLimits, type SocketOwner, TEXT } from '../web-socket.js';
 
-/** Of a large message so much is one fragment: uWebSockets copies what the kernel does not take at once. */
-const FRAGMENT_BYTES = 256 * 1024;
+/**
+ * Longer messages are sent in fragments (RFC 6455, 5.4). From 16 KiB on uWebSockets 20.30 writes past its buffer (`us_socket_write2`), and
+ * where the kernel takes a part of that only, it may wait for ever (inside of its event of room) or lose the rest (seen under load).
+ */
+const FRAGMENT_BYTES = 8 * 1024;
 
 const NUMBER_BYTES = 4;
 
@@ -116,10 +119,7 @@ export class UwsSocket implements MessageSocket {
     this.#owner!.onPing();
   }
 
-  /**
-   * Later: a large message sent inside this event that the kernel takes in part only is never finished, because uWebSockets 20.30 does
-   * not wait for room then (`us_socket_write2` does not say that it failed).
-   */
+  /** Later: inside this event uWebSockets 20.30 forgets to wait for more room after some kinds of writes. */
   onDrain(): void {
     setImmediate(this.#onRoom);
   }
@@ -167,7 +167,7 @@ export class UwsSocket implements MessageSocket {
     const waiting = this.#waiting;
     this.#waiting = [];
     this.#waitingBytes = 0;
-    for (const { message, isBinary } of waiting) webSocket.send(message, isBinary, false);
+    for (const { message, isBinary } of waiting) sendWhole(webSocket, message, isBinary);
   };
 
   #finishSending(): void {
@@ -216,6 +216,18 @@ class Sending {
     else webSocket.sendFragment(view, false);
     this.#hasBegun = true;
   }
+}
+
+function sendWhole(webSocket: WebSocket<unknown>, message: Uint8Array, isBinary: boolean): void {
+  if (message.length <= FRAGMENT_BYTES) {
+    webSocket.send(message, isBinary, false);
+    return;
+  }
+  const last = message.length - FRAGMENT_BYTES;
+  webSocket.sendFirstFragment(message.subarray(0, FRAGMENT_BYTES), isBinary, false);
+  let at = FRAGMENT_BYTES;
+  for (; at < last; at += FRAGMENT_BYTES) webSocket.sendFragment(message.subarray(at, at + FRAGMENT_BYTES), false);
+  webSocket.sendLastFragment(message.subarray(at), false);
 }
 
 function countBytes(parts: readonly Uint8Array[]): number {

@@ -272,6 +272,33 @@ export function runSocketContract({ makeEngine, skip }: ContractOptions): void {
       await until(() => holder.released === 20);
     });
 
+    it('arrive unharmed on several connections at a time', async () => {
+      await start();
+      const part = sharedBytes(5 * MEGABYTE + 3);
+      const expected = Buffer.from(part);
+      const pairs: Awaited<ReturnType<typeof fixture.pair>>[] = [];
+      while (pairs.length < 4) pairs.push(await fixture.pair());
+      for (const { client, recorder } of pairs) {
+        let wanted = 0;
+        recorder.onRoom = () => {
+          for (; wanted > 0 && recorder.socket.isWritable; wanted--)
+            recorder.socket.sendParts(1, [part.subarray(0, 100), part.subarray(100)], new CountingHolder());
+        };
+        recorder.onEach = () => {
+          wanted++;
+          recorder.onRoom();
+        };
+        client.webSocket.on('message', () => {
+          if (client.messages.length < 12) client.send('more');
+        });
+        client.send('first');
+      }
+      for (const { client } of pairs) {
+        const messages = await client.received(12);
+        expect(messages.every(({ bytes }) => bytes.subarray(4).equals(expected))).toBe(true);
+      }
+    });
+
     it('are let go of when the client vanishes', async () => {
       await start();
       const { client, recorder } = await fixture.pair();

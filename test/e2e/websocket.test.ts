@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { memoryUsed, metric } from './metrics.js';
@@ -203,19 +204,17 @@ onEachEngine((engine) => {
     });
 
     test('are answered in completion order, or in the order of the requests', async () => {
-      const orders: unknown[] = [];
-      for (const query of ['', '?ordered=1']) {
+      const idsOf = async (query: string) => {
         const client = await open(`/v2/ws${query}`);
         const fast = JSON.parse(simple('fast', 1, false).body.toString());
         client.send(JSON.stringify({ ...JSON.parse(slow('slow').toString()), model_name: 'slow' }));
         client.send(JSON.stringify({ ...fast, model_name: 'simple_b64' }));
         client.send(JSON.stringify({ ...fast, id: 'wrong', model_name: 'nope' }));
-        orders.push((await client.answers(3)).map(({ id }) => id));
-      }
-      expect(orders).toEqual([
-        ['wrong', 'fast', 'slow'],
-        ['slow', 'fast', 'wrong'],
-      ]);
+        return (await client.answers(3)).map(({ id }) => id);
+      };
+      const ids = await idsOf('');
+      expect(ids.indexOf('wrong')).toBeLessThan(ids.indexOf('slow'));
+      expect(await idsOf('?ordered=1')).toEqual(['slow', 'fast', 'wrong']);
     });
   });
 
@@ -272,6 +271,27 @@ onEachEngine((engine) => {
       const text = await client.ask(body.toString('latin1', 0, length));
       expect(text).toMatchObject({ id: 'bad', status: 400, error: expect.stringMatching(/need a binary message/) });
       expect((await client.ask(messageOf(request))).values).toEqual(simpleOutputs(1));
+    });
+
+    test('may be any byte: each message has its one answer, and other connections go on', async () => {
+      const client = await open(`${path('simple_b64')}?ordered=1`);
+      const other = await open(path('simple_b64'));
+      const whole = messageOf(simple('any', 1)) as Buffer;
+      const damage = fc.array(fc.tuple(fc.nat(whole.length - 1), fc.nat(255)), { minLength: 1, maxLength: 4 });
+      await fc.assert(
+        fc.asyncProperty(damage, fc.nat(whole.length), fc.boolean(), async (changes, length, isCut) => {
+          const damaged = Buffer.from(whole);
+          for (const [at, byte] of changes) damaged[at] = byte;
+          const before = client.messages.length;
+          client.send(isCut ? damaged.subarray(0, length) : damaged);
+          client.send(messageOf(simple('next', 2)));
+          const [answer, next] = (await client.answers(before + 2)).slice(before);
+          expect(answer!.status ?? 200).toSatisfy((status: number) => status === 200 || status === 400);
+          expect(next).toMatchObject({ id: 'next', values: simpleOutputs(2) });
+          expect((await other.ask(messageOf(simple('other', 3)))).values).toEqual(simpleOutputs(3));
+        }),
+        { numRuns: 150 },
+      );
     });
 
     test('with a string is told with the id of its own request', async () => {

@@ -36,6 +36,7 @@ export class ModelRequest extends InferRequest {
   readonly batchKey: string;
   readonly priority: number;
   readonly timeoutUs: number;
+  readonly sequence: SequenceFlags;
   /** When its data was complete and it was accepted, monotonic microseconds (R0 of the fact sheet, section 6). */
   arrivedUs = 0;
   slotOffset = 0;
@@ -50,11 +51,7 @@ export class ModelRequest extends InferRequest {
   #entry = 0;
   #firstRow = 0;
 
-  get sequence(): SequenceFlags {
-    return this.plan.head;
-  }
-
-  constructor(model: Model, plan: InferPlan, responder: Responder) {
+  constructor(model: Model, plan: InferPlan, responder: Responder, sequence: SequenceFlags) {
     super();
     this.model = model;
     this.plan = plan;
@@ -62,6 +59,7 @@ export class ModelRequest extends InferRequest {
     this.batchKey = plan.batchKey;
     this.priority = plan.head.priority;
     this.timeoutUs = plan.head.timeoutUs;
+    this.sequence = sequence;
     this.#responder = responder;
   }
 

@@ -12,6 +12,7 @@ import { ResponseOrder } from '../schedulers/response-order.js';
 import type { Scheduler } from '../schedulers/scheduler.js';
 import type { SequenceCounts, SequenceSnapshot } from '../schedulers/sequence/sequence-view.js';
 import type { FailureReason, ModelStatistics } from '../telemetry/statistics.js';
+import type { SequenceFlags } from '../types/infer.js';
 import type { InferPlan } from './check-request.js';
 import { ModelRequest, outOfMemory, type Responder } from './model-request.js';
 import { dynamicScheduler, type SequenceParts, sequenceParts } from './model-scheduler.js';
@@ -114,9 +115,17 @@ export class Model {
     return this.#sequences?.scheduler.counts() ?? null;
   }
 
-  /** Takes memory for a request that fits; `sizes` are the bytes of its inputs in the order of the plan. Throws RESOURCE_EXHAUSTED. */
-  admit(plan: InferPlan, sizes: readonly number[], responder: Responder): ModelRequest {
-    const request = new ModelRequest(this, plan, responder);
+  /**
+   * Takes memory for a request that fits; `sizes` are the bytes of its inputs in the order of the plan, which may be that of another
+   * sequence. Throws RESOURCE_EXHAUSTED.
+   */
+  admit(
+    plan: InferPlan,
+    sizes: readonly number[],
+    responder: Responder,
+    sequence: SequenceFlags = plan.head,
+  ): ModelRequest {
+    const request = new ModelRequest(this, plan, responder, sequence);
     const small = plan.inputBytes >= 0 && plan.inputBytes <= SMALL_REQUEST_BYTES;
     const hasRoom =
       small && this.planes !== null ? request.takeRows(this.#scheduler.beginsBatch) : request.takeSlot(sizes);

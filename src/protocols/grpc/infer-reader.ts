@@ -2,6 +2,7 @@ import { checkRequest, type InferPlan } from '../../core/check-request.js';
 import type { Model } from '../../core/model.js';
 import type { InferenceServer } from '../../core/server.js';
 import { copyBytes } from '../../memory/copy.js';
+import type { SequenceFlags, SequenceId } from '../../types/infer.js';
 import { inferHead } from './infer-head.js';
 import { parseInferRequest, RAW_INPUT_CONTENTS, type WireInferRequest } from './infer-message.js';
 import { MessageTemplate } from './message-template.js';
@@ -39,6 +40,8 @@ interface Remembered {
 export class InferReader {
   prepared!: PreparedInfer;
   plan!: InferPlan;
+  /** The plan may be that of another sequence. */
+  sequence!: SequenceFlags;
   /** Where the id lies in the message; also set when `read` throws for what comes behind it. */
   idBegin = 0;
   idEnd = 0;
@@ -98,6 +101,7 @@ export class InferReader {
     this.idBegin = this.idEnd - Buffer.byteLength(wire.id);
     const model = this.#server.find(wire.modelName, wire.modelVersion);
     this.plan = checkRequest(model.name, model.tensors, inferHead(message, wire, isWhole));
+    this.sequence = this.plan.head;
     this.prepared = prepare(model, wire, this.plan);
     return wire;
   }
@@ -129,6 +133,8 @@ export class InferReader {
       return false;
     }
     this.prepared = prepared;
+    const { head } = prepared.plan;
+    this.sequence = template.sequenceId === null ? head : withSequence(head, template.sequenceId.value);
     this.sizes = prepared.hasStrings ? this.#rawSizes : prepared.sizes;
     this.plan = prepared.hasStrings ? withId(prepared.plan, message, this.idBegin, this.idEnd) : prepared.plan;
     return true;
@@ -180,6 +186,10 @@ export class InferReader {
 function prepare(model: Model, { modelName, modelVersion }: WireInferRequest, plan: InferPlan): PreparedInfer {
   const sizes = plan.inputs.map(({ bytes }) => bytes);
   return { model, modelName, modelVersion, plan, sizes, hasStrings: sizes.includes(-1), replies: null };
+}
+
+function withSequence({ sequenceStart, sequenceEnd }: SequenceFlags, sequenceId: SequenceId): SequenceFlags {
+  return { sequenceId, sequenceStart, sequenceEnd };
 }
 
 /** The plan of another request as this one's: only its id differs. */

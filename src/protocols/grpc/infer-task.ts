@@ -96,9 +96,9 @@ export abstract class InferTask implements Responder, PartsHolder {
     } finally {
       this.id.set(message, reader.idBegin, reader.idEnd);
     }
-    const { prepared, plan, sizes } = reader;
+    const { prepared, plan, sizes, sequence } = reader;
     this.prepared = prepared;
-    const request = prepared.model.admit(plan, sizes, this);
+    const request = prepared.model.admit(plan, sizes, this, sequence);
     this.request = request;
     const { bytes } = prepared.model.arena;
     for (let nth = 0; nth < sizes.length; nth++) reader.copyInput(message, nth, bytes, request.inputBegin(nth));

@@ -115,7 +115,7 @@ export class MessagePieces {
     }
     this.prepared = reader.prepared;
     if (reader.isTyped || reader.prepared.hasStrings) return;
-    this.#request = reader.prepared.model.admit(reader.plan, reader.sizes, this.#responder!);
+    this.#request = reader.prepared.model.admit(reader.plan, reader.sizes, this.#responder!, reader.sequence);
     this.#entries = new RawEntries(this.#request, reader.sizes, this.id);
     this.#state = 'tensors';
     const begin = this.#scanned;

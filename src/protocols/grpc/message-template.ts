@@ -1,19 +1,24 @@
 import { isUtf8 } from 'node:buffer';
 import { ID, type WireInferRequest } from './infer-message.js';
+import { findSequenceId, type SequenceIdField } from './sequence-id-field.js';
 
 /** A loop is faster than a native call up to here. */
 const NATIVE_COMPARE_BYTES = 96;
 
 /**
- * The bytes of a ModelInferRequest before its raw entries, but for its id:
+ * The bytes of a ModelInferRequest before its raw entries, but for its id and the id of its sequence:
  *
  *     | before: model name, version | id, or nothing | after: parameters, inputs, outputs | raw entries ...
+ *     | before                      | id, or nothing | after | sequence_id | rest         | raw entries ...
  *
  * Requests repeat but for their ids and tensors: one with the same bytes there needs neither be parsed nor be held against its model.
  */
 export class MessageTemplate {
   readonly #before: Buffer;
   readonly #after: Buffer;
+  /** Behind `after`; null = the request is of no sequence. */
+  readonly sequenceId: SequenceIdField | null;
+  readonly #rest: Buffer;
   /** Where the id of the message lies that matched last; equal = it has none. */
   idBegin = 0;
   idEnd = 0;
@@ -23,11 +28,14 @@ export class MessageTemplate {
     const idBegin = idField.begin === idField.end ? placeOfId(bytes, rawBegin) : idField.begin;
     const idEnd = idField.begin === idField.end ? idBegin : idField.end;
     this.#before = Buffer.from(bytes.subarray(0, idBegin));
-    this.#after = Buffer.from(bytes.subarray(idEnd, rawBegin));
+    const found = findSequenceId(bytes, idEnd, rawBegin);
+    this.sequenceId = found?.field ?? null;
+    this.#after = Buffer.from(bytes.subarray(idEnd, found?.range.begin ?? rawBegin));
+    this.#rest = Buffer.from(bytes.subarray(found?.range.end ?? rawBegin, rawBegin));
   }
 
   get bytes(): number {
-    return this.#before.length + this.#after.length;
+    return this.#before.length + this.#after.length + this.#rest.length;
   }
 
   /** Where the raw entries of `message` begin, or would; -1 = it is another message. */
@@ -38,7 +46,10 @@ export class MessageTemplate {
     this.idEnd = at;
     if (message[at] === ID) at = this.#matchId(message, at + 1);
     if (at < 0 || !isAt(this.#after, message, at)) return -1;
-    return at + this.#after.length;
+    at += this.#after.length;
+    if (this.sequenceId === null) return at;
+    at = this.sequenceId.match(message, at);
+    return at >= 0 && isAt(this.#rest, message, at) ? at + this.#rest.length : -1;
   }
 
   /** Behind an id of less than 128 bytes, whose tag lies before `at`; -1 = it is longer, or no text. */

@@ -1,7 +1,7 @@
 import type { Model } from '../core/model.js';
 import type { ModelRequest, Responder } from '../core/model-request.js';
 import type { ServerError } from '../types/errors.js';
-import { idOf, type PreparedHead, planWithId } from './head-cache.js';
+import { idOf, type PreparedHead, planWithId, sequenceOf } from './head-cache.js';
 import { buildReply, type InferReply } from './infer-reply.js';
 import type { JsonPool } from './json-pool.js';
 import { jsonTensorBytes, readJsonTensor } from './json-tensor.js';
@@ -76,7 +76,8 @@ export abstract class BodyInfer implements Responder, ReplySink {
   protected admit(prepared: PreparedHead, body: Buffer): void {
     this.prepared = prepared;
     this.id = idOf(prepared, body);
-    this.request = this.model.admit(planWithId(prepared, this.id), sizesOf(prepared, body), this);
+    const plan = planWithId(prepared, this.id);
+    this.request = this.model.admit(plan, sizesOf(prepared, body), this, sequenceOf(prepared, body));
   }
 
   protected readJson(prepared: PreparedHead, body: Buffer): void {

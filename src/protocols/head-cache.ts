@@ -1,7 +1,9 @@
 import { checkRequest, type InferPlan, type PlannedInput } from '../core/check-request.js';
 import type { Model } from '../core/model.js';
+import type { SequenceFlags } from '../types/infer.js';
 import { type DataRange, HeadTemplate, isPlainId } from './head-template.js';
 import type { PreparedReply } from './prepared-reply.js';
+import { readSequenceId } from './sequence-id-gap.js';
 import { parseInferHead } from './v2-json.js';
 
 /** Heads with more text around their data are parsed each time: they are rare, and would fill the memory. */
@@ -19,6 +21,8 @@ export interface PreparedHead {
   readonly ranges: readonly DataRange[];
   /** The same for its id; null = it is that of the plan. */
   readonly idRange: DataRange | null;
+  /** The same for the id of its sequence. */
+  readonly sequenceRange: DataRange | null;
   /** Null = not known yet, or answers differ in more than the elements of their tensors. */
   reply: PreparedReply | null;
 }
@@ -64,7 +68,7 @@ export class HeadCache {
     const inferHead = parseInferHead(body, begin, end, false, id);
     const plan = checkRequest(this.#model.name, this.#model.tensors, inferHead);
     const template = new HeadTemplate(body, begin, end, inferHead, isPlainId(body, id.start, id.end) ? id : null);
-    const head = prepareHead(plan, template.ranges, template.id);
+    const head = prepareHead(plan, template.ranges, template.id, template.sequenceId);
     if (template.textBytes <= LONGEST_REMEMBERED_BYTES && !hasJsonStrings(plan)) this.#remember({ template, head });
     return head;
   }
@@ -80,10 +84,11 @@ export function prepareHead(
   plan: InferPlan,
   ranges: readonly DataRange[],
   idRange: DataRange | null = null,
+  sequenceRange: DataRange | null = null,
 ): PreparedHead {
   const binaryBytes = plan.inputs.map(({ head }) => (head.source.kind === 'json' ? -1 : head.source.byteSize));
   const bodyBytes = binaryBytes.reduce((sum, bytes) => sum + Math.max(0, bytes), 0);
-  return { plan, binaryBytes, bodyBytes, ranges, idRange, reply: null };
+  return { plan, binaryBytes, bodyBytes, ranges, idRange, sequenceRange, reply: null };
 }
 
 /**
@@ -104,6 +109,13 @@ function isString({ datatype }: PlannedInput): boolean {
 /** The id of the request whose head was prepared last; '' = none. */
 export function idOf({ plan, idRange }: PreparedHead, body: Buffer): string {
   return idRange === null ? plan.head.id : body.toString('latin1', idRange.start + 1, idRange.end - 1);
+}
+
+/** The sequence of the request whose head was prepared last. */
+export function sequenceOf({ plan, sequenceRange }: PreparedHead, body: Buffer): SequenceFlags {
+  if (sequenceRange === null) return plan.head;
+  const { sequenceStart, sequenceEnd } = plan.head;
+  return { sequenceId: readSequenceId(body, sequenceRange), sequenceStart, sequenceEnd };
 }
 
 /** A template never matches them. */

@@ -1,11 +1,9 @@
 import type { InferHead } from '../types/infer.js';
 import { DEEPEST } from './json-scanner.js';
+import { skipPlainString } from './plain-string.js';
+import { findSequenceId, skipSequenceId } from './sequence-id-gap.js';
 
 const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-
-/** Longer ids are part of the text. */
-const LONGEST_ID_BYTES = 128;
 
 /** Where the `data` of one input lies in the body that matched last. */
 export interface DataRange {
@@ -14,7 +12,7 @@ export interface DataRange {
 }
 
 /**
- * The text of a head around its JSON `data` and its id. Requests repeat but for these: one that has the same bytes around them needs
+ * The text of a head around its JSON `data`, its id and that of its sequence. Requests repeat but for these: one that has the same bytes around them needs
  * neither be parsed nor be checked against its model again. 190 ns for the model `simple`, where parsing takes 640
  * (`bench/json.bench.ts`).
  */
@@ -23,10 +21,13 @@ export class HeadTemplate {
   readonly ranges: readonly DataRange[];
   /** The same for the id, with its quotation marks; null = the id is part of the text. */
   readonly id: DataRange | null;
+  /** The same for the id of the sequence; null = there is none, or it is part of the text. */
+  readonly sequenceId: DataRange | null;
+  readonly #isTextId: boolean;
   /** Bytes of the text before, between and behind what differs. */
   readonly textBytes: number;
   readonly #parts: readonly Uint8Array[];
-  /** What lies between the parts: `ranges` and `id`, as they come. */
+  /** What lies between the parts: `ranges` and ids, as they come. */
   readonly #gaps: readonly DataRange[];
 
   /**
@@ -38,7 +39,10 @@ export class HeadTemplate {
       source.kind === 'json' ? [{ start: source.start, end: source.end }] : [],
     );
     this.id = id === null ? null : { ...id };
-    this.#gaps = [...this.ranges, ...(this.id === null ? [] : [this.id])].sort((a, b) => a.start - b.start);
+    this.sequenceId = findSequenceId(body, begin, end, this.ranges, head.sequenceId);
+    this.#isTextId = typeof head.sequenceId === 'string';
+    const ids = [this.id, this.sequenceId].filter((range) => range !== null);
+    this.#gaps = [...this.ranges, ...ids].sort((a, b) => a.start - b.start);
     const begins = [begin, ...this.#gaps.map((gap) => gap.end)];
     const ends = [...this.#gaps.map((gap) => gap.start), end];
     this.#parts = begins.map((at, nth) => Uint8Array.prototype.slice.call(body, at, ends[nth]));
@@ -46,8 +50,8 @@ export class HeadTemplate {
   }
 
   /**
-   * True = bytes `begin` to `end` differ from the template in the elements of its arrays and in its id only, and `ranges` and `id` tell
-   * where these are. False says nothing: arrays of strings and broken ones never match, so that `parseInferHead` looks at them.
+   * True = bytes `begin` to `end` differ from the template in the elements of its arrays and in its ids only, and `ranges`, `id` and
+   * `sequenceId` tell where these are. False says nothing: arrays of strings and broken ones never match, so that `parseInferHead` looks at them.
    */
   match(body: Buffer, begin: number, end: number): boolean {
     const parts = this.#parts;
@@ -59,7 +63,9 @@ export class HeadTemplate {
       if (nth === parts.length - 1) break;
       const gap = this.#gaps[nth]!;
       gap.start = at;
-      at = gap === this.id ? skipId(body, at, end) : skipNumbers(body, at, end);
+      if (gap === this.id) at = skipPlainString(body, at, end);
+      else if (gap === this.sequenceId) at = skipSequenceId(body, at, end, this.#isTextId);
+      else at = skipNumbers(body, at, end);
       if (at < 0) return false;
       gap.end = at;
     }
@@ -69,7 +75,7 @@ export class HeadTemplate {
 
 /** Whether the string at `begin` is short, and of ASCII characters that mean themselves: it can be taken from there, and sent back, as it is. */
 export function isPlainId(body: Buffer, begin: number, end: number): boolean {
-  return skipId(body, begin, end) === end;
+  return skipPlainString(body, begin, end) === end;
 }
 
 /** Shorter texts are compared here: a native call costs as much (measured: 76 ns for 300 bytes, where a loop takes 200). */
@@ -79,18 +85,6 @@ function isAt(part: Uint8Array, body: Buffer, at: number): boolean {
   if (part.length >= NATIVE_COMPARE_BYTES) return body.compare(part, 0, part.length, at, at + part.length) === 0;
   for (let i = 0; i < part.length; i++) if (part[i] !== body[at + i]) return false;
   return true;
-}
-
-/** Behind the id that begins at `at`; -1 = there is none, or one that is not for this file. */
-function skipId(body: Buffer, begin: number, end: number): number {
-  if (begin >= end || body[begin] !== QUOTE) return -1;
-  const last = Math.min(end, begin + LONGEST_ID_BYTES + 2);
-  for (let at = begin + 1; at < last; at++) {
-    const byte = body[at]!;
-    if (byte === QUOTE) return at + 1;
-    if (byte < 0x20 || byte > 0x7e || byte === BACKSLASH) return -1;
-  }
-  return -1;
 }
 
 /** Behind the array that begins at `at`; -1 = there is none, or one that is not for this file. */

@@ -91,15 +91,10 @@ export function prepareHead(
   return { plan, binaryBytes, bodyBytes, ranges, idRange, sequenceRange, reply: null };
 }
 
-/**
- * The plan of a request with this id. Errors that are found behind the head tell the id of the plan: strings are checked when they are
- * there, sequences when it is their turn.
- */
+/** The plan of a request with this id. Errors that are found behind the head tell the id of the plan: of strings, when they are there. */
 export function planWithId({ plan }: PreparedHead, id: string): InferPlan {
-  const { head } = plan;
-  if (head.id === id) return plan;
-  const mayFail = (head.sequenceId !== 0 && head.sequenceId !== '') || plan.inputs.some(isString);
-  return mayFail ? { ...plan, head: { ...head, id } } : plan;
+  if (plan.head.id === id || !plan.inputs.some(isString)) return plan;
+  return { ...plan, head: { ...plan.head, id } };
 }
 
 function isString({ datatype }: PlannedInput): boolean {

@@ -10,7 +10,7 @@ const control = (type: string) =>
   `sequence_batching { control_input { name: "ID" control { kind: CONTROL_SEQUENCE_CORRID data_type: ${type} } } }`;
 const numbered = idleModel('numbered', 4, inputText('A', 'INT32', '1') + control('TYPE_UINT64'));
 const named = idleModel('named', 4, inputText('A', 'INT32', '1') + control('TYPE_STRING'));
-const free = idleModel('free', 4, `${inputText('A', 'INT32', '1')}sequence_batching { }`);
+const free = idleModel('free', 4, `${inputText('A', 'INT32', '1')} sequence_batching { }`);
 
 function message(
   model: string,

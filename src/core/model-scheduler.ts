@@ -20,13 +20,13 @@ export interface SequenceParts {
 export function sequenceParts(
   { name, config, tensors }: ModelParts,
   group: InstanceGroup,
-  { arena, clock, sequenceMaxBacklog }: ModelSurroundings,
+  { arena, clock, log, sequenceMaxBacklog }: ModelSurroundings,
 ): SequenceParts | null {
   if (config.sequence_batching === undefined) return null;
   const controls = new ControlWriter(controlsOf(config), arena.bytes);
   const fillers = new Fillers(tensors, controls, arena);
   const settings = sequenceSettings(name, config, sequenceMaxBacklog);
-  return { scheduler: new SequenceScheduler(settings, group, clock, fillers), controls, fillers };
+  return { scheduler: new SequenceScheduler(settings, group, clock, fillers, log), controls, fillers };
 }
 
 /** The default scheduler and the dynamic batcher. */

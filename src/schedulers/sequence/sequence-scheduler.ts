@@ -2,6 +2,7 @@ import { outOfOutputs } from '../../backends/failures.js';
 import type { Instance } from '../../backends/instance.js';
 import type { InferRequest } from '../../backends/request.js';
 import type { Clock } from '../../base/clock.js';
+import type { Log } from '../../base/log.js';
 import type { FailureReason } from '../../telemetry/statistics.js';
 import { ServerError } from '../../types/errors.js';
 import type { BatchPolicy } from '../batch-plan.js';
@@ -43,6 +44,7 @@ export class SequenceScheduler implements Scheduler, LaneHost {
   readonly #pool: InstancePool;
   readonly #clock: Clock;
   readonly #fillers: FillerSource;
+  readonly #log: Log;
   readonly #lanes = new Map<Instance, Lane>();
   readonly #laneOf = new Map<SlotRow, Lane>();
   /** Those of the pool that the lanes are for. */
@@ -54,13 +56,14 @@ export class SequenceScheduler implements Scheduler, LaneHost {
   #timerDueUs = Number.POSITIVE_INFINITY;
   #isStopped = false;
 
-  constructor(settings: SequenceSettings, pool: InstancePool, clock: Clock, fillers: FillerSource) {
+  constructor(settings: SequenceSettings, pool: InstancePool, clock: Clock, fillers: FillerSource, log: Log) {
     this.kinds = settings.kinds;
     this.#settings = settings;
     this.#table = new SequenceTable(settings);
     this.#pool = pool;
     this.#clock = clock;
     this.#fillers = fillers;
+    this.#log = log;
   }
 
   get pending(): number {
@@ -79,6 +82,7 @@ export class SequenceScheduler implements Scheduler, LaneHost {
     this.#release(nowUs);
     request.queuedUs = nowUs;
     const sequence = this.#table.admit(request, nowUs, this.#isStopped);
+    if (request.sequence.sequenceStart && sequence.restarts === 1) this.#noteRestart(sequence);
     if (sequence.row !== null) this.#laneOf.get(sequence.row)!.offer(sequence, nowUs);
     this.#setTimer();
   }
@@ -176,6 +180,13 @@ export class SequenceScheduler implements Scheduler, LaneHost {
 
   isBusy(): boolean {
     return this.#instances.some(({ isIdle }) => !isIdle);
+  }
+
+  /** Once for each sequence. */
+  #noteRestart({ id }: Sequence): void {
+    this.#log.warning(
+      `sequence ${id} of model '${this.#settings.model}' got START although it is live: it goes on in its slot, with a new state`,
+    );
   }
 
   /** Ends what has been waited for long enough, and gives the slots on. */

@@ -72,6 +72,8 @@ export class SequenceTable {
     if (sequence === undefined) {
       if (!sequenceStart) throw this.#unknown(id, nowUs);
       sequence = this.#begin(id, nowUs);
+    } else if (sequenceStart) {
+      sequence.restarts++;
     }
     this.#join(sequence, request, nowUs);
     if (sequenceEnd) this.#unmap(sequence);

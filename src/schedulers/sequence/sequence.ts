@@ -26,6 +26,8 @@ export class Sequence {
   /** Requests that ended. */
   done = 0;
   isClosed = false;
+  /** Requests with START that came while it was live. */
+  restarts = 0;
   /** It has left its slot, or never had one. */
   isOver = false;
   /** Why it will be over, and the same in words. */

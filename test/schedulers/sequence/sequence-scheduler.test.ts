@@ -39,9 +39,12 @@ describe('admission', () => {
 
   test('START on a live id goes on in the same slot', () => {
     const bench = new Bench();
-    bench.send(1, 's');
-    bench.send(1, 's');
+    for (let nth = 0; nth < 3; nth++) bench.send(1, 's');
     expect(bench.live()).toBe('1:i00');
+    // Once for each sequence.
+    expect(bench.warnings).toEqual([
+      "sequence 1 of model 'm' got START although it is live: it goes on in its slot, with a new state",
+    ]);
   });
 
   test('END frees the id at once: a START behind it is another sequence', () => {

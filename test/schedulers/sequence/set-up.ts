@@ -1,4 +1,5 @@
 import type { InferRequest } from '../../../src/backends/request.js';
+import { silentLog } from '../../../src/base/log.js';
 import {
   SequenceScheduler,
   type SequenceSettings,
@@ -32,6 +33,7 @@ export class Bench {
   readonly pool: { instances: PuppetInstance[]; isAvailable: boolean } = { instances: [], isAvailable: true };
   readonly scheduler: SequenceScheduler;
   readonly fillers: FakeRequest[] = [];
+  readonly warnings: string[] = [];
   hasFillers = true;
 
   constructor(settings: Partial<SequenceSettings> = {}, instances = 1) {
@@ -44,9 +46,9 @@ export class Bench {
       kinds: { hasState: true, hasVariableState: false, overwritesState: false },
       ...settings,
     };
-    this.scheduler = new SequenceScheduler(full, this.pool, this.clock, {
-      filler: (like) => this.#filler(like),
-    });
+    const fillers = { filler: (like: InferRequest) => this.#filler(like) };
+    const log = { ...silentLog, warning: (line: string) => void this.warnings.push(line) };
+    this.scheduler = new SequenceScheduler(full, this.pool, this.clock, fillers, log);
     this.setInstances(Array.from({ length: instances }, (_, index) => this.instanceOf(`i${index}`, full.slots)));
   }
 

@@ -57,9 +57,24 @@ export class ClientConnection {
     this.#socket.write(frames);
   }
 
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
   close(): void {
     this.#isClosing = true;
     this.#socket.destroy();
+  }
+
+  /** Goes away in the middle of everything: hangs up (FIN), or makes the connection void (RST). */
+  vanish(how: 'FIN' | 'RST'): void {
+    this.#isClosing = true;
+    if (how === 'FIN') this.#socket.end();
+    else this.#socket.resetAndDestroy();
   }
 
   #start(): void {

@@ -10,11 +10,3 @@ export interface GeneratorOrder {
   /** A ModelInferRequest. */
   readonly messageBase64: string;
 }
-
-export interface GeneratorRun {
-  readonly requests: number;
-  /** Until the last answer. */
-  readonly seconds: number;
-  /** Of the generator itself. */
-  readonly cpuUs: number;
-}

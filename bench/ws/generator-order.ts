@@ -16,11 +16,3 @@ export interface GeneratorOrder {
 
 /** Each request gets another id, of so many digits. */
 export const ID_DIGITS = 8;
-
-export interface GeneratorRun {
-  readonly requests: number;
-  /** Until the last answer. */
-  readonly seconds: number;
-  /** Of the generator itself. */
-  readonly cpuUs: number;
-}

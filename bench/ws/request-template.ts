@@ -35,22 +35,27 @@ export function httpRequest(path: string, headBytes: number, body: Buffer): Buff
   return Buffer.concat([Buffer.from([...lines, ...length, '\r\n'].join('\r\n')), body]);
 }
 
-const MASK_BYTES = 4;
-/** Behind its first byte, a length in two bytes, and the mask. */
-const LONG_HEAD_BYTES = 4 + MASK_BYTES;
+const TEXT = 0x81;
+const BINARY = 0x82;
 
 /** A frame of a client (RFC 6455, 5.2); its mask is zero, which the server cannot know before it has looked. */
 export function webSocketFrame(headBytes: number, body: Buffer): Buffer {
   const number = Buffer.alloc(headBytes === 0 ? 0 : 4);
   if (headBytes > 0) number.writeUInt32LE(headBytes);
   const payload = number.length + body.length;
-  if (payload < 126 || payload > 65_535)
-    throw new Error(`the generator sends frames of 126 to 65535 bytes, got ${payload}`);
-  const head = Buffer.alloc(LONG_HEAD_BYTES);
-  head[0] = headBytes === 0 ? 0x81 : 0x82;
-  head[1] = 0x80 | 126;
-  head.writeUInt16BE(payload, 2);
-  return Buffer.concat([head, number, body]);
+  return Buffer.concat([frameHead(headBytes === 0 ? TEXT : BINARY, payload), number, body]);
+}
+
+/** Type, the length in 2 or 8 bytes, a mask of zeros. */
+function frameHead(type: number, payload: number): Buffer {
+  if (payload < 126) throw new Error(`the generator sends frames of 126 bytes and more, got ${payload}`);
+  const isLong = payload > 65_535;
+  const head = Buffer.alloc(isLong ? 14 : 8);
+  head[0] = type;
+  head[1] = 0x80 | (isLong ? 127 : 126);
+  if (isLong) head.writeBigUInt64BE(BigInt(payload), 2);
+  else head.writeUInt16BE(payload, 2);
+  return head;
 }
 
 export function upgradeRequest(path: string): Buffer {

@@ -64,6 +64,11 @@ export class WsChannel implements Channel {
     this.#socket.write(steps);
   }
 
+  /** A short message beside the steps, under a mask of zeros. */
+  sendText(text: string): void {
+    this.#socket.write(Buffer.concat([Buffer.of(TEXT, 0x80 | text.length, 0, 0, 0, 0), Buffer.from(text)]));
+  }
+
   halfClose(): void {
     this.#isHalfClosed = true;
     this.#socket.write(CLOSE_FRAME);

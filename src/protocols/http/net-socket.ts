@@ -136,6 +136,7 @@ export class NetSocket implements MessageSocket {
 
   /** Writes what is ready. */
   work(): void {
+    const wasWritable = this.isWritable;
     this.#isScheduled = false;
     this.#isWorking = true;
     while (!this.#isBlocked && !this.#isOver && this.#fill()) {
@@ -143,6 +144,8 @@ export class NetSocket implements MessageSocket {
       if (this.#socket.writableLength > 0) this.#block();
     }
     this.#isWorking = false;
+    // Whoever was told to wait waits for this; where the kernel is the one to wait for, `#onWritten` says it.
+    if (!wasWritable && !this.#isBlocked && !this.#isOver) this.#owner.onDrain();
     this.#closeIfDone();
   }
 

@@ -100,8 +100,11 @@ export class UwsSocket implements MessageSocket {
   work(): void {
     this.#isScheduled = false;
     if (this.#webSocket === null) return;
+    const wasWritable = this.isWritable;
     this.#webSocket.cork(this.#flush);
     if (this.#sending?.isDone === true && this.#isTaken) this.#finishSending();
+    // Whoever was told to wait waits for this; where the kernel is the one to wait for, uWebSockets says it.
+    if (!wasWritable && this.isWritable && this.#webSocket !== null) this.#owner!.onDrain();
     this.#closeIfDone();
   }
 

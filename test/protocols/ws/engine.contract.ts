@@ -352,6 +352,27 @@ export function runSocketContract({ makeEngine, skip }: ContractOptions): void {
     });
   });
 
+  describe('a client that reads', () => {
+    it('makes a socket writable again that was filled in one turn, and that is told', async () => {
+      await start();
+      const { client, recorder } = await fixture.pair();
+      const { socket } = recorder;
+      const text = ascii(10_000);
+      let sent = 0;
+      recorder.onRoom = () => {
+        if (sent < 2000) fill();
+      };
+      const fill = () => {
+        while (socket.isWritable) socket.sendBinary(sent++, text);
+      };
+      fill();
+      expect(recorder.drains).toBe(0);
+      await until(() => sent >= 2000);
+      const messages = await client.received(sent);
+      expect(messages.map(({ bytes }) => bytes.readUInt32LE())).toEqual(messages.map((_, nth) => nth));
+    });
+  });
+
   describe('pings', () => {
     it('are answered, and told', async () => {
       await start();

@@ -1,5 +1,6 @@
 import type { BatchOutputs } from '../backends/batch-outputs.js';
 import { InferRequest } from '../backends/request.js';
+import type { TensorLayout } from '../backends/worker-protocol.js';
 import { assert } from '../base/assert.js';
 import { type Arena, alignUp, type Slot } from '../memory/arena.js';
 import { LINE_BEGIN, LINE_BYTES, LINE_DIMS, LINE_RANK, LINE_WORDS, tableBytes, VARIABLE } from '../memory/layout.js';
@@ -8,6 +9,9 @@ import type { InferPlan } from './check-request.js';
 import type { ModelRequest } from './model-request.js';
 import type { ModelTensors } from './model-tensors.js';
 import type { ControlWriter } from './sequence-controls.js';
+
+/** Where a block of rows is larger, a slot for one row is enough. */
+const LARGEST_BLOCK_BYTES = 256 * 1024;
 
 /** Shapes whose fillers are kept for the next batch. */
 const KEPT = 8;
@@ -97,14 +101,16 @@ export class Fillers implements FillerSource {
   };
 
   #make(plan: InferPlan): Filler | null {
-    return this.#tensors.hasPlanes ? this.#makeRow(plan) : this.#makeSlot(plan);
+    const layouts = this.#tensors.inputLayouts();
+    const { planeOffset, rowBytes } = layouts[layouts.length - 1]!;
+    const blockBytes = planeOffset + alignUp(rowBytes * this.#tensors.maxRows);
+    const isRow = this.#tensors.hasPlanes && blockBytes <= LARGEST_BLOCK_BYTES;
+    return isRow ? this.#makeRow(plan, layouts, blockBytes) : this.#makeSlot(plan);
   }
 
   /** A block of which only the first row is used: it must look like those of requests. */
-  #makeRow(plan: InferPlan): Filler | null {
-    const layouts = this.#tensors.inputLayouts();
-    const last = layouts[layouts.length - 1]!;
-    const slot = this.#takeZeroed(last.planeOffset + alignUp(last.rowBytes * this.#tensors.maxRows));
+  #makeRow(plan: InferPlan, layouts: readonly TensorLayout[], blockBytes: number): Filler | null {
+    const slot = this.#takeZeroed(blockBytes);
     if (slot === null) return null;
     const first = this.#tensors.inputs.length;
     this.#controls.controls.forEach((_, nth) => {

@@ -223,7 +223,7 @@ export class WorkerInstance implements Instance {
       this.#endsTurn = true;
       setImmediate(this.#endTurn);
     }
-    if (this.#willReap || this.#ring.stateOf(this.#ring.oldest) !== DONE) return;
+    if (this.#willReap || !this.#pace.mayLook || this.#ring.stateOf(this.#ring.oldest) !== DONE) return;
     // Its clients work on while the rest of this turn is read.
     this.#willReap = true;
     process.nextTick(this.#reapSoon);
@@ -237,6 +237,7 @@ export class WorkerInstance implements Instance {
 
   readonly #reapSoon = (): void => {
     this.#willReap = false;
+    this.#pace.looked();
     this.#reap();
   };
 

@@ -33,3 +33,32 @@ describe('a sleeping worker is woken before the end of the turn', () => {
     expect(turn(pace, ...ones(24))).toEqual([3]);
   });
 });
+
+describe('batches that have ended are looked for', () => {
+  /** After how many rows, one by one, each time. */
+  function looks(pace: WakePace, rows: number): number[] {
+    const seen: number[] = [];
+    for (let row = 1; row <= rows; row++) {
+      pace.add(1);
+      if (!pace.mayLook) continue;
+      seen.push(row);
+      pace.looked();
+    }
+    pace.endTurn();
+    return seen;
+  }
+
+  test('four times in a turn like the one before', () => {
+    const pace = new WakePace();
+    looks(pace, 64);
+    expect(looks(pace, 64)).toEqual([16, 32, 48, 64]);
+    expect(looks(pace, 8)).toEqual([]);
+  });
+
+  test('but not for a few rows', () => {
+    const pace = new WakePace();
+    expect(looks(pace, 9)).toEqual([4, 8]);
+    expect(looks(pace, 3)).toEqual([]);
+    expect(looks(pace, 4)).toEqual([4]);
+  });
+});

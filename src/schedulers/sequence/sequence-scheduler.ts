@@ -74,7 +74,7 @@ export class SequenceScheduler implements Scheduler, LaneHost {
 
   /** Oldest: steps lie one behind the other as they come. Direct: in the order of slots, which rows cannot follow. */
   get beginsBatch(): boolean {
-    return this.#table.waiting === 0 && this.#instances.every((instance) => instance.openRows === 0);
+    return this.pending === 0 && this.#instances.every((instance) => instance.openRows === 0);
   }
 
   enqueue(request: InferRequest, nowUs: number): void {

@@ -471,3 +471,18 @@ test('the live view tells of each sequence, and of the last hundred that ended',
   expect([ended.length, counts.ended.end, counts.started, counts.inSlots]).toEqual([100, 198, 199, 1]);
   expect(ended[0]).toMatchObject({ id: 2, reason: 'end', cause: 'END flag', instance: 'i0', requests: 2, agoUs: 0 });
 });
+
+describe('rows begin a block of their own', () => {
+  test('with the first request of a batch, and not behind requests that wait for an instance', () => {
+    const bench = new Bench({ strategy: oldest() });
+    expect(bench.scheduler.beginsBatch).toBe(true);
+    bench.send(1, 's');
+    expect(bench.scheduler.beginsBatch).toBe(false);
+    bench.instance.seal();
+    expect(bench.scheduler.beginsBatch).toBe(true);
+    bench.instance.hasMemory = false;
+    bench.send(2, 's');
+    expect(bench.scheduler.pending).toBe(1);
+    expect(bench.scheduler.beginsBatch).toBe(false);
+  });
+});

@@ -99,7 +99,7 @@ async function overWebSocket(url, sequenceId, series) {
 }
 
 function row(...cells) {
-  return cells.map((cell) => (typeof cell === 'number' ? cell.toFixed(1) : cell).padStart(12)).join('');
+  return cells.map((cell) => (typeof cell === 'number' ? cell.toFixed(1) : cell).padStart(13)).join('');
 }
 
 function largestDifference(forecasts, expected) {

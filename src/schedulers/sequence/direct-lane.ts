@@ -60,16 +60,13 @@ export class DirectLane implements Lane {
 
   close(): void {}
 
-  onStepDone(step: Step, stateKey: string): void {
-    step.sequenceOf.stateKey = stateKey;
-    this.#ended(step);
-  }
-
-  onStepFailed(step: Step, reason: FailureReason): void {
-    const isLost = reason === 'BACKEND' && this.#host.kinds.overwritesState && this.instance.state === 'serving';
-    if (isLost) this.#host.lost(step.sequenceOf);
-    noteFailure(step, reason);
-    this.#ended(step);
+  onStepEnded(step: Step, failure: FailureReason | null): void {
+    if (failure !== null) noteFailure(this.#host, this.instance, step, failure);
+    const index = this.#running.indexOf(step);
+    if (index < 0) return;
+    this.#running.splice(index, 1);
+    this.#host.ran(step.sequenceOf, this.#host.nowUs());
+    if (this.#running.length === 0) this.#host.runSoon();
   }
 
   #waiting(): (WaitingSlot | null)[] {
@@ -123,13 +120,5 @@ export class DirectLane implements Lane {
     const steps = this.#running;
     this.#running = [];
     for (const { sequenceOf } of steps) this.#host.ran(sequenceOf, nowUs);
-  }
-
-  #ended(step: Step): void {
-    const index = this.#running.indexOf(step);
-    if (index < 0) return;
-    this.#running.splice(index, 1);
-    this.#host.ran(step.sequenceOf, this.#host.nowUs());
-    if (this.#running.length === 0) this.#host.runSoon();
   }
 }

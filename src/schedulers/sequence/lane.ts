@@ -72,9 +72,10 @@ export function stepKey({ hasVariableState }: StepKinds, sequence: Sequence): st
   return `${request.batchKey}|${begins(sequence, request) ? '' : sequence.stateKey}`;
 }
 
-/** A step failed. One that the worker never saw leaves it to the next to begin. */
-export function noteFailure(step: Step, reason: FailureReason): void {
-  if (reason !== 'BACKEND' && step.isFresh) step.sequenceOf.mustBegin = true;
+/** A step failed. One that the worker never saw leaves it to the next to begin; one that has spoiled its state ends the sequence. */
+export function noteFailure(host: LaneHost, { state }: Instance, step: Step, reason: FailureReason): void {
+  if (reason !== 'BACKEND') step.sequenceOf.mustBegin ||= step.isFresh;
+  else if (host.kinds.overwritesState && state === 'serving') host.lost(step.sequenceOf);
 }
 
 function begins({ mustBegin }: Sequence, { sequence }: InferRequest): boolean {

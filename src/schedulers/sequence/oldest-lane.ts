@@ -51,19 +51,9 @@ export class OldestLane implements Lane {
     this.#batcher.close();
   }
 
-  onStepDone(step: Step, stateKey: string): void {
-    step.sequenceOf.stateKey = stateKey;
-    this.#ended(step);
-  }
-
-  onStepFailed(step: Step, reason: FailureReason): void {
-    const isLost = reason === 'BACKEND' && this.#host.kinds.overwritesState && this.instance.state === 'serving';
-    if (isLost) this.#host.lost(step.sequenceOf);
-    noteFailure(step, reason);
-    this.#ended(step);
-  }
-
-  #ended({ sequenceOf }: Step): void {
+  onStepEnded(step: Step, failure: FailureReason | null): void {
+    if (failure !== null) noteFailure(this.#host, this.instance, step, failure);
+    const { sequenceOf } = step;
     const nowUs = this.#host.nowUs();
     this.#host.ran(sequenceOf, nowUs);
     // It may have left its slot, which is another's then.

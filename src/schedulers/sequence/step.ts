@@ -7,9 +7,8 @@ import type { Sequence } from './sequence.js';
 
 /** Who gave a step to its instance; told that it ended before its request is. */
 export interface StepOwner {
-  /** @param stateKey shapes of the state that the step left; '' where they cannot change */
-  onStepDone(step: Step, stateKey: string): void;
-  onStepFailed(step: Step, reason: FailureReason): void;
+  /** @param failure null = it ended well */
+  onStepEnded(step: Step, failure: FailureReason | null): void;
 }
 
 /** A request of a sequence at its instance: the request with its state, and with somebody who hears of its end. */
@@ -47,12 +46,13 @@ export class Step extends InferRequest {
   }
 
   override complete(outputs: BatchOutputs, index: number, firstRow: number): void {
-    this.#owner.onStepDone(this, outputs.stateKey);
+    this.sequenceOf.stateKey = outputs.stateKey;
+    this.#owner.onStepEnded(this, null);
     this.request.complete(outputs, index, firstRow);
   }
 
   override fail(error: ServerError, reason: FailureReason): void {
-    this.#owner.onStepFailed(this, reason);
+    this.#owner.onStepEnded(this, reason);
     this.request.fail(error, reason);
   }
 }

@@ -8,7 +8,7 @@ import {
   LINE_BYTES,
   LINE_DIMS,
   LINE_RANK,
-  LINE_WORDS,
+  lineOf,
   VARIABLE,
 } from '../src/memory/layout.js';
 import type { RingMemory } from '../src/memory/ring.js';
@@ -76,7 +76,7 @@ export class TableLine {
   dims: number[] = [];
 
   read(table: Float64Array, slot: number, index: number): void {
-    const word = slot / 8 + index * LINE_WORDS;
+    const word = lineOf(slot, index);
     const begin = table[word + LINE_BEGIN]!;
     // The other words of an absent tensor are whatever lay there before.
     if (begin < 0) {

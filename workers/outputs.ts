@@ -2,16 +2,13 @@ import type { InstanceInit, TensorLayout } from '../src/backends/worker-protocol
 import { alignUp } from '../src/memory/arena.js';
 import {
   ARENA_UNIT,
-  LINE_BEGIN,
-  LINE_BYTES,
-  LINE_DIMS,
-  LINE_RANK,
-  LINE_WORDS,
+  lineOf,
   MAX_RANK,
   NEEDED_UNITS,
   OUTPUT_OFFSET,
   OUTPUT_UNITS,
   tableBytes,
+  writeLine,
 } from '../src/memory/layout.js';
 import type { RingConsumer } from '../src/memory/ring.js';
 import { ServerError } from '../src/types/errors.js';
@@ -69,11 +66,11 @@ export class OutputWriter {
     this.#ensure(begin + end);
     for (let index = 0; index < outputs.length; index++) {
       const output = outputs[index]!;
-      this.#writeLine(index, begin, output);
+      writeLine(this.#table, lineOf(this.#slot, index), begin, output.bytes, output.dims);
       output.copyTo(this.#slot + begin);
       begin += alignUp(output.bytes);
     }
-    if (this.#cuts.length > 0) this.#table.set(this.#cuts, this.#slot / 8 + outputs.length * LINE_WORDS);
+    if (this.#cuts.length > 0) this.#table.set(this.#cuts, lineOf(this.#slot, outputs.length));
   }
 
   get #slot(): number {
@@ -108,14 +105,6 @@ export class OutputWriter {
       'UNSUPPORTED',
       `failed to split the output tensor '${name}' in responses: expected batch size of at least ${batch.rows} in model output, got ${output.dims[0] ?? 0}`,
     );
-  }
-
-  #writeLine(index: number, begin: number, { bytes, dims }: RunOutput): void {
-    const word = this.#slot / 8 + index * LINE_WORDS;
-    this.#table[word + LINE_BEGIN] = begin;
-    this.#table[word + LINE_BYTES] = bytes;
-    this.#table[word + LINE_RANK] = dims.length;
-    for (let i = 0; i < dims.length; i++) this.#table[word + LINE_DIMS + i] = dims[i]!;
   }
 
   /** Notes where each request's part of a BYTES output begins and ends. */

@@ -3,7 +3,7 @@ import { InferRequest } from '../backends/request.js';
 import type { TensorLayout } from '../backends/worker-protocol.js';
 import { assert } from '../base/assert.js';
 import { type Arena, alignUp, type Slot } from '../memory/arena.js';
-import { LINE_BEGIN, LINE_BYTES, LINE_DIMS, LINE_RANK, LINE_WORDS, tableBytes, VARIABLE } from '../memory/layout.js';
+import { LINE_BEGIN, lineOf, tableBytes, VARIABLE, writeLine } from '../memory/layout.js';
 import type { FillerSource } from '../schedulers/sequence/direct-lane.js';
 import type { InferPlan } from './check-request.js';
 import type { ModelRequest } from './model-request.js';
@@ -128,10 +128,10 @@ export class Fillers implements FillerSource {
     const table = alignUp(tableBytes(feeds.length, 0));
     const slot = this.#takeZeroed([...sizes, ...controlSizes].reduce((sum, size) => sum + alignUp(size), table));
     if (slot === null) return null;
-    for (let index = 0; index < inputs.length; index++) this.#table[lineOf(slot, index) + LINE_BEGIN] = -1;
+    for (let index = 0; index < inputs.length; index++) this.#table[lineOf(slot.offset, index) + LINE_BEGIN] = -1;
     let begin = table;
     const place = (index: number, bytes: number, dims: readonly number[]) => {
-      this.#writeLine(lineOf(slot, index), begin, bytes, dims);
+      writeLine(this.#table, lineOf(slot.offset, index), begin, bytes, dims);
       begin += alignUp(bytes);
     };
     plan.inputs.forEach(({ index, backendDims }, nth) => {
@@ -144,20 +144,9 @@ export class Fillers implements FillerSource {
     return new Filler(slot, VARIABLE, plan.batchKey, this.#giveIfDone);
   }
 
-  #writeLine(line: number, begin: number, bytes: number, dims: readonly number[]): void {
-    this.#table[line + LINE_BEGIN] = begin;
-    this.#table[line + LINE_BYTES] = bytes;
-    this.#table[line + LINE_RANK] = dims.length;
-    this.#table.set(dims, line + LINE_DIMS);
-  }
-
   #takeZeroed(bytes: number): Slot | null {
     const slot = this.#arena.take(bytes);
     if (slot !== null) this.#arena.bytes.fill(0, slot.offset, slot.offset + bytes);
     return slot;
   }
-}
-
-function lineOf(slot: Slot, index: number): number {
-  return slot.offset / 8 + index * LINE_WORDS;
 }

@@ -2,7 +2,7 @@ import type { BatchOutputs } from '../backends/batch-outputs.js';
 import { InferRequest } from '../backends/request.js';
 import { assert } from '../base/assert.js';
 import { alignUp, type Slot } from '../memory/arena.js';
-import { LINE_BEGIN, LINE_BYTES, LINE_DIMS, LINE_RANK, LINE_WORDS, tableBytes, VARIABLE } from '../memory/layout.js';
+import { LINE_BEGIN, LINE_BYTES, lineOf, tableBytes, VARIABLE, writeLine } from '../memory/layout.js';
 import { NO_ROWS } from '../memory/planes.js';
 import type { FailureReason } from '../telemetry/statistics.js';
 import { ServerError } from '../types/errors.js';
@@ -254,7 +254,7 @@ export class ModelRequest extends InferRequest {
   }
 
   #line(index: number): number {
-    return this.slotOffset / 8 + index * LINE_WORDS;
+    return lineOf(this.slotOffset, index);
   }
 
   /** The controls of its sequence, which no client sends. */
@@ -268,7 +268,9 @@ export class ModelRequest extends InferRequest {
   #writeControlLines(begins: readonly number[], sizes: readonly number[]): void {
     const first = this.model.tensors.inputs.length;
     const dims = this.#isBatched ? [1, 1] : [1];
-    for (let nth = 0; nth < sizes.length; nth++) this.#writeLine(first + nth, begins[nth]!, sizes[nth]!, dims);
+    for (let nth = 0; nth < sizes.length; nth++) {
+      writeLine(this.model.arenaTable, this.#line(first + nth), begins[nth]!, sizes[nth]!, dims);
+    }
   }
 
   #writeTable(begins: readonly number[], sizes: readonly number[]): void {
@@ -277,17 +279,8 @@ export class ModelRequest extends InferRequest {
       table[this.#line(index) + LINE_BEGIN] = -1;
     });
     this.plan.inputs.forEach(({ index, backendDims }, nth) => {
-      this.#writeLine(index, begins[nth]!, sizes[nth]!, backendDims);
+      writeLine(table, this.#line(index), begins[nth]!, sizes[nth]!, backendDims);
     });
-  }
-
-  #writeLine(index: number, begin: number, bytes: number, dims: Shape): void {
-    const table = this.model.arenaTable;
-    const line = this.#line(index);
-    table[line + LINE_BEGIN] = begin;
-    table[line + LINE_BYTES] = bytes;
-    table[line + LINE_RANK] = dims.length;
-    for (let i = 0; i < dims.length; i++) table[line + LINE_DIMS + i] = dims[i]!;
   }
 }
 

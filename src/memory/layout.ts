@@ -1,3 +1,5 @@
+import type { Shape } from '../types/tensor.js';
+
 /**
  * Everything the main thread and the worker of one instance share besides tensors, by index. One SharedArrayBuffer per instance:
  *
@@ -102,6 +104,18 @@ export const LINE_BYTES = 1;
 export const LINE_RANK = 2;
 export const LINE_DIMS = 3;
 export const MAX_RANK = LINE_WORDS - LINE_DIMS;
+
+/** First word of line `index` of the table of the slot at byte `slotOffset` of the arena. */
+export function lineOf(slotOffset: number, index: number): number {
+  return slotOffset / 8 + index * LINE_WORDS;
+}
+
+export function writeLine(table: Float64Array, line: number, begin: number, bytes: number, dims: Shape): void {
+  table[line + LINE_BEGIN] = begin;
+  table[line + LINE_BYTES] = bytes;
+  table[line + LINE_RANK] = dims.length;
+  for (let i = 0; i < dims.length; i++) table[line + LINE_DIMS + i] = dims[i]!;
+}
 
 /** Bytes of the table of `tensors` lines and `cuts` byte positions. */
 export function tableBytes(tensors: number, cuts: number): number {

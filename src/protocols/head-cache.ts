@@ -80,6 +80,20 @@ export class HeadCache {
   }
 }
 
+/** The heads of each model version: they go with it. */
+export class HeadCaches {
+  readonly #caches = new WeakMap<Model, HeadCache>();
+
+  of(model: Model): HeadCache {
+    let cache = this.#caches.get(model);
+    if (cache === undefined) {
+      cache = new HeadCache(model);
+      this.#caches.set(model, cache);
+    }
+    return cache;
+  }
+}
+
 export function prepareHead(
   plan: InferPlan,
   ranges: readonly DataRange[],

@@ -11,7 +11,7 @@ import {
   WHOLE_BODY,
 } from '../body-checks.js';
 import { BodyInfer } from '../body-infer.js';
-import type { HeadCache, PreparedHead } from '../head-cache.js';
+import type { HeadCaches, PreparedHead } from '../head-cache.js';
 import type { InferReply } from '../infer-reply.js';
 import { type JsonPool, LARGE_JSON_BYTES } from '../json-pool.js';
 import { JSON_ALONE } from '../prepared-reply.js';
@@ -31,7 +31,7 @@ export interface InferHost {
   readonly budget: BodyBudget;
   readonly pool: JsonPool;
   headerLength(text: string, bodyBytes: number): number;
-  cacheOf(model: Model): HeadCache;
+  readonly heads: HeadCaches;
   /** The call has no exchange and no request any more. */
   recycle(call: InferCall): void;
 }
@@ -202,7 +202,7 @@ export class InferCall extends BodyInfer implements BodySink, ExchangeOwner {
       void this.takeLarge(body, headBytes);
       return;
     }
-    this.takeComplete(this.#endpoint.cacheOf(this.model).prepare(body, 0, headBytes), body, headBytes);
+    this.takeComplete(this.#endpoint.heads.of(this.model).prepare(body, 0, headBytes), body, headBytes);
   }
 
   #takeHead(chunk: Uint8Array, last: boolean): void {
@@ -216,7 +216,7 @@ export class InferCall extends BodyInfer implements BodySink, ExchangeOwner {
         );
       return;
     }
-    const prepared = this.#endpoint.cacheOf(this.model).prepare(this.#body.view, 0, this.#headerLength);
+    const prepared = this.#endpoint.heads.of(this.model).prepare(this.#body.view, 0, this.#headerLength);
     if (this.#exchange!.contentLength >= 0)
       this.checkRest(prepared, this.#exchange!.contentLength - this.#headerLength);
     const head = this.#body.view;

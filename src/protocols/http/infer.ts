@@ -1,8 +1,7 @@
-import type { Model } from '../../core/model.js';
 import type { InferenceServer } from '../../core/server.js';
 import type { BodyBudget } from '../body-buffer.js';
 import { WHOLE_BODY } from '../body-checks.js';
-import { HeadCache } from '../head-cache.js';
+import { HeadCaches } from '../head-cache.js';
 import type { JsonPool } from '../json-pool.js';
 import type { HttpExchange } from './engine.js';
 import { parseHeaderLength } from './header-length.js';
@@ -19,7 +18,7 @@ export class InferEndpoint {
   readonly limits: InferLimits;
   readonly budget: BodyBudget;
   readonly pool: JsonPool;
-  readonly #caches = new WeakMap<Model, HeadCache>();
+  readonly heads = new HeadCaches();
   readonly #idle: InferCall[] = [];
   #headerLengthText = '';
   #headerLength = WHOLE_BODY;
@@ -43,15 +42,6 @@ export class InferEndpoint {
     const model = this.server.find(name, version);
     const call = this.#idle.pop() ?? new InferCall(this);
     call.start(exchange, model);
-  }
-
-  cacheOf(model: Model): HeadCache {
-    let cache = this.#caches.get(model);
-    if (cache === undefined) {
-      cache = new HeadCache(model);
-      this.#caches.set(model, cache);
-    }
-    return cache;
   }
 
   /** The call has no exchange and no request any more. */

@@ -1,24 +1,10 @@
 import type { Model } from '../../core/model.js';
 import type { InferenceServer } from '../../core/server.js';
 import { invalid } from '../../types/errors.js';
-import { HeadCache, type PreparedHead } from '../head-cache.js';
+import type { HeadCaches, PreparedHead } from '../head-cache.js';
 
 /** Models of one connection whose heads are looked at before its message is read for the name. */
 const RECENT_MODELS = 4;
-
-/** The heads of each model version: they go with it. */
-export class HeadCaches {
-  readonly #caches = new WeakMap<Model, HeadCache>();
-
-  of(model: Model): HeadCache {
-    let cache = this.#caches.get(model);
-    if (cache === undefined) {
-      cache = new HeadCache(model);
-      this.#caches.set(model, cache);
-    }
-    return cache;
-  }
-}
 
 /** Which model the messages of a connection are for. */
 export interface ModelChoice {

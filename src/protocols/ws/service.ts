@@ -2,12 +2,13 @@ import { monotonicUs } from '../../base/clock.js';
 import type { InferenceServer } from '../../core/server.js';
 import type { SocketCounts } from '../../telemetry/socket-metrics.js';
 import { asServerError, ServerError } from '../../types/errors.js';
+import { HeadCaches } from '../head-cache.js';
 import type { JsonPool } from '../json-pool.js';
 import { Router } from '../routes.js';
 import { httpStatus } from '../status.js';
 import type { SocketDecision, SocketHandler, SocketLimits, SocketRequest } from '../web-socket.js';
 import { InferTask, type TaskHost } from './infer-task.js';
-import { HeadCaches, MessageModel, PathModel } from './model-choice.js';
+import { MessageModel, PathModel } from './model-choice.js';
 import { isAllowedOrigin } from './origins.js';
 import { Session, type SessionHost, type SessionLimits } from './session.js';
 

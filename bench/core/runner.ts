@@ -3,6 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import type { BenchOptions } from './contest.js';
 import { type SuiteResult, suiteReport, tableMarkdown, tableText } from './report.js';
 import type { Suite } from './suite.js';
@@ -83,4 +84,16 @@ function parsedOrUsage(parse: () => Run, usage: string): Run {
 /** What a bench does: reads its command line, or says how it is used, and runs. */
 export function benchMain(parse: () => Run, usage: string): Promise<void> {
   return runSuites(parsedOrUsage(parse, usage));
+}
+
+/** `benchMain` of a bench whose flags are the common ones alone. */
+export function suitesMain(name: string, suites: readonly Suite[], engines: BenchOptions['engines']): Promise<void> {
+  const usage = `Usage: npm run bench:${name} -- [--rounds 10] [--seconds 5] [--only NAME]...
+Names: ${suites.map((suite) => suite.name).join(', ')}. --only takes the beginning of a name too. bench/README.md says how to read the tables.`;
+  const parse = (): Run => {
+    const { values } = parseArgs({ options: commonFlags });
+    const counts = { rounds: positive('--rounds', values.rounds), seconds: positive('--seconds', values.seconds) };
+    return { name, options: { root: packageRoot, ...counts, engines }, chosen: chooseSuites(suites, values.only) };
+  };
+  return benchMain(parse, usage);
 }

@@ -54,11 +54,11 @@ export class WorkerInstance implements Instance {
   readonly #records = new BatchRecords();
   readonly #tableBytes: number;
   readonly #rowBytes: readonly number[];
-  readonly #isHeavy: boolean;
+  readonly #wakesAtOnce: boolean;
   /** The worker writes the shapes of the state where else the text of an error is. */
   readonly #hasVariableState: boolean;
   #state: InstanceState = 'starting';
-  /** Bytes that the largest outputs of unknown size took: what the next batch gets to begin with, until it is known what it needs. */
+  /** What the next batch gets to begin with, where sizes are not known: what the last that asked for more needed, up to a bound. */
   #learnedBytes = 0;
   #life: Promise<void> = Promise.resolve();
   readonly #pace = new WakePace();
@@ -74,7 +74,8 @@ export class WorkerInstance implements Instance {
     this.#ringBuffer = RingMemory.create(spec.maxEntries);
     this.#ring = new RingProducer(new RingMemory(this.#ringBuffer, spec.maxEntries));
     this.#rowBytes = spec.outputs.map((output) => output.rowBytes);
-    this.#isHeavy = spec.wakesAtOnce || spec.inputs.reduce((sum, input) => sum + input.rowBytes, 0) > HEAVY_ROW_BYTES;
+    this.#wakesAtOnce =
+      spec.wakesAtOnce || spec.inputs.reduce((sum, input) => sum + input.rowBytes, 0) > HEAVY_ROW_BYTES;
     this.#hasVariableState = spec.states.some(({ dims }) => dims.includes(-1));
     this.#tableBytes = tableBytes(spec.outputs.length, this.#cuts());
     this.#pool = new Piscina({
@@ -218,7 +219,7 @@ export class WorkerInstance implements Instance {
   /** `rows` of the open batch are new: looks whether the worker should begin, and whether it has ended one meanwhile. */
   #came(record: BatchRecord, rows: number): void {
     const isFull = record.rows === this.#spec.maxRows;
-    if (this.#pace.add(rows) || isFull || this.#isHeavy) this.#ring.ring();
+    if (this.#pace.add(rows) || isFull || this.#wakesAtOnce) this.#ring.ring();
     if (!this.#endsTurn) {
       this.#endsTurn = true;
       setImmediate(this.#endTurn);

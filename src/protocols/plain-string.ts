@@ -4,7 +4,7 @@ const BACKSLASH = 0x5c;
 /** Longer ids are part of the text. */
 const LONGEST_ID_BYTES = 128;
 
-/** Behind the string that begins at `at`; -1 = there is none, or one that is not for this file. */
+/** Behind the string that begins at `begin`; -1 = there is none, or one that is long, or has escapes or bytes beyond ASCII. */
 export function skipPlainString(body: Buffer, begin: number, end: number): number {
   if (begin >= end || body[begin] !== QUOTE) return -1;
   const last = Math.min(end, begin + LONGEST_ID_BYTES + 2);

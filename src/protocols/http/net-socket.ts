@@ -57,7 +57,7 @@ export class NetSocket implements MessageSocket {
   start(owner: SocketOwner): void {
     this.#owner = owner;
     const webSocket = this.#webSocket;
-    webSocket.on('message', this.#onMessage);
+    webSocket.on('message', (message: Buffer, isBinary: boolean) => this.#deliver(message, !isBinary));
     webSocket.on('ping', () => owner.onPing());
     webSocket.on('pong', () => owner.onPing());
     // What was wrong it tells the client itself, with its code.
@@ -200,11 +200,6 @@ export class NetSocket implements MessageSocket {
     if (this.#sending === null && this.#outgoing.bytes === 0)
       this.#webSocket.close(this.#closing.code, this.#closing.reason);
   }
-
-  readonly #onMessage = (message: Buffer, isBinary: boolean): void => {
-    if (this.#isPaused) this.#unread.push({ message, isText: !isBinary });
-    else this.#owner.onMessage(message, !isBinary);
-  };
 
   #deliver(message: Buffer, isText: boolean): void {
     if (this.#isPaused) this.#unread.push({ message, isText });

@@ -39,8 +39,8 @@ export class MainProcess {
   /** Standard output and standard error, as they came. */
   output = '';
   stdout = '';
-  /** The exit code; null = a signal ended it. */
-  readonly exit: Promise<number | null>;
+  /** The exit code, or the signal that ended it. */
+  readonly exit: Promise<number | NodeJS.Signals>;
   #onOutput: () => void = () => {};
 
   constructor(args: readonly string[], nodeFlags: readonly string[] = []) {
@@ -57,9 +57,9 @@ export class MainProcess {
     });
     this.child.stderr!.on('data', (chunk: Buffer) => this.#take(chunk));
     this.exit = new Promise((resolve) => {
-      this.child.once('close', (code) => {
+      this.child.once('close', (code, signal) => {
         process.off('exit', killAtExit);
-        resolve(code);
+        resolve(code ?? signal!);
         this.#onOutput();
       });
     });

@@ -51,7 +51,7 @@ describe('the example repository, started as the README says', () => {
 });
 
 describe('a command line that cannot be served', () => {
-  async function run(args: readonly string[]): Promise<{ code: number | null; output: string }> {
+  async function run(args: readonly string[]): Promise<{ code: number | NodeJS.Signals; output: string }> {
     const main = new MainProcess(args);
     return { code: await main.exit, output: main.output };
   }

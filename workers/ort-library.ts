@@ -1,4 +1,4 @@
-import koffi from 'koffi';
+import koffi, { type LibraryHandle } from 'koffi';
 import { ServerError } from '../src/types/errors.js';
 
 /** An address in this process. Below 2^47 on every platform, so a double holds it. */
@@ -103,6 +103,9 @@ const prototypes = new Map(
 );
 const getApiPrototype = koffi.proto('void *GetApi(uint32_t version)');
 
+/** koffi unloads a library whose object is collected, and knows nothing of functions that were found in its memory. */
+const kept: LibraryHandle[] = [];
+
 /** Of the table as far as it is used. */
 const TABLE_LENGTH = 1 + Math.max(...Object.values(functions).map(([place]) => place));
 
@@ -117,7 +120,7 @@ export class OrtLibrary {
 
   /** @param path of the shared library; throws INTERNAL where it cannot be loaded */
   constructor(path: string) {
-    const table = readTable(path);
+    const table = readTable(loadLibrary(path), path);
     const entries = Object.entries(functions).map(([name, [place]]) => [
       name,
       koffi.decode(table[place], prototypes.get(name)!) as Call,
@@ -164,14 +167,28 @@ export class OrtLibrary {
   }
 }
 
-function readTable(path: string): readonly unknown[] {
+function loadLibrary(path: string): LibraryHandle {
   try {
-    const base = koffi.decode(koffi.load(path).func('void *OrtGetApiBase()')(), koffi.array('void *', 1)) as unknown[];
+    const library = koffi.load(path);
+    kept.push(library);
+    return library;
+  } catch (error) {
+    throw unusable(path, (error as Error).message);
+  }
+}
+
+function readTable(library: LibraryHandle, path: string): readonly unknown[] {
+  try {
+    const base = koffi.decode(library.func('void *OrtGetApiBase()')(), koffi.array('void *', 1)) as unknown[];
     const getApi = koffi.decode(base[0], getApiPrototype) as Call;
     const api = getApi(API_VERSION);
     if (api === null) throw new Error(`it has no interface of version ${API_VERSION}`);
     return koffi.decode(api, koffi.array('void *', TABLE_LENGTH)) as unknown[];
   } catch (error) {
-    throw new ServerError('INTERNAL', `ONNX Runtime cannot be loaded from ${path}: ${(error as Error).message}`);
+    throw unusable(path, (error as Error).message);
   }
+}
+
+function unusable(path: string, why: string): ServerError {
+  return new ServerError('INTERNAL', `ONNX Runtime cannot be loaded from ${path}: ${why}`);
 }

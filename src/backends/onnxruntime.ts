@@ -3,6 +3,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import koffi, { type LibraryHandle } from 'koffi';
 import { autocomplete } from '../config/autocomplete.js';
 import { checkSignature } from '../config/check-signature.js';
 import type { ModelConfig } from '../config/model-config.js';
@@ -22,8 +23,11 @@ export class OnnxRuntimeBackend implements Backend {
   readonly name = 'onnxruntime';
   readonly #worker = fileURLToPath(new URL('../../workers/onnxruntime.js', import.meta.url));
   readonly #library = findLibrary();
+  /** Loaded here as well: threads of ONNX Runtime's own may still run in it when the worker that loaded it has ended. */
+  #kept: LibraryHandle | null = null;
 
   async prepare(source: ModelSource): Promise<PreparedModel> {
+    this.#kept ??= koffi.load(this.#library);
     const path = await modelPath(source);
     const signature = await readOnnxSignature(path);
     const config = this.#complete(source, signature);
@@ -58,7 +62,7 @@ function readMaxBatchSize(setting: string | undefined): number {
 }
 
 /** The shared library for this platform in the package; throws INTERNAL where it has none. */
-function findLibrary(): string {
+export function findLibrary(): string {
   const root = dirname(createRequire(import.meta.url).resolve('onnxruntime-node/package.json'));
   const directory = join(root, 'bin', 'napi-v6', process.platform, process.arch);
   const files = existsSync(directory) ? readdirSync(directory) : [];

@@ -1,16 +1,12 @@
-import type { Backend } from './backends/backend.js';
 import { findGpus } from './backends/gpus.js';
 import { OnnxRuntimeBackend } from './backends/onnxruntime.js';
-import { monotonicUs, systemClock } from './base/clock.js';
 import type { Log } from './base/log.js';
-import type { ModelConfig } from './config/model-config.js';
-import { type Machine, normalizeConfig } from './config/normalize.js';
+import type { Machine } from './config/normalize.js';
 import type { Options } from './config/options.js';
-import { validateConfig } from './config/validate.js';
-import { loadModel } from './core/load-model.js';
 import type { Model } from './core/model.js';
 import { InferenceServer } from './core/server.js';
 import { Arena } from './memory/arena.js';
+import { ModelActions } from './model-actions.js';
 import { BodyBudget } from './protocols/body-buffer.js';
 import { chooseGrpcEngine } from './protocols/grpc/choose-engine.js';
 import type { GrpcListener } from './protocols/grpc/engine.js';
@@ -24,9 +20,9 @@ import { JsonPool } from './protocols/json-pool.js';
 import type { SocketHandler } from './protocols/web-socket.js';
 import { SocketService, type SocketServiceLimits } from './protocols/ws/service.js';
 import { ModelManager } from './repository/manager.js';
-import { scanRepositories } from './repository/scan.js';
-import { type UnderstoodModel, understandModel } from './repository/wanted.js';
-import { latencyDetail, ServerTelemetry } from './server-telemetry.js';
+import { ModelRepository, type RepositorySettings } from './repository/model-repository.js';
+import { Poller } from './repository/poller.js';
+import { ServerTelemetry } from './server-telemetry.js';
 import { ServerError } from './types/errors.js';
 
 /** A server that runs: built from options, stopped once. */
@@ -35,29 +31,32 @@ export class Conch {
   readonly #options: Options;
   readonly #log: Log;
   readonly #arena: Arena;
-  readonly #manager: ModelManager<Model>;
+  readonly #repository: ModelRepository<Model>;
+  readonly #poller: Poller;
   #http: HttpListener | null = null;
   #sockets: SocketService | null = null;
   #grpc: GrpcListener | null = null;
   #grpcService: GrpcService | null = null;
   #metrics: HttpListener | null = null;
   #telemetry: ServerTelemetry | null = null;
-  #models: ReadonlyMap<string, UnderstoodModel> = new Map();
-  #machine: Machine = { gpus: [] };
+  /** Filled before the first model is loaded. */
+  readonly #machine: { gpus: Machine['gpus'] } = { gpus: [] };
   #isStopping = false;
   readonly #jsonPool = new JsonPool();
-  readonly #backends: ReadonlyMap<string, Backend>;
 
   constructor(options: Options, version: string, log: Log) {
     this.#options = options;
     this.#log = log;
     this.#arena = new Arena(options.tensorMemoryByteSize);
-    const backends: Backend[] = [new OnnxRuntimeBackend()];
-    this.#backends = new Map(backends.map((backend) => [backend.name, backend]));
-    const actions = { load: this.#load.bind(this), unload: (model: Model) => model.drain().then(() => model.stop()) };
-    this.#manager = new ModelManager<Model>(actions, log);
+    const actions = new ModelActions(options, this.#machine, [new OnnxRuntimeBackend()], this.#arena, log);
+    const limits = { threads: options.modelLoadThreadCount, retries: options.modelLoadRetryCount };
+    const manager = new ModelManager<Model>(actions, limits, log);
+    this.#repository = new ModelRepository(repositorySettings(options, this.#machine), manager, log);
+    const poll = () => this.#repository.poll();
+    const folders = options.modelRepositories;
+    this.#poller = new Poller({ folders, pollSecs: options.repositoryPollSecs }, poll, log);
     const settings = { id: options.id, version, strictReadiness: options.strictReadiness };
-    this.server = new InferenceServer(settings, this.#manager);
+    this.server = new InferenceServer(settings, manager, this.#repository);
   }
 
   /** Port of HTTP; 0 = it is not served. */
@@ -90,6 +89,7 @@ export class Conch {
   /** Not ready at once; what is in flight is answered within the limit, then everything ends. True = all was answered. */
   async stop(): Promise<boolean> {
     this.#isStopping = true;
+    await this.#poller.stop();
     this.#http?.drain();
     this.#grpc?.drain();
     const answered = this.server.drain();
@@ -106,43 +106,13 @@ export class Conch {
   }
 
   async #loadModels(): Promise<void> {
-    this.#machine = { gpus: await findGpus() };
-    const snapshot = await scanRepositories(this.#options.modelRepositories, this.#options.modelConfigName);
-    const settings = { machine: this.#machine, autoComplete: !this.#options.disableAutoCompleteConfig };
-    const understood = [...snapshot.values()].map((entry) => understandModel(entry, settings));
-    this.#models = new Map(understood.map((model) => [model.entry.name, model]));
-    for (const { notes } of understood) for (const note of notes) this.#log.warning(note);
-    const wanted = understood.map((model) => model.wanted);
-    await this.#manager.start(wanted, this.#options.modelLoadThreadCount);
-    if (this.#options.exitOnError && !this.#manager.isComplete) {
+    this.#machine.gpus = await findGpus();
+    await this.#repository.start();
+    if (this.#options.exitOnError && !this.#repository.isComplete) {
       await this.server.stop();
       throw new ServerError('INTERNAL', 'failed to load all models');
     }
-  }
-
-  async #load(name: string, version: number): Promise<Model> {
-    const { entry, config } = this.#models.get(name)!;
-    const { directory: versionDirectory } = entry.versions.find((candidate) => candidate.version === version)!;
-    const source = { name, version, directory: entry.directory, versionDirectory, config: config as ModelConfig };
-    const settings = {
-      backends: this.#backends,
-      autoComplete: !this.#options.disableAutoCompleteConfig,
-      backendConfig: this.#options.backendConfig,
-      latencyDetail: (config: ModelConfig) => latencyDetail(this.#options, config),
-      finish: (completed: ModelConfig) => this.#finish(completed),
-    };
-    const startUs = monotonicUs();
-    const { sequenceMaxBacklog } = this.#options;
-    const surroundings = { arena: this.#arena, clock: systemClock, log: this.#log, sequenceMaxBacklog };
-    const model = await loadModel(source, settings, surroundings);
-    model.statistics.loadSeconds = (monotonicUs() - startUs) / 1e6;
-    return model;
-  }
-
-  #finish(completed: ModelConfig): ModelConfig {
-    const config = normalizeConfig(completed, this.#machine);
-    validateConfig(config, this.#machine, true);
-    return config;
+    if (this.#options.modelControlMode === 'poll') this.#poller.start();
   }
 
   async #listenGrpc(budget: BodyBudget): Promise<void> {
@@ -231,4 +201,17 @@ async function within(ms: number, work: Promise<unknown>): Promise<boolean> {
   const inTime = await Promise.race([work.then(() => true), late]);
   clearTimeout(timer);
   return inTime;
+}
+
+function repositorySettings(options: Options, machine: Machine): RepositorySettings {
+  return {
+    scan: {
+      repositories: options.modelRepositories,
+      configName: options.modelConfigName,
+      namespacing: options.modelNamespacing,
+    },
+    understand: { machine, autoComplete: !options.disableAutoCompleteConfig },
+    mode: options.modelControlMode,
+    loadModels: options.loadModels,
+  };
 }

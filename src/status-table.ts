@@ -8,7 +8,7 @@ export function statusTable(server: InferenceServer): string {
     style: { head: [], border: [], compact: true },
   });
   const loaded = new Map(server.loaded().map((model) => [`${model.name}/${model.version}`, model]));
-  for (const { name, version = '', state = '', reason = '' } of server.index(false)) {
+  for (const { name, version = '', state = '', reason = '' } of server.states()) {
     const model = loaded.get(`${name}/${version}`);
     const config = model?.config;
     table.push([

@@ -19,6 +19,8 @@ interface Place {
   /** Deaths since it last ran a batch well. */
   deaths: number;
   cancelRestart: (() => void) | null;
+  /** The configuration has it no more. */
+  isGone: boolean;
 }
 
 /** What the group tells its model; instances' events without the bookkeeping of deaths. */
@@ -29,7 +31,7 @@ export type GroupEvents = Omit<InstanceEvents, 'onState'> & {
 
 /** All instances of one model version: starts them, restarts with back-off what died, stops them. */
 export class InstanceGroup {
-  readonly #places: readonly Place[];
+  #places: readonly Place[];
   readonly #arena: Arena;
   readonly #events: GroupEvents;
   readonly #clock: Clock;
@@ -38,7 +40,7 @@ export class InstanceGroup {
   #stopping = false;
 
   constructor(specs: readonly InstanceSpec[], arena: Arena, events: GroupEvents, clock: Clock, log: Log) {
-    this.#places = specs.map((spec) => ({ spec, instance: null, deaths: 0, cancelRestart: null }));
+    this.#places = specs.map(newPlace);
     this.#arena = arena;
     this.#events = events;
     this.#clock = clock;
@@ -69,6 +71,26 @@ export class InstanceGroup {
     throw failure.reason;
   }
 
+  /**
+   * Starts what these have more than there is, then ends what they have less: who is alike stays. Rejects with the reason of what does not
+   * start; everything is as before then.
+   */
+  async resize(specs: readonly InstanceSpec[]): Promise<void> {
+    const left = [...this.#places];
+    const places = specs.map((spec) => takeAlike(left, spec) ?? newPlace(spec));
+    const fresh = places.filter(({ instance }) => instance === null);
+    const results = await Promise.allSettled(fresh.map((place) => this.#startPlace(place)));
+    const failure = results.find((result) => result.status === 'rejected');
+    if (failure !== undefined) {
+      await Promise.all(fresh.map(endPlace));
+      throw failure.reason;
+    }
+    this.#places = places;
+    this.#instances = servingIn(places);
+    this.#events.onAvailability();
+    await Promise.all(left.map(endPlace));
+  }
+
   /** Batches that were begun are finished; the scheduler must have been stopped before. */
   async stop(): Promise<void> {
     this.#stopping = true;
@@ -80,7 +102,7 @@ export class InstanceGroup {
     const instance = new WorkerInstance(place.spec, this.#arena, this.#eventsOf(place), this.#log);
     place.instance = instance;
     await instance.start();
-    if (this.#stopping) await instance.stop();
+    if (this.#stopping || place.isGone) await instance.stop();
   }
 
   #eventsOf(place: Place): InstanceEvents {
@@ -96,9 +118,7 @@ export class InstanceGroup {
   }
 
   #onState(place: Place, instance: Instance): void {
-    this.#instances = this.#places.flatMap(({ instance: other, spec }) =>
-      other?.state === 'serving' && !spec.passive ? [other] : [],
-    );
+    this.#instances = servingIn(this.#places);
     if (instance.state === 'dead') this.#onDeath(place);
     if (instance.state === 'serving') this.#events.onRoom();
     this.#events.onAvailability();
@@ -106,7 +126,7 @@ export class InstanceGroup {
 
   #onDeath(place: Place): void {
     place.deaths++;
-    if (this.#stopping) return;
+    if (this.#stopping || place.isGone) return;
     const delayUs = Math.min(FIRST_RESTART_US * 2 ** (place.deaths - 1), LAST_RESTART_US);
     this.#log.warning(
       `instance '${place.spec.instance}' of model '${place.spec.model}' restarts in ${delayUs / 1000} ms`,
@@ -127,4 +147,24 @@ export class InstanceGroup {
       this.#events.onAvailability();
     }
   }
+}
+
+function newPlace(spec: InstanceSpec): Place {
+  return { spec, instance: null, deaths: 0, cancelRestart: null, isGone: false };
+}
+
+/** Takes a place of the same kind out of `places`; undefined = there is none, or it is without an instance. */
+function takeAlike(places: Place[], { kind }: InstanceSpec): Place | undefined {
+  const index = places.findIndex((place) => place.spec.kind === kind && place.instance !== null);
+  return index < 0 ? undefined : places.splice(index, 1)[0];
+}
+
+async function endPlace(place: Place): Promise<void> {
+  place.isGone = true;
+  place.cancelRestart?.();
+  await place.instance?.stop();
+}
+
+function servingIn(places: readonly Place[]): Instance[] {
+  return places.flatMap(({ instance, spec }) => (instance?.state === 'serving' && !spec.passive ? [instance] : []));
 }

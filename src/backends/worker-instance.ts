@@ -35,6 +35,8 @@ export type InstanceSpec = Omit<InstanceInit, 'arena' | 'ring' | 'port'> & {
   /** File of the worker's entry point, which exports `runInstance`. */
   readonly worker: string;
   readonly maxRows: number;
+  /** Instances of one kind can stand in for each other: all but their names is the same. */
+  readonly kind: string;
   /** Loaded, never given work. */
   readonly passive: boolean;
   /** Its scheduler begins batches when a turn of the event loop is over: the worker need not wait for that again. */
@@ -198,7 +200,7 @@ export class WorkerInstance implements Instance {
   }
 
   #init(port: InstanceInit['port']): InstanceInit {
-    const { worker: _, maxRows: __, passive: ___, wakesAtOnce: ____, ...init } = this.#spec;
+    const { worker: _, maxRows: __, passive: ___, wakesAtOnce: ____, kind: _____, ...init } = this.#spec;
     return { ...init, arena: this.#arena.buffer, ring: this.#ringBuffer, port };
   }
 

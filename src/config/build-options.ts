@@ -41,11 +41,41 @@ function modelOptions(values: FlagValues, folders: readonly string[]) {
     modelRepositories: repositories([...values.list('model-repository'), ...folders]),
     modelConfigName: values.text('model-config-name'),
     disableAutoCompleteConfig: values.boolean('disable-auto-complete-config') || values.boolean('strict-model-config'),
+    ...modelControl(values),
+    modelNamespacing: values.boolean('model-namespacing'),
+    modelLoadRetryCount: values.number('model-load-retry-count'),
     modelLoadThreadCount: values.number('model-load-thread-count'),
     backendConfig: readBackendConfig(values.list('backend-config')),
     tensorMemoryByteSize: values.number('tensor-memory-byte-size'),
     sequenceMaxBacklog: values.number('sequence-max-backlog'),
   };
+}
+
+function modelControl(values: FlagValues) {
+  const modelControlMode = controlMode(values);
+  const loadModels = values.list('load-model');
+  if (loadModels.length > 0 && modelControlMode !== 'explicit') {
+    throw invalid("Error: Use of '--load-model' requires setting '--model-control-mode=explicit' as well.");
+  }
+  if (loadModels.includes('*') && loadModels.length > 1) {
+    throw invalid("Wildcard model name '*' must be the ONLY startup model if specified at all.");
+  }
+  return { modelControlMode, loadModels, repositoryPollSecs: values.number('repository-poll-secs') };
+}
+
+/** The two booleans of r19.11 count where they are given; polling was on there unless it was switched off. */
+function controlMode(values: FlagValues): Options['modelControlMode'] {
+  const given = ['model-control-mode', 'allow-poll-model-repository', 'allow-model-control'].filter((name) =>
+    values.isGiven(name),
+  );
+  if (given.length === 0 || given[0] === 'model-control-mode') {
+    if (given.length > 1) throw badOption(given[1]!, `give --model-control-mode or --${given[1]}, not both`);
+    return values.text('model-control-mode') as Options['modelControlMode'];
+  }
+  const polls = values.boolean('allow-poll-model-repository');
+  const controls = values.boolean('allow-model-control');
+  if (polls && controls) throw badOption('allow-model-control', 'true needs --allow-poll-model-repository=false');
+  return polls ? 'poll' : controls ? 'explicit' : 'none';
 }
 
 function httpOptions(values: FlagValues) {

@@ -16,23 +16,7 @@ function none(reason: string): Effect {
 
 /** Triton's flags that are understood and checked, and change nothing. Who makes one work moves it to `option-table.ts`. */
 export const idleFlags: readonly Flag[] = [
-  ...section('Model repository', later('all models are loaded at start, and the repositories are not watched'), [
-    choice('model-control-mode', ['none', 'poll', 'explicit'], 'Who loads models after the start.'),
-    integer(
-      'repository-poll-secs',
-      15,
-      { ...count, unit: 's' },
-      'Time between two looks at the repositories; 0 = none.',
-    ),
-    list('load-model', 'NAME', 'Model to load at start in mode explicit; * = all.'),
-  ]),
-  ...section('Model repository', later('a model that does not load is not tried again'), [
-    integer('model-load-retry-count', 0, count, 'How often a failed load is repeated.'),
-  ]),
-  ...section('Model repository', later('a name in two repositories is available in neither'), [
-    boolean('model-namespacing', false, 'Models of one name in several repositories.'),
-  ]),
-  ...section('Model repository', later('there are no repository agents'), [
+  ...section('Model repository', none('the agents are those that come with Conch'), [
     text('repoagent-directory', '', 'DIR', 'Where repository agents lie.'),
   ]),
   ...section('Backends', later('the backends are those that come with Conch'), [

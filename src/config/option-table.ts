@@ -44,6 +44,37 @@ const working: readonly Flag[] = [
       'NAME',
       'Use configs/NAME.pbtxt of a model, where it exists, instead of its config.pbtxt.',
     ),
+    choice(
+      'model-control-mode',
+      ['none', 'poll', 'explicit'],
+      'Who loads models after the start: nobody, changes in the folders, requests.',
+    ),
+    integer(
+      'repository-poll-secs',
+      15,
+      seconds,
+      'In mode poll, time between two looks at the repositories; 0 = none. What is seen to change counts sooner.',
+    ),
+    list('load-model', 'NAME', 'In mode explicit, a model to load at the start; * = all.'),
+    boolean(
+      'model-namespacing',
+      false,
+      'Models of one name in several repositories are called REPOSITORY::NAME; false = none of them is available.',
+    ),
+    integer(
+      'model-load-retry-count',
+      0,
+      { min: 0, max: 1000, unit: '' },
+      'How often a load that failed is tried again.',
+    ),
+    {
+      ...boolean('allow-poll-model-repository', false, 'true = --model-control-mode=poll, which is the name to use.'),
+      deprecated: true,
+    },
+    {
+      ...boolean('allow-model-control', false, 'true = --model-control-mode=explicit, which is the name to use.'),
+      deprecated: true,
+    },
     integer('model-load-thread-count', 4, { min: 1, max: 1024, unit: '' }, 'Models that load at the same time.'),
     {
       ...boolean('strict-model-config', false, 'true = --disable-auto-complete-config, which is the name to use.'),

@@ -16,6 +16,13 @@ export interface Options {
   /** Base name of a custom configuration, `configs/<name>.pbtxt`; '' = config.pbtxt. */
   readonly modelConfigName: string;
   readonly disableAutoCompleteConfig: boolean;
+  readonly modelControlMode: 'none' | 'poll' | 'explicit';
+  /** Between two looks in mode poll; 0 = none. */
+  readonly repositoryPollSecs: number;
+  /** In mode explicit; `*` alone = all. */
+  readonly loadModels: readonly string[];
+  readonly modelNamespacing: boolean;
+  readonly modelLoadRetryCount: number;
   /** Models loaded at the same time. */
   readonly modelLoadThreadCount: number;
   readonly backendConfig: BackendConfig;

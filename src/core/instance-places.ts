@@ -20,3 +20,10 @@ export function instancePlaces(config: ModelConfig): NamedPlace[] {
   const onCpu = places.filter((place) => place.gpu < 0 && !place.group.passive).length;
   return places.map((place) => ({ ...place, siblings: place.gpu < 0 ? Math.max(1, onCpu) : 1 }));
 }
+
+/** Equal for places that differ in nothing but their names (fact sheet 4.7). */
+export function kindOf({ group, gpu }: NamedPlace): string {
+  return JSON.stringify([gpu, { ...group, name: '', count: 0, gpus: [] }], (_, value) =>
+    typeof value === 'bigint' ? String(value) : value,
+  );
+}

@@ -1,14 +1,16 @@
 import type { Backend, PreparedModel } from '../backends/backend.js';
 import type { InstanceSpec } from '../backends/worker-instance.js';
 import type { StateLayout } from '../backends/worker-protocol.js';
+import type { Log } from '../base/log.js';
+import { fixedPart } from '../config/in-place.js';
 import type { ModelConfig } from '../config/model-config.js';
 import type { LatencyDetail } from '../telemetry/latency-detail.js';
 import { ModelStatistics } from '../telemetry/statistics.js';
 import { ServerError } from '../types/errors.js';
-import { instancePlaces, type NamedPlace } from './instance-places.js';
+import { instancePlaces, kindOf, type NamedPlace } from './instance-places.js';
 import { readLabels } from './labels.js';
 import { Model, type ModelSurroundings } from './model.js';
-import { ModelTensors } from './model-tensors.js';
+import { type Labels, ModelTensors } from './model-tensors.js';
 import { sequenceStates } from './sequence-states.js';
 
 /** A version of a model in its repository, its configuration normalised and valid as far as it goes. */
@@ -38,15 +40,8 @@ export async function loadModel(
   settings: LoadSettings,
   surroundings: ModelSurroundings,
 ): Promise<Model> {
-  const backend = findBackend(source.config, settings.backends);
-  const prepared = await backend.prepare({
-    ...source,
-    autoComplete: settings.autoComplete,
-    settings: backendSettings(backend.name, settings.backendConfig),
-    log: surroundings.log,
-  });
-  const config = settings.finish(prepared.config);
-  const tensors = new ModelTensors(config, await readLabels(config, source.directory), prepared.scalars);
+  const { prepared, config, labels } = await prepareModel(source, settings, surroundings.log);
+  const tensors = new ModelTensors(config, labels, prepared.scalars);
   const parts = {
     name: source.name,
     version: source.version,
@@ -58,6 +53,41 @@ export async function loadModel(
   const model = new Model(parts, surroundings);
   await model.start();
   return model;
+}
+
+/**
+ * Gives a model that serves the settings of `source`, whose files are those that it was loaded from. False = they differ in more than can be
+ * changed without a load; nothing was changed. Throws a ServerError where the new configuration is wrong.
+ */
+export async function adjustModel(
+  model: Model,
+  source: ModelVersionSource,
+  settings: LoadSettings,
+  log: Log,
+): Promise<boolean> {
+  const { prepared, config, labels } = await prepareModel(source, settings, log);
+  if (fixedPart(config) !== fixedPart(model.config)) return false;
+  const states = await sequenceStates(config, source.directory);
+  await model.adjust(config, instanceSpecs(source, config, prepared, model.tensors, states), labels);
+  return true;
+}
+
+interface Preparation {
+  readonly prepared: PreparedModel;
+  readonly config: ModelConfig;
+  readonly labels: Labels;
+}
+
+async function prepareModel(source: ModelVersionSource, settings: LoadSettings, log: Log): Promise<Preparation> {
+  const backend = findBackend(source.config, settings.backends);
+  const prepared = await backend.prepare({
+    ...source,
+    autoComplete: settings.autoComplete,
+    settings: backendSettings(backend.name, settings.backendConfig),
+    log,
+  });
+  const config = settings.finish(prepared.config);
+  return { prepared, config, labels: await readLabels(config, source.directory) };
 }
 
 function findBackend(config: ModelConfig, backends: ReadonlyMap<string, Backend>): Backend {
@@ -87,6 +117,7 @@ function instanceSpecs(
   return instancePlaces({ ...config, name: source.name }).map((place: NamedPlace) => ({
     model: source.name,
     instance: place.name,
+    kind: kindOf(place),
     passive: place.group.passive,
     maxEntries: tensors.maxRows,
     maxRows: tensors.maxRows,

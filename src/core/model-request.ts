@@ -133,6 +133,7 @@ export class ModelRequest extends InferRequest {
     assert(this.#state === 'filling', 'a submitted request was abandoned');
     this.#giveInputs();
     this.#state = 'released';
+    this.model.onAbandoned();
   }
 
   /** The client is gone. */

@@ -1,6 +1,6 @@
 import type { InstanceGroup } from '../backends/instance-group.js';
 import type { Clock } from '../base/clock.js';
-import { DynamicScheduler } from '../schedulers/dynamic.js';
+import { DynamicScheduler, type DynamicSettings } from '../schedulers/dynamic.js';
 import { RequestQueue } from '../schedulers/request-queue.js';
 import { SequenceScheduler } from '../schedulers/sequence/sequence-scheduler.js';
 import { Fillers } from './fillers.js';
@@ -32,9 +32,13 @@ export function sequenceParts(
 /** The default scheduler and the dynamic batcher. */
 export function dynamicScheduler(
   model: string,
-  { policy, prefetch, queue }: SchedulerSettings,
+  settings: SchedulerSettings,
   group: InstanceGroup,
   clock: Clock,
 ): DynamicScheduler {
-  return new DynamicScheduler({ policy, prefetch, model }, new RequestQueue(queue), group, clock);
+  return new DynamicScheduler(dynamicSettings(model, settings), new RequestQueue(settings.queue), group, clock);
+}
+
+export function dynamicSettings(model: string, { policy, prefetch }: SchedulerSettings): DynamicSettings {
+  return { policy, prefetch, model };
 }

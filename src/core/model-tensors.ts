@@ -16,9 +16,12 @@ export interface ModelTensor {
   /** Bytes of one row; 0 = differs from request to request. */
   readonly rowBytes: number;
   readonly optional: boolean;
-  /** The labels of a classification, by index; null = none. Outputs only. */
-  readonly labels: readonly string[] | null;
+  /** The labels of a classification, by index; null = none. Outputs only; may change while the model serves. */
+  labels: readonly string[] | null;
 }
+
+/** By the name of the output. */
+export type Labels = ReadonlyMap<string, readonly string[]>;
 
 /** The tensors of a model, taken from its configuration once; what a request is checked against and placed by. */
 export class ModelTensors {
@@ -38,7 +41,7 @@ export class ModelTensors {
   readonly correlationId: ControlSpec | null;
 
   /** @param scalars tensors of one element that the backend knows without dimensions, where the model does not batch */
-  constructor(config: ModelConfig, labels: ReadonlyMap<string, readonly string[]>, scalars: ReadonlySet<string>) {
+  constructor(config: ModelConfig, labels: Labels, scalars: ReadonlySet<string>) {
     this.inputs = config.input.map((input) => modelTensor(input, scalars, input.optional, null));
     this.outputs = config.output.map((output) => modelTensor(output, scalars, false, labels.get(output.name) ?? null));
     const controls = controlsOf(config);
@@ -49,6 +52,10 @@ export class ModelTensors {
     this.maxBatchSize = config.max_batch_size;
     this.hasPlanes = this.feeds.every((input) => input.rowBytes > 0 && !input.optional);
     this.requiredInputs = this.inputs.filter((input) => !input.optional).length;
+  }
+
+  relabel(labels: Labels): void {
+    for (const output of this.outputs) output.labels = labels.get(output.name) ?? null;
   }
 
   /** Rows of one request at most, and of one execution. */

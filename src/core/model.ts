@@ -8,15 +8,19 @@ import type { Log } from '../base/log.js';
 import type { ModelConfig } from '../config/model-config.js';
 import type { Arena } from '../memory/arena.js';
 import { RowPlanes } from '../memory/planes.js';
+import { notFound } from '../repository/lookup.js';
+import type { DynamicScheduler } from '../schedulers/dynamic.js';
+import { RequestQueue } from '../schedulers/request-queue.js';
 import { ResponseOrder } from '../schedulers/response-order.js';
 import type { Scheduler } from '../schedulers/scheduler.js';
 import type { SequenceCounts, SequenceSnapshot } from '../schedulers/sequence/sequence-view.js';
 import type { FailureReason, ModelStatistics } from '../telemetry/statistics.js';
-import type { SequenceFlags } from '../types/infer.js';
-import type { InferPlan } from './check-request.js';
+import type { SequenceFlags, SequenceId } from '../types/infer.js';
+import { checkRequest, type InferPlan } from './check-request.js';
+import { Lineage } from './lineage.js';
 import { ModelRequest, outOfMemory, type Responder } from './model-request.js';
-import { dynamicScheduler, type SequenceParts, sequenceParts } from './model-scheduler.js';
-import type { ModelTensors } from './model-tensors.js';
+import { dynamicScheduler, dynamicSettings, type SequenceParts, sequenceParts } from './model-scheduler.js';
+import type { Labels, ModelTensors } from './model-tensors.js';
 import { schedulerSettings } from './scheduler-settings.js';
 import type { ControlWriter } from './sequence-controls.js';
 
@@ -44,7 +48,6 @@ export interface ModelSurroundings {
 export class Model {
   readonly name: string;
   readonly version: number;
-  readonly config: ModelConfig;
   readonly tensors: ModelTensors;
   readonly statistics: ModelStatistics;
   readonly arena: Arena;
@@ -58,18 +61,27 @@ export class Model {
   readonly #log: Log;
   readonly #group: InstanceGroup;
   readonly #scheduler: Scheduler;
+  /** Null = it has sequence batching. */
+  readonly #dynamic: DynamicScheduler | null;
+  readonly #lineage = new Lineage<Model>();
   readonly #sequences: SequenceParts | null;
   readonly #order: ResponseOrder | null;
+  #config: ModelConfig;
   #inFlight = 0;
+  /** Requests that have memory and are not answered: those in flight, and those whose data is still to come. */
+  #admitted = 0;
+  #isRetired = false;
+  #isOver = false;
   /** When the execution whose requests are being answered was seen to be over: one reading of the clock for all of them. */
   #executedUs = 0;
   #onIdle: (() => void) | null = null;
+  #onFinished: (() => void) | null = null;
 
   constructor(parts: ModelParts, surroundings: ModelSurroundings) {
     const { arena, clock, log } = surroundings;
     this.name = parts.name;
     this.version = parts.version;
-    this.config = parts.config;
+    this.#config = parts.config;
     this.tensors = parts.tensors;
     this.statistics = parts.statistics;
     this.arena = arena;
@@ -81,13 +93,24 @@ export class Model {
     this.#group = new InstanceGroup(parts.specs, arena, this.#groupEvents(), clock, log);
     this.#sequences = sequenceParts(parts, this.#group, surroundings);
     this.controls = this.#sequences?.controls ?? null;
-    this.#scheduler = this.#sequences?.scheduler ?? dynamicScheduler(parts.name, settings, this.#group, clock);
+    this.#dynamic = this.#sequences === null ? dynamicScheduler(parts.name, settings, this.#group, clock) : null;
+    this.#scheduler = this.#sequences?.scheduler ?? this.#dynamic!;
     this.#order = settings.preserveOrdering ? new ResponseOrder() : null;
   }
 
   /** Resolves when every instance has loaded the model; rejects with the reason of the first that did not. */
   async start(): Promise<void> {
     await this.#group.start();
+  }
+
+  /** Complete and valid. */
+  get config(): ModelConfig {
+    return this.#config;
+  }
+
+  /** Nobody finds it any more: it finishes what it has. */
+  get isRetired(): boolean {
+    return this.#isRetired;
   }
 
   /** Every instance serves. */
@@ -115,9 +138,14 @@ export class Model {
     return this.#sequences?.scheduler.counts() ?? null;
   }
 
+  hasSequence(id: SequenceId): boolean {
+    return this.#sequences?.scheduler.has(id) ?? false;
+  }
+
   /**
    * Takes memory for a request that fits; `sizes` are the bytes of its inputs in the order of the plan, which may be that of another
-   * sequence. Throws RESOURCE_EXHAUSTED.
+   * sequence. The request goes to the model that has its sequence, or that stands in the place of this one: it has the `model` that
+   * answers. Throws RESOURCE_EXHAUSTED.
    */
   admit(
     plan: InferPlan,
@@ -125,15 +153,21 @@ export class Model {
     responder: Responder,
     sequence: SequenceFlags = plan.head,
   ): ModelRequest {
+    const other = this.#lineage.elderWith(sequence.sequenceId, sequence.sequenceStart) ?? this.#lineage.heir;
+    if (other !== null && !this.hasSequence(sequence.sequenceId)) {
+      return other.admit(checkRequest(other.name, other.tensors, plan.head), sizes, responder, sequence);
+    }
+    if (this.#isOver) throw notFound(this.name, String(this.version), [this.version]);
     const request = new ModelRequest(this, plan, responder, sequence);
     const small = plan.inputBytes >= 0 && plan.inputBytes <= SMALL_REQUEST_BYTES;
     const hasRoom =
       small && this.planes !== null ? request.takeRows(this.#scheduler.beginsBatch) : request.takeSlot(sizes);
     if (!hasRoom) throw outOfMemory(this.name);
+    this.#admitted++;
     return request;
   }
 
-  /** For `ModelRequest` alone, like the four below. */
+  /** For `ModelRequest` alone, like the five below. */
   enqueue(request: ModelRequest): void {
     this.#inFlight++;
     this.#order?.enter(request);
@@ -149,6 +183,12 @@ export class Model {
 
   cancel(request: ModelRequest): void {
     this.#scheduler.cancel(request);
+  }
+
+  /** Its memory was given back before it was queued. */
+  onAbandoned(): void {
+    this.#admitted--;
+    if (this.#onFinished !== null) this.#onFinished();
   }
 
   onCompleted(request: ModelRequest, times: ExecutionTimes): void {
@@ -182,8 +222,39 @@ export class Model {
     });
   }
 
-  /** Ends the instances and gives the memory back; after `drain`. */
+  /**
+   * Nobody finds it any more. Resolves when it has answered what it accepted, and no sequence is live that requests to `heir` go on with; it
+   * takes nothing new then.
+   * @param heir null = nothing stands in its place, and its sequences are over
+   */
+  async retire(heir: Model | null): Promise<void> {
+    this.#isRetired = true;
+    if (heir?.version === this.version) this.#lineage.replacedBy(heir);
+    const scheduler = heir === null ? null : (this.#sequences?.scheduler ?? null);
+    if (scheduler !== null) heir!.#lineage.succeed(this, this.#lineage);
+    await new Promise<void>((resolve) => {
+      this.#onFinished = () => {
+        if (this.#admitted === 0 && (scheduler === null || scheduler.live === 0)) resolve();
+      };
+      if (scheduler !== null) scheduler.onAllEnded = this.#onFinished;
+      this.#onFinished();
+    });
+    this.#scheduler.stop();
+    if (heir !== null) heir.#lineage.outlive(this);
+  }
+
+  /** What a configuration whose fixed part is the same changes while the model serves. Rejects where instances do not start; nothing is changed then. */
+  async adjust(config: ModelConfig, specs: readonly InstanceSpec[], labels: Labels): Promise<void> {
+    await this.#group.resize(specs);
+    this.#config = config;
+    this.tensors.relabel(labels);
+    const settings = schedulerSettings(config);
+    this.#dynamic?.reconfigure(dynamicSettings(this.name, settings), new RequestQueue(settings.queue));
+  }
+
+  /** Ends the instances and gives the memory back; after `drain` or `retire`. */
   async stop(): Promise<void> {
+    this.#isOver = true;
     await this.#group.stop();
     assert(this.#inFlight === 0, `model '${this.name}' was stopped with ${this.#inFlight} requests in flight`);
     this.#scheduler.close();
@@ -209,8 +280,10 @@ export class Model {
 
   #ended(request: ModelRequest): void {
     this.#inFlight--;
+    this.#admitted--;
     if (this.#order === null) request.deliver();
     else this.#order.answer(request);
+    if (this.#onFinished !== null) this.#onFinished();
     if (this.#inFlight > 0) return;
     this.#checkRows();
     this.#onIdle?.();

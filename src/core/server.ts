@@ -1,5 +1,8 @@
 import { parseVersion } from '../repository/lookup.js';
 import type { ModelManager } from '../repository/manager.js';
+import type { IndexEntry } from '../repository/model-record.js';
+import type { ModelRepository } from '../repository/model-repository.js';
+import type { LoadOverrides } from '../repository/overrides.js';
 import { invalid } from '../types/errors.js';
 import { type ModelMetadata, modelMetadata } from './metadata.js';
 import type { Model } from './model.js';
@@ -36,11 +39,13 @@ const extensions = [
 export class InferenceServer {
   readonly #settings: ServerSettings;
   readonly #manager: ModelManager<Model>;
+  readonly #repository: ModelRepository<Model>;
   #state: ServerState = 'starting';
 
-  constructor(settings: ServerSettings, manager: ModelManager<Model>) {
+  constructor(settings: ServerSettings, manager: ModelManager<Model>, repository: ModelRepository<Model>) {
     this.#settings = settings;
     this.#manager = manager;
+    this.#repository = repository;
   }
 
   get state(): ServerState {
@@ -84,8 +89,24 @@ export class InferenceServer {
     return [...new Set(this.#manager.loaded().map((model) => model.name))].sort();
   }
 
-  index(readyOnly: boolean) {
-    return this.#manager.index(readyOnly);
+  /** As fact sheet 1.5: what the server knows of every version, and the names of models that it could load. */
+  index(readyOnly: boolean): Promise<IndexEntry[]> {
+    return this.#repository.index(readyOnly);
+  }
+
+  /** What the server knows of every version, by name, then version. */
+  states(): IndexEntry[] {
+    return this.#manager.index();
+  }
+
+  /** Resolves when the model serves. Throws with the texts of fact sheet 1.5. */
+  load(name: string, overrides: LoadOverrides): Promise<void> {
+    return this.#repository.load(name, overrides);
+  }
+
+  /** Nobody finds the model from now on. Throws with the texts of fact sheet 1.5. */
+  unload(name: string): void {
+    this.#repository.unload(name);
   }
 
   /** The ready versions of a model whose statistics are asked for, ascending; throws INVALID_ARGUMENT where there is none (fact sheet 1.4). */

@@ -105,13 +105,14 @@ export abstract class BodyInfer implements Responder, ReplySink {
   /** True = the answer was prepared and is sent; false = it must be built. */
   protected sendPrepared(request: ModelRequest): boolean {
     const { reply } = this.prepared!;
-    if (reply === null) return false;
+    // Another model may have answered in its place.
+    if (reply === null || request.model !== this.model) return false;
     if (reply.send(this, request, this.id)) request.release();
     return true;
   }
 
   protected build(request: ModelRequest): InferReply {
-    return buildReply(request, this.prepared!, this.id);
+    return buildReply(request, request.model === this.model ? this.prepared : null, this.id);
   }
 
   /** True = another thread writes the answer, and `onWritten` or `fail` follows unless this is used for something else by then. */

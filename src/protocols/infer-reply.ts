@@ -11,13 +11,16 @@ export interface InferReply {
   readonly parts: readonly Uint8Array[];
 }
 
-/** Builds an answer of any form, and prepares those that follow where they cannot be of another. */
-export function buildReply(request: ModelRequest, prepared: PreparedHead, id: string): InferReply {
+/**
+ * Builds an answer of any form, and prepares those that follow where they cannot be of another.
+ * @param prepared null = those that follow are not known to be like this one
+ */
+export function buildReply(request: ModelRequest, prepared: PreparedHead | null, id: string): InferReply {
   const { plan, model } = request;
   const outputs = plan.outputs.map((planned, nth) => ({ ...request.output(nth), binary: planned.binary }));
   const rest = inferResponseHead('', model.name, String(model.version), outputs).subarray(1);
   const head = Buffer.concat([inferResponseStart(id), rest]);
   const binary = outputs.filter((output) => output.binary).map((output) => output.bytes);
-  prepared.reply = prepareReply(request, outputs, rest);
+  if (prepared !== null) prepared.reply = prepareReply(request, outputs, rest);
   return { headBytes: binary.some((bytes) => bytes.length > 0) ? head.length : JSON_ALONE, parts: [head, ...binary] };
 }

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
+import type { LoadOverrides } from '../repository/overrides.js';
 import { ServerError } from '../types/errors.js';
 import type { Outcome, ParsedHead, ParseTask, ReadTask, WriteTask } from './json-tasks.js';
 
@@ -35,6 +36,11 @@ export class JsonPool {
   /** As `read`. The text of the answer. */
   async write(task: WriteTask): Promise<Uint8Array> {
     return new Uint8Array(await this.#run<SharedArrayBuffer>('write', task));
+  }
+
+  /** Rejects with the ServerErrors of `loadOverrides`. */
+  readLoad(task: ParseTask): Promise<LoadOverrides> {
+    return this.#run('readLoad', task);
   }
 
   close(): Promise<void> {

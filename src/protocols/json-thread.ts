@@ -1,6 +1,8 @@
+import type { LoadOverrides } from '../repository/overrides.js';
 import { asServerError } from '../types/errors.js';
 import type { Outcome, ParsedHead, ParseTask, ReadTask, WriteTask } from './json-tasks.js';
 import { jsonTensorBytes, readJsonTensor } from './json-tensor.js';
+import { loadOverrides, parametersOf, readBody } from './load-request.js';
 import { parseInferHead } from './v2-json.js';
 import { inferResponseHead } from './v2-json-reply.js';
 
@@ -39,6 +41,11 @@ export function write({ id, model, version, arena, outputs }: WriteTask): Outcom
     new Uint8Array(shared).set(text);
     return shared;
   });
+}
+
+/** Thread entry: a load request with files. */
+export function readLoad({ body, length }: ParseTask): Outcome<LoadOverrides> {
+  return outcome(() => loadOverrides(parametersOf(readBody(Buffer.from(body, 0, length)))));
 }
 
 function outcome<Result>(run: () => Result): Outcome<Result> {

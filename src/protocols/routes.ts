@@ -12,6 +12,9 @@ export type Endpoint =
   | 'models'
   | 'all-statistics'
   | 'index'
+  | 'load'
+  | 'unload'
+  | 'foreign-repository'
   | 'model-metadata'
   | 'model-ready'
   | 'model-config'
@@ -28,6 +31,9 @@ export const methods: Readonly<Record<Endpoint, 'GET' | 'POST'>> = {
   models: 'GET',
   'all-statistics': 'GET',
   index: 'POST',
+  load: 'POST',
+  unload: 'POST',
+  'foreign-repository': 'POST',
   'model-metadata': 'GET',
   'model-ready': 'GET',
   'model-config': 'GET',
@@ -59,6 +65,7 @@ const actions: Readonly<Record<string, Endpoint>> = {
 
 const modelPath = /^\/v2\/models\/([^/]+)(?:\/versions\/([0-9]+))?(?:\/(ready|config|stats|sequences|infer))?$/;
 const repositoryIndexPath = /^\/v2\/repository\/[^/]+\/index$/;
+const controlPath = /^\/v2\/repository\/(?:([^/]+)\/)?models\/([^/]*)\/(load|unload)$/;
 
 /** Paths repeat: matched ones are remembered, up to this many. */
 const REMEMBERED_PATHS = 4096;
@@ -93,10 +100,20 @@ function matchPath(path: string): Route | null {
   const endpoint = Object.hasOwn(fixed, path) ? fixed[path] : undefined;
   if (endpoint !== undefined) return { endpoint, model: '', version: '' };
   if (repositoryIndexPath.test(path)) return { endpoint: 'index', model: '', version: '' };
+  const control = controlPath.exec(path);
+  if (control !== null) return matchControl(control);
   const match = modelPath.exec(path);
   if (match === null) return null;
   const model = decode(match[1]!);
   return model === null ? null : { endpoint: actions[match[3] ?? '']!, model, version: match[2] ?? '' };
+}
+
+/** Triton has no names for repositories. */
+function matchControl([, repository, name, action]: RegExpExecArray): Route | null {
+  const model = decode(name!);
+  if (model === null) return null;
+  const endpoint = repository === undefined ? (action as 'load' | 'unload') : 'foreign-repository';
+  return { endpoint, model, version: '' };
 }
 
 /** A decoded name is only ever looked up, never made a path. */

@@ -1,9 +1,11 @@
-import type { Dirent } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
+import type { Dirent, Stats } from 'node:fs';
+import { readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mapBounded } from './bounded.js';
 
 const PARALLEL_STATS = 16;
+/** Folders within folders; deeper ones are passed over. */
+const DEEPEST = 32;
 
 /** Names of the folders in a folder, links to folders included, sorted. Those with a dot in front are somebody's bookkeeping. */
 export async function foldersIn(path: string): Promise<string[]> {
@@ -21,19 +23,43 @@ async function isFolder(path: string, entry: Dirent): Promise<boolean> {
   return target?.isDirectory() ?? false;
 }
 
-/**
- * When anything in a folder changed last, as Triton counts it (fact sheet 10.3): the newest time of content or of attributes in the
- * tree, in milliseconds since 1970. Links are followed, folders behind them not walked; what cannot be looked at is passed over.
- */
-export async function modifiedMs(path: string): Promise<number> {
-  const inside = await readdir(path, { withFileTypes: true, recursive: true }).catch(() => []);
-  const paths = [path, ...inside.map((entry) => join(entry.parentPath, entry.name))];
-  const times = await mapBounded(paths, PARALLEL_STATS, changedMs);
-  return times.reduce((newest, time) => Math.max(newest, time), 0);
+/** A file as it was found: two that are equal are the same file with, as far as can be told without reading it, the same content. */
+export interface FileStamp {
+  /** Relative to the folder that was looked at, with `/` between. */
+  readonly path: string;
+  /** Size, time of content, and which file it is. */
+  readonly stamp: string;
+  /** Later one of the times of content and of attributes: a file that is moved or copied in with its time is new by the second. */
+  readonly changedMs: number;
 }
 
-/** 0 = cannot be told. */
-async function changedMs(path: string): Promise<number> {
-  const info = await stat(path).catch(() => null);
-  return info === null ? 0 : Math.max(info.mtimeMs, info.ctimeMs);
+/**
+ * All files in a folder, sorted by path. Links are followed; names with a dot in front are passed over (Kubernetes keeps what it links to
+ * in such folders), and so is what cannot be looked at.
+ */
+export async function stampFiles(folder: string): Promise<FileStamp[]> {
+  const found: FileStamp[] = [];
+  await walk(folder, '', [await realpath(folder)], found);
+  return found.sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+/** @param above real paths of the folders we are in: a link to one of them leads nowhere new */
+async function walk(folder: string, prefix: string, above: readonly string[], found: FileStamp[]): Promise<void> {
+  const names = (await readdir(folder).catch(() => [])).filter((name) => !name.startsWith('.'));
+  await mapBounded(names, PARALLEL_STATS, async (name) => {
+    const path = join(folder, name);
+    const info = await stat(path).catch(() => null);
+    if (info?.isFile()) found.push({ path: prefix + name, stamp: stampOf(info), changedMs: newest(info) });
+    if (!info?.isDirectory() || above.length > DEEPEST) return;
+    const real = await realpath(path).catch(() => '');
+    if (real !== '' && !above.includes(real)) await walk(path, `${prefix}${name}/`, [...above, real], found);
+  });
+}
+
+function stampOf({ size, mtimeMs, ino }: Stats): string {
+  return `${size} ${mtimeMs} ${ino}`;
+}
+
+function newest({ mtimeMs, ctimeMs }: Stats): number {
+  return Math.max(mtimeMs, ctimeMs);
 }

@@ -20,7 +20,7 @@ const transitions: Readonly<Record<LifecycleState, readonly LifecycleState[]>> =
   loading: ['ready', 'failed', 'unloaded'],
   ready: ['draining', 'failed'],
   draining: ['unloaded'],
-  unloaded: ['loading'],
+  unloaded: ['loading', 'unloaded'],
   failed: ['loading', 'unloaded'],
 };
 

@@ -1,17 +1,10 @@
 import type { VersionState } from '../types/model.js';
 import { Lifecycle } from './lifecycle.js';
 import { parseVersion } from './lookup.js';
-
-/** What should be served of one model. */
-export interface WantedModel {
-  readonly name: string;
-  /** Why nothing of it can be loaded, '' = it can. */
-  readonly problem: string;
-  /** The problem keeps the server from being ready. A configuration that was never understood does not (fact sheet 10.1). */
-  readonly blocksReadiness: boolean;
-  /** Ascending. */
-  readonly versions: readonly number[];
-}
+import { Operations } from './operations.js';
+import type { VersionStamps } from './stamps.js';
+import type { ServedVersion } from './version-plan.js';
+import type { WantedModel } from './wanted.js';
 
 /** A line of the repository index (fact sheet 1.5). */
 export interface IndexEntry {
@@ -25,6 +18,8 @@ export interface IndexEntry {
 export class VersionRecord<Loaded> {
   readonly version: number;
   readonly lifecycle = new Lifecycle();
+  /** What `loaded` was made of. */
+  stamps: VersionStamps = { files: '', settings: '' };
   #loaded: Loaded | null = null;
 
   constructor(version: number) {
@@ -35,9 +30,13 @@ export class VersionRecord<Loaded> {
     return this.#loaded;
   }
 
-  becameReady(loaded: Loaded): void {
-    this.lifecycle.transition('ready');
+  /** The result has nobody any more who finds it: whoever called has to take it down. Null = there was none. */
+  serve(loaded: Loaded, stamps: VersionStamps): Loaded | null {
+    const before = this.#loaded;
+    if (before === null) this.lifecycle.transition('ready');
     this.#loaded = loaded;
+    this.stamps = stamps;
+    return before;
   }
 
   /** Nobody finds it any more; whoever called has to take down what it returns. */
@@ -51,16 +50,23 @@ export class VersionRecord<Loaded> {
 
 /** One model: its versions, and the table in which requests find them. */
 export class ModelRecord<Loaded extends object> {
-  readonly wanted: WantedModel;
-  /** Ascending; none where the model has a problem. */
-  readonly versions: readonly VersionRecord<Loaded>[];
+  readonly name: string;
+  readonly operations = new Operations();
+  /** What is served, or would be if it could. Null = nobody wants the model. */
+  wanted: WantedModel | null = null;
+  /** Why it is not as it was wanted although something serves; '' = it is. */
+  setback = '';
+  readonly #versions = new Map<number, VersionRecord<Loaded>>();
   /** Ready versions by the text of their number; the highest also by ''. Rebuilt with each change: requests only read it. */
   readonly #table = new Map<string, Loaded>();
 
-  constructor(wanted: WantedModel) {
-    this.wanted = wanted;
-    const versions = wanted.problem === '' ? wanted.versions : [];
-    this.versions = versions.map((version) => new VersionRecord<Loaded>(version));
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  /** Ascending. */
+  get versions(): VersionRecord<Loaded>[] {
+    return [...this.#versions.values()].sort((a, b) => a.version - b.version);
   }
 
   /** By the text a client wrote; '' = the latest. */
@@ -73,6 +79,25 @@ export class ModelRecord<Loaded extends object> {
     return this.versions.flatMap(({ loaded }) => loaded ?? []);
   }
 
+  /** Ascending. */
+  served(): ServedVersion[] {
+    return this.versions.filter(({ loaded }) => loaded !== null).map(({ version, stamps }) => ({ version, ...stamps }));
+  }
+
+  get(version: number): VersionRecord<Loaded> {
+    return this.#versions.get(version)!;
+  }
+
+  /** A version that is about to be loaded; one that serves goes on. */
+  begin(version: number): VersionRecord<Loaded> {
+    const known = this.#versions.get(version);
+    // One that is still being taken down has its own end before it.
+    if (known !== undefined && known.lifecycle.state !== 'draining') return known;
+    const record = new VersionRecord<Loaded>(version);
+    this.#versions.set(version, record);
+    return record;
+  }
+
   rebuildTable(): void {
     this.#table.clear();
     for (const { version, loaded } of this.versions) {
@@ -80,21 +105,35 @@ export class ModelRecord<Loaded extends object> {
     }
   }
 
-  /** Strict readiness (fact sheet 10.1): of a model whose configuration was never understood the server knows no state. */
+  /** Every version that is wanted serves, made of what it should be. */
+  get isComplete(): boolean {
+    if (this.wanted === null) return true;
+    if (this.wanted.problem !== '' || this.setback !== '') return false;
+    return this.wanted.versions.every(({ version }) => this.#versions.get(version)?.loaded != null);
+  }
+
+  /**
+   * Strict readiness (fact sheet 10.1). Of a model whose configuration was never understood the server knows no state; one that serves
+   * as it did before a reload failed is ready.
+   */
   isReady(isHealthy: (loaded: Loaded) => boolean): boolean {
+    const ready = this.ready();
+    if (ready.length > 0 && this.setback !== '') return ready.every(isHealthy);
+    if (this.wanted === null) return true;
     if (this.wanted.problem !== '') return !this.wanted.blocksReadiness;
-    if (this.versions.length === 0) return false;
     return this.versions.every(({ loaded, lifecycle }) =>
-      loaded !== null ? isHealthy(loaded) : lifecycle.state === 'unloaded',
+      loaded !== null ? isHealthy(loaded) : lifecycle.state === 'unloaded' || lifecycle.state === 'draining',
     );
   }
 
   indexEntries(): IndexEntry[] {
-    const { name, problem } = this.wanted;
-    if (problem !== '') return [{ name, state: 'UNAVAILABLE', reason: problem }];
-    return this.versions.map(({ version, lifecycle }) => {
+    const { name, wanted } = this;
+    if (wanted !== null && wanted.problem !== '' && this.#versions.size === 0)
+      return [{ name, state: 'UNAVAILABLE', reason: wanted.problem }];
+    return this.versions.map(({ version, lifecycle, loaded }) => {
       const entry = { name, version: String(version), state: lifecycle.indexState };
-      return lifecycle.reason === '' ? entry : { ...entry, reason: lifecycle.reason };
+      const reason = loaded === null ? lifecycle.reason : this.setback;
+      return reason === '' ? entry : { ...entry, reason };
     });
   }
 

@@ -1,8 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { invalid, ServerError } from '../types/errors.js';
 import { mapBounded } from './bounded.js';
-import { foldersIn, modifiedMs } from './folder.js';
+import { type FileStamp, foldersIn, stampFiles } from './folder.js';
 
 /** A version folder: its number is its name. */
 export interface VersionEntry {
@@ -15,6 +15,8 @@ export interface VersionEntry {
 /** A model's folder as it was found; nothing in it has been understood yet. Paths are absolute. */
 export interface ModelEntry {
   readonly name: string;
+  /** Name of its folder, which its configuration has too: `name` without a namespace. */
+  readonly folder: string;
   readonly directory: string;
   readonly repository: string;
   /** '' = the model has none. */
@@ -22,12 +24,14 @@ export interface ModelEntry {
   readonly configText: string;
   /** Ascending. */
   readonly versions: readonly VersionEntry[];
-  /** When anything in the folder changed last; milliseconds since 1970. */
-  readonly modifiedMs: number;
+  /** Sorted by path. */
+  readonly files: readonly FileStamp[];
   /** Why it cannot be used, '' = it can: unreadable, or its name is in two repositories. */
   readonly problem: string;
   /** What was passed over, for the log. */
   readonly notes: readonly string[];
+  /** Made for one load: see `overrides.ts`. */
+  readonly isTemporary: boolean;
 }
 
 /** All models of all repositories at one moment, by name. */
@@ -38,29 +42,95 @@ export const TWICE = 'model appears in two or more repositories';
 /** Models looked at at a time: each has a few files open. */
 const PARALLEL_MODELS = 32;
 
+/** When anything of it was put there last; milliseconds since 1970, 0 = it has no files. */
+export function changedMs(entry: ModelEntry): number {
+  return entry.files.reduce((newest, file) => Math.max(newest, file.changedMs), 0);
+}
+
+export interface ScanSettings {
+  /** Folders of models, as given. */
+  readonly repositories: readonly string[];
+  /** `--model-config-name`: `configs/NAME.pbtxt` comes before `config.pbtxt`; '' = none. */
+  readonly configName: string;
+  /** `--model-namespacing`: models of one name in several repositories are called `REPOSITORY::NAME`; false = there are none. */
+  readonly namespacing: boolean;
+}
+
 /**
- * Looks at repositories: each folder is a model, each folder in it with a number that does not begin with 0 is a version.
- * @param configName `--model-config-name`: `configs/NAME.pbtxt` comes before `config.pbtxt`; '' = none
- * @throws INVALID_ARGUMENT for a repository that is no folder; a model that cannot be read has a `problem` instead
+ * Looks at repositories: each folder is a model, each folder in it with a number that does not begin with 0 is a version. Throws
+ * INVALID_ARGUMENT for a repository that is no folder; a model that cannot be read has a `problem` instead.
  */
-export async function scanRepositories(repositories: readonly string[], configName: string): Promise<Snapshot> {
-  const models = new Map<string, ModelEntry>();
-  for (const repository of new Set(repositories.map((path) => resolve(path)))) {
-    for (const entry of await scanRepository(repository, configName)) {
-      const other = models.get(entry.name);
-      models.set(entry.name, other === undefined ? entry : { ...other, problem: TWICE });
+export async function scanRepositories(settings: ScanSettings): Promise<Snapshot> {
+  const found: ModelEntry[] = [];
+  for (const repository of roots(settings)) {
+    const names = await modelNames(repository);
+    const entries = await mapBounded(names, PARALLEL_MODELS, (name) =>
+      scanModel(repository, name, settings.configName),
+    );
+    found.push(...entries);
+  }
+  return byName(found, settings);
+}
+
+/** The same for the one model of this name; null = no repository has it. Never rejects. */
+export async function scanOneModel(name: string, settings: ScanSettings): Promise<ModelEntry | null> {
+  const mark = settings.namespacing ? name.lastIndexOf(NAMESPACE_MARK) : -1;
+  const folder = mark < 0 ? name : name.slice(mark + NAMESPACE_MARK.length);
+  const found: ModelEntry[] = [];
+  for (const repository of roots(settings)) {
+    const names = await foldersIn(repository).catch((): string[] => []);
+    if (names.includes(folder)) found.push(await scanModel(repository, folder, settings.configName));
+  }
+  return byName(found, settings).get(name) ?? null;
+}
+
+/** Names of all models in all repositories, whatever is in their folders. Never rejects: what cannot be read has none. */
+export async function scanNames(settings: ScanSettings): Promise<string[]> {
+  const found: { name: string; repository: string }[] = [];
+  for (const repository of roots(settings)) {
+    const names = await foldersIn(repository).catch((): string[] => []);
+    found.push(...names.map((name) => ({ name, repository })));
+  }
+  return [...byName(found, settings).keys()];
+}
+
+function roots({ repositories }: ScanSettings): string[] {
+  return [...new Set(repositories.map((path) => resolve(path)))];
+}
+
+/** Gives models of one name in several repositories names of their own, or the problem that they are that. */
+function byName<E extends { readonly name: string; readonly repository: string }>(
+  found: readonly E[],
+  settings: ScanSettings,
+): Map<string, E> {
+  const models = new Map<string, E>();
+  const isTwice = new Set(found.map(({ name }) => name).filter((name, at, names) => names.indexOf(name) !== at));
+  for (const entry of found) {
+    if (!isTwice.has(entry.name)) models.set(entry.name, entry);
+    else if (!settings.namespacing) models.set(entry.name, { ...entry, problem: TWICE });
+    else {
+      const name = `${namespaceOf(entry.repository, settings)}${NAMESPACE_MARK}${entry.name}`;
+      models.set(name, { ...entry, name });
     }
   }
   return models;
 }
 
-async function scanRepository(repository: string, configName: string): Promise<ModelEntry[]> {
-  const names = await foldersIn(repository).catch((error: NodeJS.ErrnoException) => {
+/** What comes between the name of a repository and that of a model in it. */
+export const NAMESPACE_MARK = '::';
+
+/** The last part of a repository's path, or all of it where others end in the same. */
+function namespaceOf(repository: string, settings: ScanSettings): string {
+  const last = basename(repository);
+  return roots(settings).filter((root) => basename(root) === last).length === 1 ? last : repository;
+}
+
+async function modelNames(repository: string): Promise<string[]> {
+  return foldersIn(repository).catch((error: NodeJS.ErrnoException) => {
     throw invalid(
       `--model-repository: expected a folder of models, but ${repository} cannot be read (${error.code}: ${reasonOf(error)})`,
     );
   });
-  return mapBounded(names, PARALLEL_MODELS, (name) => scanModel(repository, name, configName));
 }
 
 function reasonOf(error: NodeJS.ErrnoException): string {
@@ -69,18 +139,20 @@ function reasonOf(error: NodeJS.ErrnoException): string {
 }
 
 /** Never rejects. */
-async function scanModel(repository: string, name: string, configName: string): Promise<ModelEntry> {
+export async function scanModel(repository: string, name: string, configName: string): Promise<ModelEntry> {
   const directory = join(repository, name);
   const found = {
     name,
+    folder: name,
     directory,
     repository,
     configFile: '',
     configText: '',
     versions: [],
-    modifiedMs: 0,
+    files: [],
     problem: '',
     notes: [],
+    isTemporary: false,
   };
   try {
     return { ...found, ...(await readConfig(directory, configName)), ...(await readVersions(name, directory)) };
@@ -93,7 +165,7 @@ async function scanModel(repository: string, name: string, configName: string): 
 async function readVersions(
   name: string,
   directory: string,
-): Promise<Pick<ModelEntry, 'versions' | 'modifiedMs' | 'notes'>> {
+): Promise<Pick<ModelEntry, 'versions' | 'files' | 'notes'>> {
   const numbered = (await foldersIn(directory)).filter((folder) => /^[1-9][0-9]*$/.test(folder));
   const isExact = (folder: string) => Number.isSafeInteger(Number(folder));
   const numbers = numbered.filter(isExact).map(Number);
@@ -102,7 +174,7 @@ async function readVersions(
     .filter((folder) => !isExact(folder))
     .map((folder) => `model '${name}': version folder ${folder} is ignored, versions go up to 2^53 - 1`);
   const versions = await Promise.all(numbers.map((version) => readVersion(directory, version)));
-  return { versions, modifiedMs: await modifiedMs(directory), notes };
+  return { versions, files: await stampFiles(directory), notes };
 }
 
 async function readVersion(model: string, version: number): Promise<VersionEntry> {

@@ -5,8 +5,8 @@ import { type Machine, normalizeConfig } from '../config/normalize.js';
 import { parseModelConfig } from '../config/pbtxt.js';
 import { validateConfig } from '../config/validate.js';
 import { asServerError, invalid, ServerError } from '../types/errors.js';
-import type { WantedModel } from './model-record.js';
 import { type ModelEntry, TWICE, type VersionEntry } from './scan.js';
+import { stampsOf, type VersionStamps } from './stamps.js';
 import { noVersionText, wantedVersions } from './version-policy.js';
 
 export interface UnderstandSettings {
@@ -15,22 +15,45 @@ export interface UnderstandSettings {
   readonly autoComplete: boolean;
 }
 
-/** A model's folder, understood: what should be served of it, and how. */
-export interface UnderstoodModel {
-  readonly entry: ModelEntry;
-  readonly wanted: WantedModel;
-  /** Null where `wanted.problem` says why. */
-  readonly config: ModelConfig | null;
-  /** For the log. */
-  readonly notes: readonly string[];
+/** A version that should be served, and what it is made of. */
+export interface WantedVersion extends VersionStamps {
+  readonly version: number;
+  /** Absolute. */
+  readonly directory: string;
 }
 
-/** Reads a model's configuration and decides which versions are wanted. Never throws: what is wrong is the model's problem. */
-export function understandModel(entry: ModelEntry, settings: UnderstandSettings): UnderstoodModel {
+/** What should be served of one model. */
+export interface WantedModel {
+  readonly name: string;
+  /** Absolute. */
+  readonly directory: string;
+  /** Why nothing of it can be loaded, '' = it can. */
+  readonly problem: string;
+  /** The problem keeps the server from being ready. A configuration that was never understood does not (fact sheet 10.1). */
+  readonly blocksReadiness: boolean;
+  /** Normalised, not yet completed by a backend; null where there is a problem. */
+  readonly config: ModelConfig | null;
+  /** Ascending. */
+  readonly versions: readonly WantedVersion[];
+  /** For the log. */
+  readonly notes: readonly string[];
+  /** Its folder was made for this load (`file:` overrides), and goes when nothing of it is loaded any more. */
+  readonly isTemporary: boolean;
+}
+
+/**
+ * Reads a model's configuration and decides which versions are wanted. Never throws: what is wrong is the model's problem.
+ * @param override a configuration that is taken instead of the folder's; null = none
+ */
+export function understandModel(
+  entry: ModelEntry,
+  settings: UnderstandSettings,
+  override: ModelConfig | null = null,
+): WantedModel {
   if (entry.problem !== '') return refuse(entry, entry.problem, entry.problem === TWICE);
   let config: ModelConfig;
   try {
-    config = readConfig(entry, settings);
+    config = readConfig(entry, settings, override);
   } catch (error) {
     return refuse(entry, asServerError(error).toString(), false);
   }
@@ -41,36 +64,45 @@ export function understandModel(entry: ModelEntry, settings: UnderstandSettings)
     (version) => `model '${entry.name}' has no version ${version}, which its version policy names`,
   );
   return {
-    entry,
-    wanted: { name: entry.name, problem: '', blocksReadiness: false, versions },
+    name: entry.name,
+    directory: entry.directory,
+    problem: '',
+    blocksReadiness: false,
     config,
+    versions: versions.map((version) => wantedVersion(entry, config, version)),
     notes: [...entry.notes, ...absent, ...idleFields(config)],
+    isTemporary: entry.isTemporary,
   };
 }
 
-function readConfig(entry: ModelEntry, { machine, autoComplete }: UnderstandSettings): ModelConfig {
-  if (entry.configFile === '' && !autoComplete) {
+function wantedVersion(entry: ModelEntry, config: ModelConfig, version: number): WantedVersion {
+  const { directory } = entry.versions.find((candidate) => candidate.version === version)!;
+  return { version, directory, ...stampsOf(entry, config, version) };
+}
+
+function readConfig(
+  entry: ModelEntry,
+  { machine, autoComplete }: UnderstandSettings,
+  override: ModelConfig | null,
+): ModelConfig {
+  if (override === null && entry.configFile === '' && !autoComplete) {
     throw new ServerError(
       'NOT_FOUND',
       `model configuration is not provided for model '${entry.name}'; write ${entry.directory}/config.pbtxt, or start without --disable-auto-complete-config`,
     );
   }
-  const written = parseModelConfig(entry.configText, entry.configFile);
+  const written = override ?? parseModelConfig(entry.configText, entry.configFile);
   const config = normalizeConfig(
-    completeConfig(written, entry.name, firstByName(entry.versions)?.entries ?? []),
+    completeConfig(written, entry.folder, firstByName(entry.versions)?.entries ?? []),
     machine,
   );
   validateConfig(config, machine, !autoComplete);
   return config;
 }
 
-function refuse(entry: ModelEntry, problem: string, blocksReadiness: boolean): UnderstoodModel {
-  return {
-    entry,
-    wanted: { name: entry.name, problem, blocksReadiness, versions: [] },
-    config: null,
-    notes: entry.notes,
-  };
+function refuse(entry: ModelEntry, problem: string, blocksReadiness: boolean): WantedModel {
+  const { name, directory, notes, isTemporary } = entry;
+  return { name, directory, problem, blocksReadiness, config: null, versions: [], notes, isTemporary };
 }
 
 /** Completion looks at one version: Triton takes the first by name, not by number. */

@@ -28,12 +28,12 @@ export interface DynamicSettings {
  * or a wait ends. Beside the batch that runs, one open batch waits at the instance and grows.
  */
 export class DynamicScheduler implements Scheduler {
-  readonly #settings: DynamicSettings;
-  readonly #queue: RequestQueue;
+  #settings: DynamicSettings;
+  #queue: RequestQueue;
   readonly #pool: InstancePool;
   readonly #clock: Clock;
   /** Batches that nothing shapes but their size can begin and end anywhere. */
-  readonly #plain: boolean;
+  #plain: boolean;
   #cancelTimer: (() => void) | null = null;
   #timerDueUs = Number.POSITIVE_INFINITY;
   #stopped = false;
@@ -43,8 +43,16 @@ export class DynamicScheduler implements Scheduler {
     this.#queue = queue;
     this.#pool = pool;
     this.#clock = clock;
-    const { delayUs, preferred, maxRows, single } = settings.policy;
-    this.#plain = !single && delayUs === 0 && preferred.length === 1 && preferred[0] === maxRows;
+    this.#plain = isPlain(settings.policy);
+  }
+
+  /** From now on it decides by these; what waits is moved to the new, empty queue. */
+  reconfigure(settings: DynamicSettings, queue: RequestQueue): void {
+    queue.adopt(this.#queue);
+    this.#settings = settings;
+    this.#queue = queue;
+    this.#plain = isPlain(settings.policy);
+    this.run();
   }
 
   get pending(): number {
@@ -224,4 +232,8 @@ export class DynamicScheduler implements Scheduler {
       this.run();
     });
   }
+}
+
+function isPlain({ single, delayUs, preferred, maxRows }: BatchPolicy): boolean {
+  return !single && delayUs === 0 && preferred.length === 1 && preferred[0] === maxRows;
 }

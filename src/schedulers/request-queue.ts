@@ -114,6 +114,18 @@ export class RequestQueue implements PendingView {
     this.#length++;
   }
 
+  /** Takes over all that waits in another queue, in its order: none is refused, and each waits as long as its new policy says. */
+  adopt(other: RequestQueue): void {
+    while (other.length > 0) {
+      const request = other.shift();
+      const level = this.#levelOf(request);
+      const deadlineUs = request.queuedUs + timeoutUs(level.policy, request);
+      level.waiting.push({ request, deadlineUs });
+      if (deadlineUs < this.#nextDeadlineUs) this.#nextDeadlineUs = deadlineUs;
+      this.#length++;
+    }
+  }
+
   /** The request at `index` in serving order. */
   at(index: number): InferRequest {
     let left = index;

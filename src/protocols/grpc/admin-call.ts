@@ -18,6 +18,7 @@ export interface UnaryMethod {
 export class AdminCall extends WholeMessages {
   readonly #server: InferenceServer;
   readonly #method: UnaryMethod;
+  #isOver = false;
 
   constructor(server: InferenceServer, method: UnaryMethod, budget: BodyBudget) {
     super(budget);
@@ -27,10 +28,20 @@ export class AdminCall extends WholeMessages {
 
   onMessage(call: GrpcCall, message: Buffer): void {
     try {
-      const request = decode(this.#method.request, message);
-      call.reply(this.#method.response.encode(this.#method.run(this.#server, request)));
+      const answer = this.#method.run(this.#server, decode(this.#method.request, message));
+      if (answer instanceof Promise) void this.#answerLater(call, answer);
+      else call.reply(this.#method.response.encode(answer));
     } catch (error) {
       endWith(call, error);
+    }
+  }
+
+  async #answerLater(call: GrpcCall, answer: Promise<object>): Promise<void> {
+    try {
+      const message = this.#method.response.encode(await answer);
+      if (!this.#isOver) call.reply(message);
+    } catch (error) {
+      if (!this.#isOver) endWith(call, error);
     }
   }
 
@@ -38,7 +49,9 @@ export class AdminCall extends WholeMessages {
     call.end(GRPC_UNIMPLEMENTED, `no request message came for ${call.path}`);
   }
 
-  protected ended(): void {}
+  protected ended(): void {
+    this.#isOver = true;
+  }
 }
 
 /** Throws INVALID_ARGUMENT. */

@@ -1,12 +1,13 @@
 import type { Model } from '../../core/model.js';
 import type { InferenceServer } from '../../core/server.js';
 import { ServerError } from '../../types/errors.js';
+import { checkUnload, loadOverrides } from '../load-request.js';
 import type { ProtoMessage } from './proto.js';
 
-/** Answers a request with a message of the method's response type; throws ServerErrors. */
-export type AdminMethod = (server: InferenceServer, request: ProtoMessage) => object;
+/** Answers a request with a message of the method's response type; throws or rejects with ServerErrors. */
+export type AdminMethod = (server: InferenceServer, request: ProtoMessage) => object | Promise<object>;
 
-/** Every method of the inference service but inference, by name: answered at once, from what the server knows. */
+/** Every method of the inference service but inference, by name. */
 export const adminMethods: Readonly<Record<string, AdminMethod>> = {
   ServerLive: (server) => ({ live: server.isLive }),
   ServerReady: (server) => ({ ready: server.isReady }),
@@ -16,8 +17,15 @@ export const adminMethods: Readonly<Record<string, AdminMethod>> = {
   ModelConfig: (server, { name, version }) => ({ config: server.find(name as string, version as string).config }),
   ModelStatistics: modelStatistics,
   RepositoryIndex: repositoryIndex,
-  RepositoryModelLoad: (_server, request) => refuseModelControl('loaded', request),
-  RepositoryModelUnload: (_server, request) => refuseModelControl('unloaded', request),
+  RepositoryModelLoad: async (server, request) => {
+    await server.load(modelNameOf(request), loadOverrides(parametersOf(request)));
+    return {};
+  },
+  RepositoryModelUnload: (server, request) => {
+    checkUnload(parametersOf(request));
+    server.unload(modelNameOf(request));
+    return {};
+  },
   SystemSharedMemoryStatus: refuseSharedMemory,
   SystemSharedMemoryRegister: refuseSharedMemory,
   SystemSharedMemoryUnregister: refuseSharedMemory,
@@ -41,16 +49,23 @@ function statisticsOf(model: Model): object {
   return { name: model.name, version: String(model.version), ...model.statistics.snapshot() };
 }
 
-function repositoryIndex(server: InferenceServer, { repository_name, ready }: ProtoMessage): object {
+async function repositoryIndex(server: InferenceServer, { repository_name, ready }: ProtoMessage): Promise<object> {
   if (repository_name !== '') throw repositoryName();
-  return { models: server.index(ready as boolean) };
+  return { models: await server.index(ready as boolean) };
 }
 
 /** KServe's message has the model's name in field 1, which is Triton's `repository_name` (fact sheet 3.2). */
-function refuseModelControl(what: string, { repository_name, model_name }: ProtoMessage): never {
+function modelNameOf({ repository_name, model_name }: ProtoMessage): string {
   if (repository_name !== '' && model_name !== '') throw repositoryName();
-  const name = model_name === '' ? repository_name : model_name;
-  throw unsupported(`model '${name}' cannot be ${what} by a request: all models are loaded when the server starts`);
+  return (model_name === '' ? repository_name : model_name) as string;
+}
+
+/** The branch that is set of each. */
+function parametersOf({ parameters }: ProtoMessage): Record<string, unknown> {
+  const entries = Object.entries(parameters as Record<string, { parameter_choice?: string }>);
+  return Object.fromEntries(
+    entries.map(([name, value]) => [name, (value as Record<string, unknown>)[value.parameter_choice ?? '']]),
+  );
 }
 
 function refuseSharedMemory(): never {

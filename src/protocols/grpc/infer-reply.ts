@@ -4,7 +4,7 @@ import type { GrpcCall, PartsHolder } from './engine.js';
 import type { IdBytes } from './id-bytes.js';
 import type { PreparedInfer } from './infer-reader.js';
 import { ID, INFER_RESPONSE, RAW_OUTPUT_CONTENTS, writeResponseHead } from './infer-response.js';
-import { ReplyTemplate } from './reply-template.js';
+import { type PreparedReplies, ReplyTemplate } from './reply-template.js';
 import { WireWriter } from './wire-writer.js';
 
 const LARGEST_COPIED_REPLY = 64 * 1024;
@@ -21,7 +21,7 @@ export function sendUnary(
   id: IdBytes,
   holder: PartsHolder,
 ): boolean {
-  const message = prepared.replies?.unary?.write(request, id) ?? null;
+  const message = repliesOf(prepared, request)?.unary?.write(request, id) ?? null;
   if (message !== null) {
     call.reply(message);
     return true;
@@ -40,7 +40,7 @@ export function sendStreamed(
   id: IdBytes,
   holder: PartsHolder,
 ): boolean {
-  const message = prepared.replies?.stream?.write(request, id) ?? null;
+  const message = repliesOf(prepared, request)?.stream?.write(request, id) ?? null;
   if (message !== null) {
     call.send(message);
     return true;
@@ -49,6 +49,11 @@ export function sendStreamed(
   if (bytes > LARGEST_COPIED_REPLY) call.sendParts(parts, holder);
   else call.send(Buffer.concat(parts));
   return bytes <= LARGEST_COPIED_REPLY;
+}
+
+/** Null = none are known, or another model has answered in the place of the one that was asked. */
+function repliesOf({ model, replies }: PreparedInfer, request: ModelRequest): PreparedReplies | null {
+  return request.model === model ? replies : null;
 }
 
 /** `parts` are views into the outputs: valid until the request is released. */
@@ -60,7 +65,7 @@ interface BuiltReply {
 /** Builds an answer of any form, and prepares those that follow where they cannot be of another. */
 function buildReply(prepared: PreparedInfer, request: ModelRequest, id: IdBytes, isStream: boolean): BuiltReply {
   const outputs = request.plan.outputs.map((_, nth) => request.output(nth));
-  const { replies } = prepared;
+  const replies = repliesOf(prepared, request);
   if (replies !== null) replies[isStream ? 'stream' : 'unary'] = ReplyTemplate.of(request, outputs, isStream);
   const writer = new WireWriter();
   writeResponseHead(writer, request, outputs, isStream);

@@ -2,7 +2,7 @@ import { modelConfigToJson } from '../../config/config-json.js';
 import type { Model } from '../../core/model.js';
 import type { InferenceServer } from '../../core/server.js';
 import { statisticsJson } from '../../telemetry/statistics.js';
-import { invalid } from '../../types/errors.js';
+import { invalid, ServerError } from '../../types/errors.js';
 import type { Endpoint, Route } from '../routes.js';
 import type { HttpExchange } from './engine.js';
 import { JSON_HEADERS, replyError, replyJson, replyJsonText } from './reply.js';
@@ -11,7 +11,7 @@ import { sequencesJson } from './sequences-json.js';
 type AdminHandler = (server: InferenceServer, exchange: HttpExchange, route: Route) => void;
 
 /** Every endpoint but inference: answered at once, from what the server knows. */
-export const adminHandlers: Readonly<Record<Exclude<Endpoint, 'infer' | 'index'>, AdminHandler>> = {
+export const adminHandlers: Readonly<Record<Exclude<Endpoint, 'infer' | 'index' | 'load' | 'unload'>, AdminHandler>> = {
   'server-metadata': (server, exchange) => replyJson(exchange, 200, server.metadata()),
   live: (server, exchange) => replyHealth(exchange, server.isLive, { live: server.isLive }),
   ready: (server, exchange) => replyHealth(exchange, server.isReady, { ready: server.isReady }),
@@ -26,6 +26,9 @@ export const adminHandlers: Readonly<Record<Exclude<Endpoint, 'infer' | 'index'>
     replyStatistics(exchange, server.loadedVersions(model, version)),
   'model-sequences': (server, exchange, { model, version }) =>
     replyJsonText(exchange, 200, sequencesJson(server.find(model, version))),
+  'foreign-repository': () => {
+    throw new ServerError('UNSUPPORTED', "'repository_name' specification is not supported");
+  },
   socket: (_server, exchange) => replyUpgradeRequired(exchange),
 };
 

@@ -32,6 +32,7 @@ export interface InferHost {
   readonly pool: JsonPool;
   headerLength(text: string, bodyBytes: number): number;
   readonly heads: HeadCaches;
+  readonly server: { find(name: string, version: string): Model };
   /** The call has no exchange and no request any more. */
   recycle(call: InferCall): void;
 }
@@ -47,6 +48,9 @@ export class InferCall extends BodyInfer implements BodySink, ExchangeOwner {
   readonly #endpoint: InferHost;
   readonly #body: BodyBuffer;
   #exchange: HttpExchange | null = null;
+  /** As the client wrote them. */
+  #name = '';
+  #version = '';
   #state: CallState = 'done';
   #headerLength = WHOLE_BODY;
   #contentEncoding = '';
@@ -61,9 +65,12 @@ export class InferCall extends BodyInfer implements BodySink, ExchangeOwner {
     this.#body = new BodyBuffer(endpoint.budget);
   }
 
-  start(exchange: HttpExchange, model: Model): void {
+  /** Throws where there is no such model. */
+  start(exchange: HttpExchange, name: string, version: string): void {
+    this.model = this.#endpoint.server.find(name, version);
+    this.#name = name;
+    this.#version = version;
     this.#exchange = exchange;
-    this.model = model;
     this.use++;
     exchange.owner = this;
     try {
@@ -192,6 +199,7 @@ export class InferCall extends BodyInfer implements BodySink, ExchangeOwner {
   /** The body is complete and plain. */
   #takeBody(body: Buffer): void {
     this.#state = 'working';
+    this.#findAgain();
     if (this.#headerLength === 0 || (this.#headerLength === WHOLE_BODY && body.length === 0)) {
       const content = rawContent(this.model, body);
       this.takeComplete(rawHead(this.model, content.length), content, 0);
@@ -205,6 +213,11 @@ export class InferCall extends BodyInfer implements BodySink, ExchangeOwner {
     this.takeComplete(this.#endpoint.heads.of(this.model).prepare(body, 0, headBytes), body, headBytes);
   }
 
+  /** The model may have been loaded anew since the head of the request came. */
+  #findAgain(): void {
+    if (this.model.isRetired) this.model = this.#endpoint.server.find(this.#name, this.#version);
+  }
+
   #takeHead(chunk: Uint8Array, last: boolean): void {
     const before = this.#body.length;
     const rest = Math.max(0, Math.min(chunk.length, this.#headerLength - before));
@@ -216,6 +229,7 @@ export class InferCall extends BodyInfer implements BodySink, ExchangeOwner {
         );
       return;
     }
+    this.#findAgain();
     const prepared = this.#endpoint.heads.of(this.model).prepare(this.#body.view, 0, this.#headerLength);
     if (this.#exchange!.contentLength >= 0)
       this.checkRest(prepared, this.#exchange!.contentLength - this.#headerLength);

@@ -39,9 +39,13 @@ export class InferEndpoint {
   }
 
   handle(exchange: HttpExchange, name: string, version: string): void {
-    const model = this.server.find(name, version);
     const call = this.#idle.pop() ?? new InferCall(this);
-    call.start(exchange, model);
+    try {
+      call.start(exchange, name, version);
+    } catch (error) {
+      this.#idle.push(call);
+      throw error;
+    }
   }
 
   /** The call has no exchange and no request any more. */

@@ -5,6 +5,7 @@ import type { Clock } from '../../base/clock.js';
 import type { Log } from '../../base/log.js';
 import type { FailureReason } from '../../telemetry/statistics.js';
 import { ServerError } from '../../types/errors.js';
+import type { SequenceId } from '../../types/infer.js';
 import type { BatchPolicy } from '../batch-plan.js';
 import type { InstancePool } from '../dynamic.js';
 import { unavailable } from '../refusals.js';
@@ -39,6 +40,8 @@ const REAP_SLACK_US = 20_000;
  */
 export class SequenceScheduler implements Scheduler, LaneHost {
   readonly kinds: StepKinds;
+  /** Told, perhaps more than once, when no sequence is live any more; null = nobody waits for that. */
+  onAllEnded: (() => void) | null = null;
   readonly #settings: SequenceSettings;
   readonly #table: SequenceTable;
   readonly #pool: InstancePool;
@@ -139,6 +142,17 @@ export class SequenceScheduler implements Scheduler, LaneHost {
     const { started, ended, backlog } = this.#table;
     const over = Object.values(ended.counts).reduce((sum, count) => sum + count, 0);
     return { inSlots: started - over - backlog.size, inBacklog: backlog.size, started, ended: ended.counts };
+  }
+
+  /** A request with this id goes on with a sequence that is here. */
+  has(id: SequenceId): boolean {
+    return this.#table.has(id);
+  }
+
+  /** Sequences that have not ended. */
+  get live(): number {
+    const { inSlots, inBacklog } = this.counts();
+    return inSlots + inBacklog;
   }
 
   nowUs(): number {
@@ -260,6 +274,7 @@ export class SequenceScheduler implements Scheduler, LaneHost {
   }
 
   #setTimer(): void {
+    if (this.onAllEnded !== null && this.live === 0) this.onAllEnded();
     const idleUs = this.#table.nextIdleUs + REAP_SLACK_US;
     const dueUs = Math.min(this.#laneDueUs, this.#table.nextDeadlineUs, idleUs);
     // One that is early only looks once more.

@@ -156,6 +156,11 @@ export class SequenceTable {
     return Number.POSITIVE_INFINITY;
   }
 
+  /** A request with this id would go on with a sequence. */
+  has(id: SequenceId): boolean {
+    return this.#byId.has(id);
+  }
+
   /** The sequence of an accepted request that has not ended; null = there is none. Searches: for the rare. */
   find(request: InferRequest): Sequence | null {
     const has = (sequence: Sequence) => sequence.running?.request === request || waitsIn(sequence, request);

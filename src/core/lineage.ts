@@ -1,0 +1,41 @@
+import type { SequenceId } from '../types/infer.js';
+
+/** A model that may be replaced while it has something to finish. */
+export interface Replaceable {
+  readonly version: number;
+  /** A request with this id goes on with a sequence that is live here. */
+  hasSequence(id: SequenceId): boolean;
+}
+
+/** Who stood in the place of a model before and still has sequences, and who stands there now. */
+export class Lineage<M extends Replaceable> {
+  /** The youngest first; null = none, which is asked for every request. */
+  #elders: readonly M[] | null = null;
+  #heir: M | null = null;
+
+  /** Takes the place of `elder`, whose sequences go on there. */
+  succeed(elder: M, before: Lineage<M>): void {
+    this.#elders = [elder, ...(before.#elders ?? []), ...(this.#elders ?? [])];
+  }
+
+  /** It has finished. */
+  outlive(elder: M): void {
+    const left = (this.#elders ?? []).filter((other) => other !== elder);
+    this.#elders = left.length === 0 ? null : left;
+  }
+
+  replacedBy(heir: M): void {
+    this.#heir = heir;
+  }
+
+  /** The same version of the model, loaded anew; null = there is none. */
+  get heir(): M | null {
+    return this.#heir;
+  }
+
+  /** Who has the sequence that a request goes on with; null = none of them. */
+  elderWith(id: SequenceId, isStart: boolean): M | null {
+    if (this.#elders === null || isStart) return null;
+    return this.#elders.find((elder) => elder.hasSequence(id)) ?? null;
+  }
+}

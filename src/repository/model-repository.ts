@@ -1,0 +1,249 @@
+import { monotonicUs } from '../base/clock.js';
+import type { Log } from '../base/log.js';
+import { modelConfigFromJson } from '../config/config-from-json.js';
+import type { ModelConfig } from '../config/model-config.js';
+import { asServerError, invalid, ServerError } from '../types/errors.js';
+import { runAgents } from './agents.js';
+import type { LoadFailure, ModelManager, Outcome } from './manager.js';
+import type { IndexEntry } from './model-record.js';
+import { type LoadOverrides, writeOverrides } from './overrides.js';
+import { changedMs, type ModelEntry, type ScanSettings, scanNames, scanOneModel, scanRepositories } from './scan.js';
+import { Settling } from './settling.js';
+import { stampOfEntry } from './stamps.js';
+import { type UnderstandSettings, understandModel, type WantedModel } from './wanted.js';
+
+/** Who says which models are loaded after the start: nobody, the folders, or requests. */
+export type ControlMode = 'none' | 'poll' | 'explicit';
+
+export interface RepositorySettings {
+  readonly scan: ScanSettings;
+  readonly understand: UnderstandSettings;
+  readonly mode: ControlMode;
+  /** `--load-model`, in mode explicit; `*` alone = all. */
+  readonly loadModels: readonly string[];
+}
+
+/** Files that change for longer than this are never loaded. */
+const LONGEST_UNREST_MS = 60_000;
+
+/** The models in the repositories, and which of them are served: at the start, when folders change, and when requests ask for it. */
+export class ModelRepository<Loaded extends object> {
+  readonly #settings: RepositorySettings;
+  readonly #manager: ModelManager<Loaded>;
+  readonly #log: Log;
+  readonly #settling = new Settling();
+  /** What was seen of each model when it was loaded last. */
+  readonly #applied = new Map<string, string>();
+  #absent: readonly string[] = [];
+
+  constructor(settings: RepositorySettings, manager: ModelManager<Loaded>, log: Log) {
+    this.#settings = settings;
+    this.#manager = manager;
+    this.#log = log;
+  }
+
+  get mode(): ControlMode {
+    return this.#settings.mode;
+  }
+
+  /** Every model that was to be loaded at the start is there, and nothing failed since. */
+  get isComplete(): boolean {
+    return this.#absent.length === 0 && this.#manager.isComplete;
+  }
+
+  /** Loads what the mode says. Throws for a repository that cannot be read; a model that fails has its reason in the index. */
+  async start(): Promise<void> {
+    const snapshot = await scanRepositories(this.#settings.scan);
+    const { mode, loadModels } = this.#settings;
+    const isAll = mode !== 'explicit' || loadModels.includes('*');
+    const names = isAll ? [...snapshot.keys()] : [...new Set(loadModels)];
+    this.#absent = names.filter((name) => !snapshot.has(name));
+    for (const name of this.#absent)
+      this.#log.error(`failed to load '${name}': no repository has a model of this name`);
+    await Promise.all(names.flatMap((name) => this.#applyIf(snapshot.get(name))));
+  }
+
+  /**
+   * Loads or reloads a model, and resolves when it serves. Throws with Triton's texts (fact sheet 1.5, 13.2 items 26 to 27); what served
+   * before goes on then.
+   */
+  async load(name: string, overrides: LoadOverrides): Promise<void> {
+    this.#checkExplicit();
+    checkName(name);
+    const deadlineMs = nowMs() + LONGEST_UNREST_MS;
+    for (;;) {
+      const entry = await this.#entryToLoad(name, overrides, deadlineMs);
+      const wanted = await this.#understand(entry, overrides.config);
+      const outcome = await this.#apply(entry, wanted);
+      const isLast = entry.isTemporary || outcome.kind === 'outdated' || nowMs() > deadlineMs;
+      if (isLast || (await this.#isStill(entry))) return throwUnlessServed(name, outcome, wanted);
+      this.#log.warning(`the files of model '${name}' changed while it was loaded: it is loaded again`);
+    }
+  }
+
+  /** Nobody finds the model from now on; it finishes what it has. Unknown models are fine. Throws UNAVAILABLE as `load`. */
+  unload(name: string): void {
+    this.#checkExplicit();
+    this.#applied.delete(name);
+    this.#manager.unload(name);
+  }
+
+  /** What the server knows of every version, and the names of what it knows nothing of; by name, then version. */
+  async index(readyOnly: boolean): Promise<IndexEntry[]> {
+    const known = this.#manager.index();
+    if (readyOnly) return known.filter(({ state }) => state === 'READY');
+    const names = new Set(known.map(({ name }) => name));
+    const others = (await scanNames(this.#settings.scan)).filter((name) => !names.has(name));
+    return [...known, ...others.map((name) => ({ name }))].sort(byName);
+  }
+
+  /**
+   * Looks at the folders once, and loads, reloads and unloads what has changed and settled; does not wait for that. Resolves with how long to
+   * wait for what has not, milliseconds; 0 = there is nothing. Never rejects: a repository that cannot be read changes nothing.
+   */
+  async poll(): Promise<number> {
+    try {
+      return this.#follow(await scanRepositories(this.#settings.scan));
+    } catch (error) {
+      this.#log.error(
+        `the model repositories cannot be looked at: ${asServerError(error)}; all models stay as they are`,
+      );
+      return 0;
+    }
+  }
+
+  #follow(snapshot: ReadonlyMap<string, ModelEntry>): number {
+    let waitMs = 0;
+    for (const name of new Set([...this.#applied.keys(), ...snapshot.keys()])) {
+      const entry = snapshot.get(name);
+      const stamp = entry === undefined ? '' : stampOfEntry(entry);
+      if (stamp === (this.#applied.get(name) ?? '')) continue;
+      const unsettledMs = this.#unsettledMs(name, entry, stamp);
+      if (unsettledMs > 0) waitMs = waitMs === 0 ? unsettledMs : Math.min(waitMs, unsettledMs);
+      else if (entry === undefined) this.#forget(name);
+      else void this.#applyIf(entry);
+    }
+    return waitMs;
+  }
+
+  #forget(name: string): void {
+    this.#applied.delete(name);
+    this.#log.info(`model '${name}' is gone from its repository: it is unloaded`);
+    this.#manager.forget(name);
+  }
+
+  async #applyIf(entry: ModelEntry | undefined): Promise<void> {
+    if (entry === undefined) return;
+    this.#applied.set(entry.name, stampOfEntry(entry));
+    await this.#apply(entry, await this.#understand(entry, null));
+  }
+
+  async #apply(entry: ModelEntry, wanted: WantedModel): Promise<Outcome> {
+    this.#applied.set(entry.name, stampOfEntry(entry));
+    for (const note of wanted.notes) this.#log.warning(note);
+    return this.#manager.apply(wanted);
+  }
+
+  /** What the request brought along, or what is in the repositories when it has settled. */
+  async #entryToLoad(name: string, overrides: LoadOverrides, deadlineMs: number): Promise<ModelEntry> {
+    if (overrides.files.size > 0) {
+      if (overrides.config !== null) return writeOverrides(name, overrides.files);
+      this.#log.error(`load of '${name}': Load parameter 'config' must be specified for model file override`);
+      throw notPolled(name);
+    }
+    for (;;) {
+      const entry = await scanOneModel(name, this.#settings.scan);
+      if (entry === null) {
+        this.#log.error(`failed to load '${name}': no repository has a model of this name`);
+        throw notPolled(name);
+      }
+      const waitMs = this.#unsettledMs(name, entry, stampOfEntry(entry));
+      if (waitMs === 0) return entry;
+      if (nowMs() > deadlineMs) {
+        throw new ServerError(
+          'UNAVAILABLE',
+          `failed to load '${name}': its files have been changing for ${LONGEST_UNREST_MS / 1000} s; load it when they are complete`,
+        );
+      }
+      await new Promise((resolve) => setTimeout(resolve, waitMs));
+    }
+  }
+
+  #unsettledMs(name: string, entry: ModelEntry | undefined, stamp: string): number {
+    const ageMs = entry === undefined ? 0 : Date.now() - changedMs(entry);
+    return this.#settling.waitMs(name, stamp, ageMs, nowMs());
+  }
+
+  async #isStill(entry: ModelEntry): Promise<boolean> {
+    const now = await scanOneModel(entry.name, this.#settings.scan);
+    return now !== null && stampOfEntry(now) === stampOfEntry(entry);
+  }
+
+  /** @param json a configuration instead of that of the entry */
+  async #understand(entry: ModelEntry, json: string | null): Promise<WantedModel> {
+    const { understand } = this.#settings;
+    let override: ModelConfig | null = null;
+    try {
+      override = json === null ? null : modelConfigFromJson(json);
+    } catch (error) {
+      const problem = `Invalid config override: ${asServerError(error).message}`;
+      return understandModel({ ...entry, problem }, understand);
+    }
+    const wanted = understandModel(entry, understand, override);
+    if (wanted.config === null) return wanted;
+    try {
+      await runAgents(wanted.config, wanted.directory);
+      return wanted;
+    } catch (error) {
+      return understandModel({ ...entry, problem: asServerError(error).toString() }, understand);
+    }
+  }
+
+  #checkExplicit(): void {
+    if (this.#settings.mode === 'explicit') return;
+    throw new ServerError('UNAVAILABLE', 'explicit model load / unload is not allowed if polling is enabled');
+  }
+}
+
+/** A name becomes part of a path. */
+function checkName(name: string): void {
+  if (name.trim() === '') throw invalid('Model name cannot be empty. Please enter a valid name to deploy.');
+  if (!/[/\\\0]/.test(name) && name !== '.' && !name.includes('..')) return;
+  throw invalid(`invalid model name '${name}', model name must not contain path traversal characters`);
+}
+
+function throwUnlessServed(name: string, outcome: Outcome, { blocksReadiness }: WantedModel): void {
+  switch (outcome.kind) {
+    case 'served':
+      return;
+    case 'outdated': {
+      const text = 'Newer operation has been applied to the model lifecycle, current load operation is out-dated.';
+      throw new ServerError('INTERNAL', text);
+    }
+    case 'failed': {
+      const clause = ({ version, reason }: LoadFailure) => `version ${version} is at UNAVAILABLE state: ${reason};\n`;
+      throw invalid(`load failed for model '${name}': ${outcome.failures.map(clause).join('')}`);
+    }
+    case 'refused':
+      if (!blocksReadiness) throw notPolled(name, `: ${outcome.problem}`);
+      throw invalid(`load failed for model '${name}': ${withoutClass(outcome.problem)}\n`);
+  }
+}
+
+function notPolled(name: string, why = ''): ServerError {
+  return new ServerError('INTERNAL', `failed to load '${name}', failed to poll from model repository${why}`);
+}
+
+/** `Invalid argument: text` -> `text`. */
+function withoutClass(reason: string): string {
+  return reason.replace(/^[A-Z][a-z]+( [a-z]+)?: /, '');
+}
+
+function nowMs(): number {
+  return monotonicUs() / 1000;
+}
+
+function byName(a: IndexEntry, b: IndexEntry): number {
+  if (a.name !== b.name) return a.name < b.name ? -1 : 1;
+  return Number(a.version ?? 0) - Number(b.version ?? 0);
+}

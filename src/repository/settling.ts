@@ -1,0 +1,31 @@
+/** A change counts when nothing has moved for so long: a file may still be being written. */
+export const SETTLE_MS = 200;
+
+interface Sight {
+  readonly stamp: string;
+  /** Monotonic milliseconds of the first look that saw it so. */
+  readonly sinceMs: number;
+}
+
+/** Tells whether what was seen of models has stood still long enough. */
+export class Settling {
+  readonly #seen = new Map<string, Sight>();
+
+  /**
+   * How long to wait before the next look, milliseconds; 0 = it has settled.
+   * @param stamp of what is there, '' = nothing
+   * @param ageMs since the newest file was put there, by the clocks of the files and of this machine, which may differ
+   * @param nowMs monotonic
+   */
+  waitMs(name: string, stamp: string, ageMs: number, nowMs: number): number {
+    const seen = this.#seen.get(name);
+    const sinceMs = seen?.stamp === stamp ? seen.sinceMs : nowMs;
+    const stillMs = stamp === '' ? nowMs - sinceMs : Math.max(nowMs - sinceMs, ageMs);
+    if (stillMs >= SETTLE_MS) {
+      this.#seen.delete(name);
+      return 0;
+    }
+    this.#seen.set(name, { stamp, sinceMs });
+    return SETTLE_MS - stillMs;
+  }
+}

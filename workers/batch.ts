@@ -9,6 +9,7 @@ import {
   LINE_DIMS,
   LINE_RANK,
   lineOf,
+  STATE_GIVEN,
   VARIABLE,
 } from '../src/memory/layout.js';
 import type { RingMemory } from '../src/memory/ring.js';
@@ -52,6 +53,11 @@ export class SealedBatch {
       this.rowCounts[index] = words[word + ENTRY_ROWS]!;
       this.rows += this.rowCounts[index]!;
     }
+  }
+
+  /** Its rows bring their states (STATE_GIVEN): all do, or none. */
+  get bringsStates(): boolean {
+    return this.stateWord(0) === STATE_GIVEN;
   }
 
   /** ENTRY_STATE of an entry; only models with implicit state ask. */

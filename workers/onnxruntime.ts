@@ -1,6 +1,6 @@
-import type { InstanceInit, OnnxSettings, TensorLayout } from '../src/backends/worker-protocol.js';
+import type { InstanceInit, OnnxSettings, StateLayout, TensorLayout } from '../src/backends/worker-protocol.js';
 import type { SealedBatch } from './batch.js';
-import type { BoundInput } from './inputs.js';
+import { type BoundInput, InputBinder } from './inputs.js';
 import { type OutputPlace, type Runner, serveInstance } from './loop.js';
 import { type Address, type Handle, OrtLibrary } from './ort-library.js';
 import { openSession } from './ort-session.js';
@@ -41,6 +41,9 @@ class OnnxRunner implements Runner {
   readonly #canPlace: boolean;
   /** Null = the model has no implicit state. */
   readonly #states: ImplicitStates | null;
+  /** States that a batch brings itself, behind its inputs. */
+  readonly #givenStates: readonly InputBinder[];
+  #areStatesGiven = false;
   /** By input; null = it has no value of its own. */
   readonly #defaults: readonly (BoundInput | null)[];
   /** Where memory of the binders lies, which is copied into for long. */
@@ -51,7 +54,7 @@ class OnnxRunner implements Runner {
     this.#library = library;
     this.#values = new OrtValues(library);
     this.#session = openSession(library, init.settings);
-    this.#inputLayouts = init.inputs;
+    this.#inputLayouts = [...init.inputs, ...init.states.map(asInput)];
     this.#outputLayouts = init.outputs;
     this.#batching = init.batching;
     const bytes = new Uint8Array(init.arena);
@@ -67,6 +70,8 @@ class OnnxRunner implements Runner {
       output: this.#outputs.slots[outputNames.indexOf(output)]!,
     }));
     this.#states = init.states.length === 0 ? null : new ImplicitStates(init, this.#values, bindings);
+    const fed = { ...init, inputs: this.#inputLayouts };
+    this.#givenStates = init.states.map((_, nth) => new InputBinder(fed, init.inputs.length + nth));
     this.#placed = init.outputs.map(() => new PlacedOutput());
     this.#canPlace = outputNames.length === init.outputs.length + init.states.length;
     this.#defaults = init.inputs.map((input) => defaultOf(init.settings, input.name));
@@ -74,11 +79,12 @@ class OnnxRunner implements Runner {
 
   run(inputs: readonly (BoundInput | null)[], batch: SealedBatch, place: OutputPlace | null): readonly RunOutput[] {
     // First: whatever fails after it, states that were to begin anew are known not to be those of the sequence before.
-    this.#states?.prepare(batch);
+    if (this.#states !== null) this.#prepareStates(this.#states, batch);
     for (let i = 0; i < inputs.length; i++) this.#bind(i, inputs[i] ?? this.#defaults[i]!);
     const canPlace = place !== null && this.#canPlace;
     if (canPlace) for (let i = 0; i < this.#placed.length; i++) this.#place(i, batch.rows, place);
     this.#execute();
+    if (this.#areStatesGiven) this.#states?.check(batch);
     if (canPlace) return this.#placed;
     return this.#outputLayouts.map((layout, index) =>
       readOutput(this.#values, this.#outputs.values[index]!, layout, this.#arena),
@@ -86,11 +92,11 @@ class OnnxRunner implements Runner {
   }
 
   commit(): string | null {
-    return this.#states === null ? null : this.#states.commit();
+    return this.#states === null || this.#areStatesGiven ? null : this.#states.commit();
   }
 
   endRun(): void {
-    this.#states?.endRun();
+    if (!this.#areStatesGiven) this.#states?.endRun();
     this.#release(this.#inputs.values);
     this.#release(this.#outputs.values);
   }
@@ -98,6 +104,16 @@ class OnnxRunner implements Runner {
   close(): void {
     this.#states?.close();
     this.#library.get('ReleaseSession')(this.#session);
+  }
+
+  #prepareStates(states: ImplicitStates, batch: SealedBatch): void {
+    this.#areStatesGiven = batch.bringsStates;
+    if (!this.#areStatesGiven) {
+      states.prepare(batch);
+      return;
+    }
+    const first = this.#inputLayouts.length - this.#givenStates.length;
+    for (const [nth, state] of this.#givenStates.entries()) this.#bind(first + nth, state.bind(batch));
   }
 
   #bind(index: number, input: BoundInput | null): void {
@@ -158,6 +174,10 @@ class OnnxRunner implements Runner {
     }
     return base;
   }
+}
+
+function asInput({ input, datatype, dims }: StateLayout): TensorLayout {
+  return { name: input, datatype, dims, rowBytes: 0, planeOffset: 0 };
 }
 
 function defaultOf({ defaults }: OnnxSettings, name: string): BoundInput | null {

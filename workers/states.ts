@@ -59,6 +59,12 @@ export class ImplicitStates {
     return texts.every((text) => text === '') ? '' : texts.join(';');
   }
 
+  /** What a batch left that brought its states is dropped; throws as `commit` does where it could not be a state. */
+  check(batch: SealedBatch): void {
+    this.#rows.count = batch.entries;
+    for (let i = 0; i < this.#tensors.length; i++) this.#tensors[i]!.accept(this.#rows, this.#bindings[i]!.output[0]!);
+  }
+
   /** Takes out of the arrays what is not the run's to release: whatever is or was a state. */
   endRun(): void {
     for (let i = 0; i < this.#tensors.length; i++) {

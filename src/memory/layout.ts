@@ -75,6 +75,8 @@ export const ENTRY_STATE = 3;
 export const VARIABLE = -1;
 /** Of a row that belongs to no sequence: it reads zeros, and what it would leave is dropped. */
 export const NO_STATE = 0;
+/** Of a row that brings its states: their lines stand in its slot's table behind those of its inputs. What it leaves is dropped. */
+export const STATE_GIVEN = -1;
 
 export function stateWord(slot: number, isFresh: boolean): number {
   return ((slot + 1) << 1) | (isFresh ? 1 : 0);

@@ -37,11 +37,11 @@ export class ModelActions implements ManagerActions<Model> {
     };
   }
 
-  async load(model: WantedModel, version: WantedVersion): Promise<Model> {
+  async load(model: WantedModel, version: WantedVersion, signal: AbortSignal): Promise<Model> {
     const startUs = monotonicUs();
     const { sequenceMaxBacklog } = this.#options;
     const surroundings = { arena: this.#arena, clock: systemClock, log: this.#log, sequenceMaxBacklog };
-    const loaded = await loadModel(sourceOf(model, version), this.#settings, surroundings);
+    const loaded = await loadModel(sourceOf(model, version), this.#settings, surroundings, signal);
     loaded.statistics.loadSeconds = (monotonicUs() - startUs) / 1e6;
     return loaded;
   }

@@ -17,9 +17,14 @@ export function outOfOutputs(model: string): ServerError {
   );
 }
 
-export function died(model: string, instance: string, reason: string): ServerError {
+export function died(model: string, instance: string, reason: string, isRestarted: boolean): ServerError {
+  const next = isRestarted ? '; the instance is being restarted' : '';
   return new ServerError(
     'INTERNAL',
-    `instance '${instance}' of model '${model}' died while it ran this request: ${reason}; the instance is being restarted`,
+    `instance '${instance}' of model '${model}' died while it ran this request: ${reason}${next}`,
   );
+}
+
+export function diedEarly(model: string, instance: string): ServerError {
+  return new ServerError('INTERNAL', `instance '${instance}' of model '${model}' died before it served`);
 }

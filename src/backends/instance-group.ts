@@ -109,8 +109,12 @@ export class InstanceGroup {
     return {
       onRoom: () => this.#events.onRoom(),
       onReturned: (requests: readonly InferRequest[]) => this.#events.onReturned(requests),
+      onLoaded: async (instance: Instance) => {
+        if (!this.#stopping && !place.isGone && !place.spec.passive) await this.#events.onLoaded(instance);
+      },
       onExecuted: (outputs: BatchOutputs) => {
-        place.deaths = 0;
+        // What is run before it serves proves nothing of what clients send.
+        if (place.instance?.state === 'serving') place.deaths = 0;
         this.#events.onExecuted(outputs);
       },
       onState: (instance) => this.#onState(place, instance),
@@ -138,6 +142,7 @@ export class InstanceGroup {
     place.cancelRestart = null;
     try {
       await this.#startPlace(place);
+      if (this.#stopping) return;
       this.#log.info(`instance '${place.spec.instance}' of model '${place.spec.model}' is back`);
     } catch (error) {
       this.#log.error(

@@ -2,9 +2,9 @@ import type { BatchOutputs } from './batch-outputs.js';
 import type { InferRequest } from './request.js';
 
 /**
- * starting: its worker loads the model. serving: it takes batches. dead: its worker is gone, a restart is due. stopped: for good.
+ * starting: its worker loads the model. warming: it runs what its model runs first. serving: it takes batches. dead: its worker is gone, a restart is due. stopped: for good.
  */
-export type InstanceState = 'starting' | 'serving' | 'dead' | 'stopped';
+export type InstanceState = 'starting' | 'warming' | 'serving' | 'dead' | 'stopped';
 
 /** One instance of a model as its scheduler sees it: runs one batch at a time and lets the next one grow meanwhile. */
 export interface Instance {
@@ -34,6 +34,11 @@ export interface InstanceEvents {
   onExecuted(outputs: BatchOutputs): void;
   /** The worker died before it began these requests: they are to be queued again, in this order, before all others. */
   onReturned(requests: readonly InferRequest[]): void;
-  /** The state changed; `reason` says why where it is not plain. */
+  /**
+   * Its worker has loaded the model: it serves when the promise resolves, and did not start if it rejects. Batches may be begun
+   * meanwhile, as long as the state is 'warming'; their requests end, whatever happens.
+   */
+  onLoaded(instance: Instance): Promise<void>;
+  /** It serves, or it did and is dead or stopped; `reason` says why where it is not plain. */
   onState(instance: Instance, reason: string): void;
 }

@@ -1,5 +1,3 @@
-import { MessageChannel } from 'node:worker_threads';
-import { Piscina } from 'piscina';
 import { assert } from '../base/assert.js';
 import type { Log } from '../base/log.js';
 import type { Arena, Slot } from '../memory/arena.js';
@@ -15,14 +13,15 @@ import {
   tableBytes,
 } from '../memory/layout.js';
 import { RingMemory, RingProducer, readText } from '../memory/ring.js';
-import { asServerError, ServerError } from '../types/errors.js';
+import { ServerError } from '../types/errors.js';
 import { BatchOutputs, outputBytes } from './batch-outputs.js';
-import { batchError, died, outOfOutputs } from './failures.js';
+import { batchError, died, diedEarly, outOfOutputs } from './failures.js';
 import type { Instance, InstanceEvents, InstanceState } from './instance.js';
 import { type BatchRecord, BatchRecords } from './open-batches.js';
 import type { InferRequest } from './request.js';
 import { WakePace } from './wake-pace.js';
-import type { InstanceInit, WorkerMessage } from './worker-protocol.js';
+import type { InstanceInit } from './worker-protocol.js';
+import { WorkerThread } from './worker-thread.js';
 
 /** Output slots up to this size are reserved for the largest batch at once; larger ones for the rows at hand. */
 const SMALL_OUTPUT_BYTES = 1 << 20;
@@ -37,7 +36,7 @@ export type InstanceSpec = Omit<InstanceInit, 'arena' | 'ring' | 'port'> & {
   readonly maxRows: number;
   /** Instances of one kind can stand in for each other: all but their names is the same. */
   readonly kind: string;
-  /** Loaded, never given work. */
+  /** Loaded, never given work: what its model runs first it does not run either. */
   readonly passive: boolean;
   /** Its scheduler begins batches when a turn of the event loop is over: the worker need not wait for that again. */
   readonly wakesAtOnce: boolean;
@@ -50,7 +49,7 @@ export class WorkerInstance implements Instance {
   readonly #arena: Arena;
   readonly #events: InstanceEvents;
   readonly #log: Log;
-  readonly #pool: Piscina;
+  readonly #thread: WorkerThread;
   readonly #ring: RingProducer;
   readonly #ringBuffer: SharedArrayBuffer;
   readonly #records = new BatchRecords();
@@ -60,6 +59,7 @@ export class WorkerInstance implements Instance {
   /** The worker writes the shapes of the state where else the text of an error is. */
   readonly #hasVariableState: boolean;
   #state: InstanceState = 'starting';
+  #hasServed = false;
   /** What the next batch gets to begin with, where sizes are not known: what the last that asked for more needed, up to a bound. */
   #learnedBytes = 0;
   #life: Promise<void> = Promise.resolve();
@@ -80,14 +80,7 @@ export class WorkerInstance implements Instance {
       spec.wakesAtOnce || spec.inputs.reduce((sum, input) => sum + input.rowBytes, 0) > HEAVY_ROW_BYTES;
     this.#hasVariableState = spec.states.some(({ dims }) => dims.includes(-1));
     this.#tableBytes = tableBytes(spec.outputs.length, this.#cuts());
-    this.#pool = new Piscina({
-      filename: spec.worker,
-      name: 'runInstance',
-      minThreads: 0,
-      maxThreads: 1,
-      atomics: 'disabled',
-    });
-    this.#pool.on('error', () => {});
+    this.#thread = new WorkerThread(spec.worker);
   }
 
   get state(): InstanceState {
@@ -100,7 +93,7 @@ export class WorkerInstance implements Instance {
   }
 
   get canBegin(): boolean {
-    if (this.#state !== 'serving' || this.#ring.full) return false;
+    if (!this.#isUp || this.#ring.full) return false;
     return this.#ring.inFlight === 0 || !this.#ring.isOpen(this.#ring.newest);
   }
 
@@ -113,29 +106,18 @@ export class WorkerInstance implements Instance {
     return this.#records.at(this.#ring.newest).key;
   }
 
-  /** Resolves when the worker has loaded the model; rejects with the worker's reason. */
+  /** Resolves when the instance serves, or was stopped before it did; rejects with the worker's reason, or that of `onLoaded`. */
   async start(): Promise<void> {
-    const { port1, port2 } = new MessageChannel();
-    const message = new Promise<WorkerMessage>((resolve) => port1.once('message', resolve));
-    const life: Promise<unknown> = this.#pool.run(this.#init(port2), { transferList: [port2] });
-    const early = life.then(
-      (): WorkerMessage => ({ kind: 'failed', code: 'INTERNAL', message: 'the worker ended while loading' }),
-      (error: Error): WorkerMessage => ({ kind: 'failed', code: 'INTERNAL', message: deathText(error) }),
-    );
-    const first = await Promise.race([message, early]);
-    port1.close();
+    const first = await this.#thread.start(this.#init());
     if (first.kind === 'failed') {
       this.#state = 'stopped';
-      await this.#pool.destroy();
+      await this.#thread.close();
       throw new ServerError(first.code, first.message);
     }
-    this.#state = 'serving';
-    this.#life = life.then(
-      () => this.#ended('its worker ended'),
-      (error: Error) => this.#ended(deathText(error)),
-    );
+    this.#state = 'warming';
+    this.#life = this.#thread.life.then((reason) => this.#ended(reason));
     void this.#watch();
-    this.#events.onState(this, '');
+    await this.#warmUp();
   }
 
   begin(requests: readonly InferRequest[], count: number): boolean {
@@ -187,21 +169,41 @@ export class WorkerInstance implements Instance {
 
   /** Finishes what was begun, then ends the thread. */
   async stop(): Promise<void> {
-    if (this.#state !== 'serving') return;
-    this.#state = 'stopped';
-    this.#ring.stop();
+    if (this.#isUp) {
+      this.#state = 'stopped';
+      this.#ring.stop();
+    }
     await this.#life;
   }
 
   /** Ends the thread wherever it is: in-flight requests fail. */
   async kill(): Promise<void> {
-    await Promise.all(this.#pool.threads.map((thread) => thread.terminate()));
+    await this.#thread.kill();
     await this.#life;
   }
 
-  #init(port: InstanceInit['port']): InstanceInit {
+  /** Its worker takes batches. */
+  get #isUp(): boolean {
+    return this.#state === 'serving' || this.#state === 'warming';
+  }
+
+  async #warmUp(): Promise<void> {
+    try {
+      await this.#events.onLoaded(this);
+      if (this.#state === 'dead') throw diedEarly(this.#spec.model, this.name);
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+    if (this.#state !== 'warming') return;
+    this.#state = 'serving';
+    this.#hasServed = true;
+    this.#events.onState(this, '');
+  }
+
+  #init(): Omit<InstanceInit, 'port'> {
     const { worker: _, maxRows: __, passive: ___, wakesAtOnce: ____, kind: _____, ...init } = this.#spec;
-    return { ...init, arena: this.#arena.buffer, ring: this.#ringBuffer, port };
+    return { ...init, arena: this.#arena.buffer, ring: this.#ringBuffer };
   }
 
   /** BYTES outputs of a batching model have a table of byte positions, for the largest batch. */
@@ -258,7 +260,7 @@ export class WorkerInstance implements Instance {
 
   /** Looks at the ring whenever the worker did something, until the instance is dead. */
   async #watch(): Promise<void> {
-    while (this.#state === 'serving' || this.#ring.inFlight > 0) {
+    while (this.#isUp || this.#ring.inFlight > 0) {
       const seen = this.#ring.events;
       this.#reap();
       const event = this.#ring.nextEvent(seen);
@@ -350,22 +352,24 @@ export class WorkerInstance implements Instance {
   /** The worker is gone. What it had published is answered, what it ran fails, what it had not begun is queued again. */
   async #ended(reason: string): Promise<void> {
     this.#reap();
-    const wasServing = this.#state === 'serving';
-    this.#state = wasServing ? 'dead' : 'stopped';
+    const before = this.#state;
+    this.#state = before === 'stopped' ? 'stopped' : 'dead';
     this.#ring.wakeSelf();
-    if (wasServing) this.#log.error(`instance '${this.name}' of model '${this.#spec.model}' died: ${reason}`);
-    this.#abandon(reason);
-    this.#events.onState(this, reason);
-    await this.#pool.destroy();
+    if (before === 'serving') this.#log.error(`instance '${this.name}' of model '${this.#spec.model}' died: ${reason}`);
+    this.#abandon(died(this.#spec.model, this.name, reason, before === 'serving'));
+    // Until it serves, who starts it is told by `start`.
+    if (before !== 'warming') this.#events.onState(this, reason);
+    await this.#thread.close();
   }
 
-  #abandon(reason: string): void {
+  #abandon(error: ServerError): void {
     while (this.#ring.inFlight > 0) {
       const sequence = this.#ring.oldest;
       const begun = !this.#ring.isOpen(sequence);
       const record = this.#records.detach(sequence);
       this.#ring.release();
-      if (begun) this.#fail(record, died(this.#spec.model, this.name, reason));
+      // The scheduler has begun what is in an instance that served, `onLoaded` what is in others.
+      if (begun || !this.#hasServed) this.#fail(record, error);
       else this.#return(record);
     }
   }
@@ -374,8 +378,4 @@ export class WorkerInstance implements Instance {
     if (record.slot !== null) this.#arena.give(record.slot);
     this.#events.onReturned(record.requests.slice(0, record.count));
   }
-}
-
-function deathText(error: Error): string {
-  return asServerError(error).message;
 }

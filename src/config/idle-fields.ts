@@ -17,11 +17,6 @@ const idle: readonly {
     so: 'every request has one answer',
   },
   {
-    field: 'model_warmup',
-    isSet: (config) => config.model_warmup.length > 0,
-    so: 'the first request finds a cold model',
-  },
-  {
     field: 'response_cache',
     isSet: (config) => config.response_cache?.enable === true,
     so: 'every request is executed',

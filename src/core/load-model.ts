@@ -12,6 +12,8 @@ import { readLabels } from './labels.js';
 import { Model, type ModelSurroundings } from './model.js';
 import { type Labels, ModelTensors } from './model-tensors.js';
 import { sequenceStates } from './sequence-states.js';
+import { readWarmupFiles } from './warmup-files.js';
+import { warmupSamples } from './warmup-samples.js';
 
 /** A version of a model in its repository, its configuration normalised and valid as far as it goes. */
 export interface ModelVersionSource {
@@ -34,25 +36,38 @@ export interface LoadSettings {
   readonly finish: (config: ModelConfig) => ModelConfig;
 }
 
-/** Loads one version: its backend completes the configuration, its instances start. Throws a ServerError; nothing is left behind. */
+/**
+ * Loads one version: its backend completes the configuration, its instances start. Throws a ServerError; nothing is left behind. Where
+ * `signal` is aborted meanwhile, the model may come without instances.
+ */
 export async function loadModel(
   source: ModelVersionSource,
   settings: LoadSettings,
   surroundings: ModelSurroundings,
+  signal: AbortSignal,
 ): Promise<Model> {
   const { prepared, config, labels } = await prepareModel(source, settings, surroundings.log);
   const tensors = new ModelTensors(config, labels, prepared.scalars);
+  const states = await sequenceStates(config, source.directory);
+  const files = await readWarmupFiles(config, source.directory);
   const parts = {
     name: source.name,
     version: source.version,
     config,
     tensors,
-    specs: instanceSpecs(source, config, prepared, tensors, await sequenceStates(config, source.directory)),
+    specs: instanceSpecs(source, config, prepared, tensors, states),
+    states,
+    warmup: warmupSamples({ config, tensors, states, files }),
     statistics: new ModelStatistics(settings.latencyDetail(config)),
   };
   const model = new Model(parts, surroundings);
-  await model.start();
-  return model;
+  try {
+    await model.start(signal);
+    return model;
+  } catch (error) {
+    await model.stop();
+    throw error;
+  }
 }
 
 /**

@@ -1,7 +1,9 @@
 import type { BatchOutputs, ExecutionTimes } from '../backends/batch-outputs.js';
+import type { Instance } from '../backends/instance.js';
 import { InstanceGroup } from '../backends/instance-group.js';
 import type { InferRequest } from '../backends/request.js';
 import type { InstanceSpec } from '../backends/worker-instance.js';
+import type { StateLayout } from '../backends/worker-protocol.js';
 import { assert } from '../base/assert.js';
 import type { Clock } from '../base/clock.js';
 import type { Log } from '../base/log.js';
@@ -23,6 +25,8 @@ import { dynamicScheduler, dynamicSettings, type SequenceParts, sequenceParts } 
 import type { Labels, ModelTensors } from './model-tensors.js';
 import { schedulerSettings } from './scheduler-settings.js';
 import type { ControlWriter } from './sequence-controls.js';
+import { Warmup } from './warmup.js';
+import type { WarmupSample } from './warmup-samples.js';
 
 /** Requests up to this size lie in planes of rows; larger ones have a slot of their own from their first byte. */
 export const SMALL_REQUEST_BYTES = 64 * 1024;
@@ -32,7 +36,10 @@ export interface ModelParts {
   readonly version: number;
   readonly config: ModelConfig;
   readonly tensors: ModelTensors;
+  readonly states: readonly StateLayout[];
   readonly specs: readonly InstanceSpec[];
+  /** What every instance runs before it serves. */
+  readonly warmup: readonly WarmupSample[];
   readonly statistics: ModelStatistics;
 }
 
@@ -59,6 +66,7 @@ export class Model {
   readonly controls: ControlWriter | null;
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #warmup: Warmup;
   readonly #group: InstanceGroup;
   readonly #scheduler: Scheduler;
   /** Null = it has sequence batching. */
@@ -90,6 +98,7 @@ export class Model {
     this.#log = log;
     this.planes = parts.tensors.hasPlanes ? planesOf(arena, parts.tensors) : null;
     const settings = schedulerSettings(parts.config);
+    this.#warmup = warmupOf(parts, surroundings);
     this.#group = new InstanceGroup(parts.specs, arena, this.#groupEvents(), clock, log);
     this.#sequences = sequenceParts(parts, this.#group, surroundings);
     this.controls = this.#sequences?.controls ?? null;
@@ -98,9 +107,15 @@ export class Model {
     this.#order = settings.preserveOrdering ? new ResponseOrder() : null;
   }
 
-  /** Resolves when every instance has loaded the model; rejects with the reason of the first that did not. */
-  async start(): Promise<void> {
-    await this.#group.start();
+  /**
+   * Resolves when every instance has loaded the model and run its warm-up; rejects with the reason of the first that did not. Where
+   * `signal` is aborted meanwhile, instances end as soon as they have loaded, or run what runs: the model is to be stopped.
+   */
+  async start(signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
+    const end = () => void this.#group.stop();
+    signal.addEventListener('abort', end);
+    await this.#group.start().finally(() => signal.removeEventListener('abort', end));
   }
 
   /** Complete and valid. */
@@ -264,6 +279,7 @@ export class Model {
 
   #groupEvents() {
     return {
+      onLoaded: (instance: Instance) => this.#warmup.run(instance),
       onRoom: () => this.#scheduler.run(),
       onReturned: (requests: readonly InferRequest[]) => this.#scheduler.putBack(requests),
       onExecuted: (outputs: BatchOutputs) => this.#onExecuted(outputs),
@@ -297,6 +313,14 @@ export class Model {
       `model '${this.name}' is idle but ${this.planes.live} rows were not returned (this is a bug in Conch)`,
     );
   }
+}
+
+function warmupOf({ name, tensors, states, warmup, statistics }: ModelParts, surroundings: ModelSurroundings): Warmup {
+  const lines = tensors.feeds.length + states.length;
+  return new Warmup(
+    { model: name, samples: warmup, lines, hasStates: states.length > 0 },
+    { ...surroundings, statistics },
+  );
 }
 
 function planesOf(arena: Arena, tensors: ModelTensors): RowPlanes {

@@ -42,6 +42,14 @@ export interface DurationsUs {
   readonly output: number;
 }
 
+/** One sample of `model_warmup`, on one instance: `executions` of it took `us` microseconds together. */
+export interface WarmupTime {
+  readonly instance: string;
+  readonly sample: string;
+  readonly executions: number;
+  readonly us: number;
+}
+
 /**
  * The numbers of one loaded version of a model (fact sheet 6); they begin at 0 with each load. Written on the request path: no
  * allocation, nothing rendered. Times are microseconds, of a monotonic clock.
@@ -57,6 +65,8 @@ export class ModelStatistics {
   readonly detail: LatencyDetail | null;
   /** How long loading took, in seconds. */
   loadSeconds = 0;
+  /** The last time that each sample ran on each instance. */
+  readonly #warmups = new Map<string, WarmupTime>();
 
   constructor(detail: LatencyDetail | null = null) {
     this.detail = detail;
@@ -104,6 +114,15 @@ export class ModelStatistics {
     this.#batches.add(rows, inputUs, inferUs, outputUs);
     this.batchRows.observe(rows);
     this.computeSeconds.observe(inputUs + inferUs + outputUs);
+  }
+
+  /** A sample of the model's warm-up ran on an instance that starts. */
+  warmedUp(time: WarmupTime): void {
+    this.#warmups.set(`${time.instance} ${time.sample}`, time);
+  }
+
+  get warmups(): readonly WarmupTime[] {
+    return [...this.#warmups.values()];
   }
 
   /** Whether a batch was one contiguous range of its planes or had to be gathered. */
@@ -197,8 +216,20 @@ export interface StatisticsEntry {
   readonly statistics: ModelStatistics;
 }
 
-/** `{"model_stats":[...]}`, one entry per version; every member always there, because perf_analyzer reads each. */
+/**
+ * `{"model_stats":[...]}`, one entry per version; every member always there, because perf_analyzer reads each. `warmup_stats`, which is
+ * our own, only where there was a warm-up.
+ */
 export function statisticsJson(entries: readonly StatisticsEntry[]): string {
-  const model_stats = entries.map(({ name, version, statistics }) => ({ name, version, ...statistics.snapshot() }));
+  const model_stats = entries.map(({ name, version, statistics }) => ({
+    name,
+    version,
+    ...statistics.snapshot(),
+    ...(statistics.warmups.length > 0 && { warmup_stats: statistics.warmups.map(warmupStatistics) }),
+  }));
   return JSON.stringify({ model_stats });
+}
+
+function warmupStatistics({ instance, sample, executions, us }: WarmupTime) {
+  return { instance, sample, ...total(executions, us) };
 }

@@ -19,7 +19,9 @@ export function idleModel(name: string, maxBatchSize: number, inputs: string): M
     version: 1,
     config,
     tensors: new ModelTensors(config, new Map(), new Set()),
+    states: [],
     specs: [],
+    warmup: [],
     textOnlyStrings: false,
     statistics: new ModelStatistics(),
   };

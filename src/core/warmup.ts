@@ -5,7 +5,7 @@ import type { Clock } from '../base/clock.js';
 import type { Log } from '../base/log.js';
 import { type Arena, alignUp, type Slot } from '../memory/arena.js';
 import { LINE_BEGIN, lineOf, NO_STATE, STATE_GIVEN, tableBytes, VARIABLE, writeLine } from '../memory/layout.js';
-import type { FailureReason, ModelStatistics } from '../telemetry/statistics.js';
+import type { FailureReason, ModelStatistics, WarmupTime } from '../telemetry/statistics.js';
 import type { ServerError } from '../types/errors.js';
 import { outOfMemory } from './model-request.js';
 import { fillRandom } from './random-data.js';
@@ -100,27 +100,27 @@ export class Warmup {
 
   /** Resolves when all samples ran, or the instance is stopped or dead; rejects with INVALID_ARGUMENT, which names the sample that failed. */
   async run(instance: Instance): Promise<void> {
+    const times: WarmupTime[] = [];
     for (const sample of this.#settings.samples) {
-      try {
-        await this.#runSample(instance, sample);
-      } catch (error) {
+      const us = await this.#runSample(instance, sample).catch((error) => {
         throw warmupFailed(sample.name, error);
-      }
+      });
+      if (instance.state !== 'warming') return;
+      times.push({ instance: instance.name, sample: sample.name, executions: sample.executions, us });
+      const what = `instance '${instance.name}' of model '${this.#settings.model}' ran warmup sample '${sample.name}'`;
+      this.#surroundings.log.info(`${what} in ${(us / 1000).toFixed(1)} ms`);
     }
+    this.#surroundings.statistics.warmedUp(instance.name, times);
   }
 
-  async #runSample(instance: Instance, sample: WarmupSample): Promise<void> {
-    const { clock, statistics, log } = this.#surroundings;
+  /** The result is how long it took, in microseconds. */
+  async #runSample(instance: Instance, sample: WarmupSample): Promise<number> {
+    const { clock } = this.#surroundings;
     const startUs = clock.nowUs();
-    for (let execution = 0; execution < sample.executions; execution++) {
-      if (instance.state !== 'warming') return;
+    for (let execution = 0; execution < sample.executions && instance.state === 'warming'; execution++) {
       await this.#execute(instance, sample);
     }
-    const us = clock.nowUs() - startUs;
-    statistics.warmedUp({ instance: instance.name, sample: sample.name, executions: sample.executions, us });
-    log.info(
-      `instance '${instance.name}' of model '${this.#settings.model}' ran warmup sample '${sample.name}' in ${(us / 1000).toFixed(1)} ms`,
-    );
+    return clock.nowUs() - startUs;
   }
 
   async #execute(instance: Instance, { tensors, requests }: WarmupSample): Promise<void> {

@@ -65,8 +65,8 @@ export class ModelStatistics {
   readonly detail: LatencyDetail | null;
   /** How long loading took, in seconds. */
   loadSeconds = 0;
-  /** The last time that each sample ran on each instance. */
-  readonly #warmups = new Map<string, WarmupTime>();
+  /** By instance: its last warm-up. */
+  readonly #warmups = new Map<string, readonly WarmupTime[]>();
 
   constructor(detail: LatencyDetail | null = null) {
     this.detail = detail;
@@ -116,13 +116,14 @@ export class ModelStatistics {
     this.computeSeconds.observe(inputUs + inferUs + outputUs);
   }
 
-  /** A sample of the model's warm-up ran on an instance that starts. */
-  warmedUp(time: WarmupTime): void {
-    this.#warmups.set(`${time.instance} ${time.sample}`, time);
+  /** The samples of the model's warm-up have run on an instance that starts, or starts again. */
+  warmedUp(instance: string, times: readonly WarmupTime[]): void {
+    this.#warmups.set(instance, times);
   }
 
+  /** Of all instances. */
   get warmups(): readonly WarmupTime[] {
-    return [...this.#warmups.values()];
+    return [...this.#warmups.values()].flat();
   }
 
   /** Whether a batch was one contiguous range of its planes or had to be gathered. */

@@ -16,6 +16,20 @@ test('a model nobody asked has every member, in the order clients know, and zero
   );
 });
 
+test('the last warm-up of each instance is shown', () => {
+  const statistics = new ModelStatistics();
+  const warmedUp = (instance: string, us: number) =>
+    statistics.warmedUp(instance, [{ instance, sample: 'a b', executions: 2, us }]);
+  warmedUp('m_0', 1.5);
+  warmedUp('m_1', 3);
+  warmedUp('m_0', 9);
+  const { model_stats } = JSON.parse(statisticsJson([{ name: 'm', version: '1', statistics }]));
+  expect(model_stats[0].warmup_stats).toEqual([
+    { instance: 'm_0', sample: 'a b', count: 2, ns: 9000 },
+    { instance: 'm_1', sample: 'a b', count: 2, ns: 3000 },
+  ]);
+});
+
 test('no version is an empty list', () => {
   expect(statisticsJson([])).toBe('{"model_stats":[]}');
 });

@@ -1,26 +1,29 @@
-// Loaded into the server with `node --import`, in each of its threads: after the signal SIGUSR2, when `doomed` is printed, the next
-// batch that a worker is about to run ends its thread, as a crash would.
+// Loaded into the server with `node --import`, in each of its threads: for each signal SIGUSR2, when `doomed` is printed, one batch that a
+// worker is about to run ends its thread, as a crash would.
 import { getEnvironmentData, isMainThread, setEnvironmentData } from 'node:worker_threads';
 import { SEALED } from '../../dist/src/memory/layout.js';
 
-const ALIVE = 0;
-const DOOMED = 1;
-
 if (isMainThread) {
-  const fate = new Int32Array(new SharedArrayBuffer(4));
-  setEnvironmentData('fate', fate);
+  const dooms = new Int32Array(new SharedArrayBuffer(4));
+  setEnvironmentData('dooms', dooms);
   process.on('SIGUSR2', () => {
-    Atomics.store(fate, 0, DOOMED);
+    Atomics.add(dooms, 0, 1);
     process.stdout.write('doomed\n');
   });
 } else {
-  const fate = getEnvironmentData('fate');
+  const dooms = getEnvironmentData('dooms');
   const { compareExchange } = Atomics;
+  const takeDoom = () => {
+    for (let left = Atomics.load(dooms, 0); left > 0; left = Atomics.load(dooms, 0)) {
+      if (compareExchange(dooms, 0, left, left - 1) === left) return true;
+    }
+    return false;
+  };
   // A worker takes a batch by changing its state to SEALED.
   Atomics.compareExchange = (words, index, expected, value) => {
     const found = compareExchange(words, index, expected, value);
     const isTaken = value === SEALED && found === expected;
-    if (isTaken && compareExchange(fate, 0, DOOMED, ALIVE) === DOOMED) process.exit(1);
+    if (isTaken && takeDoom()) process.exit(1);
     return found;
   };
 }

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, rmSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe } from 'vitest';
 import { loadUws } from '../../src/protocols/http/uws-binary.js';
@@ -25,6 +25,10 @@ export interface ServerSettings {
   /** Names of folders in examples/models, test/models or test/broken_models: the repository has these. */
   readonly models: readonly string[];
   readonly flags?: readonly string[];
+  /** Names of folders, as above, by another name that the repository has them under. */
+  readonly copies?: Readonly<Record<string, string>>;
+  /** More files, by their paths in the repository. */
+  readonly files?: Readonly<Record<string, Uint8Array>>;
   /** Changes to the configurations of models, by their names. */
   readonly edits?: Readonly<Record<string, (config: string) => string>>;
   /** Models made of an ONNX file alone, by their names. */
@@ -103,8 +107,20 @@ export class ServerProcess {
   }
 
   /** Resolves when the server is ready. */
-  static async start({ engine, models, flags = [], nodeFlags = [], ...more }: ServerSettings): Promise<ServerProcess> {
+  static async start(settings: ServerSettings): Promise<ServerProcess> {
+    const main = await ServerProcess.launch(settings);
+    await main.printed(/^Ready at http/m);
+    const ports = ['HTTPService', 'Metrics Service', 'GRPCInferenceService'].map((service) =>
+      Number(new RegExp(`Started ${service} at [\\d.]+:(\\d+)`).exec(main.output)?.[1] ?? 0),
+    );
+    return new ServerProcess(main, ports);
+  }
+
+  /** A server that may never be ready. */
+  static async launch({ engine, models, flags = [], nodeFlags = [], ...more }: ServerSettings): Promise<MainProcess> {
     const repository = await makeRepository(models);
+    for (const [model, folder] of Object.entries(more.copies ?? {})) await addCopy(repository, model, folder);
+    for (const [path, file] of Object.entries(more.files ?? {})) await addFile(repository, path, file);
     for (const [model, edit] of Object.entries(more.edits ?? {})) await editConfig(repository, model, edit);
     for (const [model, file] of Object.entries(more.onnx ?? {})) await addModel(repository, model, file);
     const engineFlags = engine === undefined ? [] : [`--http-engine=${engine}`];
@@ -112,11 +128,7 @@ export class ServerProcess {
     const args = ['--model-repository', repository, ...anyPorts, ...engineFlags, ...flags];
     const main = new MainProcess(args, nodeFlags);
     void main.exit.then(() => rmSync(repository, { recursive: true }));
-    await main.printed(/^Ready at http/m);
-    const ports = ['HTTPService', 'Metrics Service', 'GRPCInferenceService'].map((service) =>
-      Number(new RegExp(`Started ${service} at [\\d.]+:(\\d+)`).exec(main.output)?.[1] ?? 0),
-    );
-    return new ServerProcess(main, ports);
+    return main;
   }
 
   signal(name: 'SIGTERM' | 'SIGUSR2'): void {
@@ -136,11 +148,18 @@ export class ServerProcess {
 /** A new folder with copies of these models. */
 export async function makeRepository(models: readonly string[]): Promise<string> {
   const repository = await mkdtemp(join(tmpdir(), 'conch-e2e-'));
-  for (const model of models) {
-    const folders = ['examples/models', 'test/models', 'test/broken_models'].map((folder) => join(root, folder, model));
-    await cp(folders.find((folder) => existsSync(folder))!, join(repository, model), { recursive: true });
-  }
+  for (const model of models) await copyModel(repository, model, model);
   return repository;
+}
+
+async function copyModel(repository: string, name: string, model: string): Promise<void> {
+  const folders = ['examples/models', 'test/models', 'test/broken_models'].map((folder) => join(root, folder, model));
+  await cp(folders.find((folder) => existsSync(folder))!, join(repository, name), { recursive: true });
+}
+
+async function addCopy(repository: string, name: string, model: string): Promise<void> {
+  await copyModel(repository, name, model);
+  await editConfig(repository, name, (config) => config.replace(/^name: .*/m, `name: "${name}"`));
 }
 
 async function editConfig(repository: string, model: string, edit: (config: string) => string): Promise<void> {
@@ -152,7 +171,10 @@ async function editConfig(repository: string, model: string, edit: (config: stri
 }
 
 async function addModel(repository: string, model: string, file: Uint8Array): Promise<void> {
-  const folder = join(repository, model, '1');
-  await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, 'model.onnx'), file);
+  await addFile(repository, `${model}/1/model.onnx`, file);
+}
+
+async function addFile(repository: string, path: string, file: Uint8Array): Promise<void> {
+  await mkdir(dirname(join(repository, path)), { recursive: true });
+  await writeFile(join(repository, path), file);
 }

@@ -153,6 +153,25 @@ test('a state of another shape than declared is refused, and the one before stay
   expect(worker.run(['0'], add(0))).toEqual([[5, 5]]);
 });
 
+test('what a batch leaves that brought its states is checked, and is nobody’s state', () => {
+  const worker = new Worker();
+  worker.run(['0!'], add(5));
+  const leave = (...dims: number[]) => {
+    worker.output[0] = worker.values.output(dims, Array(dims[0]! * dims[1]!).fill(9));
+    try {
+      worker.states.check({ entries: 2 } as SealedBatch);
+    } finally {
+      worker.values.release(worker.output[0]!);
+      worker.output[0] = 0n;
+    }
+  };
+  leave(2, 2);
+  expect(() => leave(2, 3)).toThrow(
+    "unexpected shape for state 'OUT': the configuration expects [2,2], the model left [2,3]",
+  );
+  expect(worker.run(['0'], add(0))).toEqual([[5, 5]]);
+});
+
 test('the shapes of states that can change are told', () => {
   const worker = new Worker({ dims: [-1], initialDims: [1], initial: new Uint8Array(4) });
   const keys = [1, 2, 3].map((nth) => {

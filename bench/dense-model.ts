@@ -1,7 +1,7 @@
 // Writes the model `dense` (256 -> 1024 -> 1024 -> 10, Relu between) that the batching benchmarks load.
 // Its five megabytes of weights are made here, so that they need not be kept in the repository.
 import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import protobuf from 'protobufjs';
 
 const SIZES = [256, 1024, 1024, 10];
@@ -9,11 +9,11 @@ const FLOAT = 1;
 const IR_VERSION = 8;
 const OPSET = 17;
 
-const CONFIG = `name: "dense"
+const configOf = (name: string, sizes: readonly number[]) => `name: "${name}"
 platform: "onnxruntime_onnx"
 max_batch_size: 64
-input [ { name: "INPUT" data_type: TYPE_FP32 dims: [ 256 ] } ]
-output [ { name: "OUTPUT" data_type: TYPE_FP32 dims: [ 10 ] } ]
+input [ { name: "INPUT" data_type: TYPE_FP32 dims: [ ${sizes[0]} ] } ]
+output [ { name: "OUTPUT" data_type: TYPE_FP32 dims: [ ${sizes.at(-1)} ] } ]
 dynamic_batching { }
 instance_group [ { count: 1 kind: KIND_CPU } ]
 parameters { key: "intra_op_thread_count" value: { string_value: "1" } }
@@ -94,17 +94,17 @@ function batched(writer: protobuf.Writer, field: number, name: string, size: num
   });
 }
 
-function denseModel(): Uint8Array {
+function denseModel(sizes: readonly number[]): Uint8Array {
   const next = generator(0x5eed);
   const writer = protobuf.Writer.create();
   int(writer, 1, IR_VERSION);
   text(writer, 2, 'dense-model');
   // ModelProto.graph
   message(writer, 7, (graph) => {
-    const last = SIZES.length - 1;
+    const last = sizes.length - 1;
     let from = 'INPUT';
     for (let layer = 1; layer <= last; layer += 1) {
-      const [rows, columns] = [SIZES[layer - 1]!, SIZES[layer]!];
+      const [rows, columns] = [sizes[layer - 1]!, sizes[layer]!];
       const to = layer === last ? 'OUTPUT' : `sum${layer}`;
       node(graph, 'Gemm', [from, `weight${layer}`, `bias${layer}`], to);
       if (layer < last) {
@@ -115,8 +115,8 @@ function denseModel(): Uint8Array {
       tensor(graph, `bias${layer}`, [columns], weights(next, columns, 0.1));
     }
     text(graph, 2, 'dense');
-    batched(graph, 11, 'INPUT', SIZES[0]!);
-    batched(graph, 12, 'OUTPUT', SIZES[last]!);
+    batched(graph, 11, 'INPUT', sizes[0]!);
+    batched(graph, 12, 'OUTPUT', sizes[last]!);
   });
   // ModelProto.opset_import
   message(writer, 8, (opset) => {
@@ -127,13 +127,13 @@ function denseModel(): Uint8Array {
 }
 
 /**
- * Writes `config.pbtxt` and `1/model.onnx` into `modelDir`, the model's own folder (called `dense`).
- * Returns the path of the model file.
+ * Writes `config.pbtxt` and `1/model.onnx` into `modelDir`, the model's own folder. Returns the path of the model file.
+ * @param sizes of its layers, inputs first
  */
-export async function writeDenseModel(modelDir: string): Promise<string> {
+export async function writeDenseModel(modelDir: string, sizes: readonly number[] = SIZES): Promise<string> {
   const file = join(modelDir, '1', 'model.onnx');
   await mkdir(join(modelDir, '1'), { recursive: true });
-  await writeFile(join(modelDir, 'config.pbtxt'), CONFIG);
-  await writeFile(file, denseModel());
+  await writeFile(join(modelDir, 'config.pbtxt'), configOf(basename(modelDir), sizes));
+  await writeFile(file, denseModel(sizes));
   return file;
 }

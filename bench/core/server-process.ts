@@ -15,6 +15,8 @@ export interface ServerOptions {
   readonly grpcEngine?: GrpcEngine;
   /** Flags of Node itself, such as `--trace-gc`. */
   readonly nodeFlags?: readonly string[];
+  /** Of the server, beside those of ports and engines. */
+  readonly flags?: readonly string[];
 }
 
 const readyTimeoutMs = 30_000;
@@ -109,7 +111,7 @@ function commandLine(options: ServerOptions, ports: Ports): string[] {
     ...grpcFlags(options.grpcEngine, ports.grpc),
   };
   const serverFlags = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
-  return [...(options.nodeFlags ?? []), options.mainFile, 'serve', ...serverFlags];
+  return [...(options.nodeFlags ?? []), options.mainFile, 'serve', ...serverFlags, ...(options.flags ?? [])];
 }
 
 function grpcFlags(engine: GrpcEngine | undefined, port: number): Record<string, string | number | boolean> {

@@ -50,7 +50,7 @@ class OnnxRunner implements Runner {
   readonly #bases = new WeakMap<Uint8Array, Address>();
 
   constructor(init: InstanceInit<OnnxSettings>) {
-    const library = new OrtLibrary(init.settings.library);
+    const library = OrtLibrary.at(init.settings.library);
     this.#library = library;
     this.#values = new OrtValues(library);
     this.#session = openSession(library, init.settings);

@@ -103,8 +103,8 @@ const prototypes = new Map(
 );
 const getApiPrototype = koffi.proto('void *GetApi(uint32_t version)');
 
-/** koffi unloads a library whose object is collected, and knows nothing of functions that were found in its memory. */
-const kept: LibraryHandle[] = [];
+/** By path. koffi unloads a library whose object is collected, and knows nothing of functions that were found in its memory. */
+const libraries = new Map<string, { readonly handle: LibraryHandle; readonly library: OrtLibrary }>();
 
 /** Of the table as far as it is used. */
 const TABLE_LENGTH = 1 + Math.max(...Object.values(functions).map(([place]) => place));
@@ -114,13 +114,21 @@ const TABLE_LENGTH = 1 + Math.max(...Object.values(functions).map(([place]) => p
  * copies every output once more and takes no shared memory on Node 20 (docs/decisions.md has the measurements).
  */
 export class OrtLibrary {
+  /** Opened once for each thread. Throws INTERNAL where it cannot be loaded. */
+  static at(path: string): OrtLibrary {
+    const known = libraries.get(path);
+    if (known !== undefined) return known.library;
+    const handle = loadLibrary(path);
+    const library = new OrtLibrary(readTable(handle, path));
+    libraries.set(path, { handle, library });
+    return library;
+  }
+
   readonly #calls: Readonly<Record<Name, Call>>;
   readonly #move: Call;
   readonly #locate: Call;
 
-  /** @param path of the shared library; throws INTERNAL where it cannot be loaded */
-  constructor(path: string) {
-    const table = readTable(loadLibrary(path), path);
+  private constructor(table: readonly unknown[]) {
     const entries = Object.entries(functions).map(([name, [place]]) => [
       name,
       koffi.decode(table[place], prototypes.get(name)!) as Call,
@@ -169,9 +177,7 @@ export class OrtLibrary {
 
 function loadLibrary(path: string): LibraryHandle {
   try {
-    const library = koffi.load(path);
-    kept.push(library);
-    return library;
+    return koffi.load(path);
   } catch (error) {
     throw unusable(path, (error as Error).message);
   }

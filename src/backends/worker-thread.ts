@@ -1,24 +1,21 @@
 import { MessageChannel } from 'node:worker_threads';
-import { Piscina } from 'piscina';
+import type { Piscina } from 'piscina';
 import { asServerError } from '../types/errors.js';
+import { threadStock } from './thread-stock.js';
 import type { InstanceInit, WorkerMessage } from './worker-protocol.js';
 
 /** The thread of one life of an instance: a pool of one, whose only task is that life. */
 export class WorkerThread {
+  readonly #file: string;
   readonly #pool: Piscina;
+  #hasEndedWell = false;
   /** Resolves with the reason when the thread is done, however it ended; set by `start`. */
   life: Promise<string> = Promise.resolve('');
 
   /** @param file the worker's entry point, which exports `runInstance` */
   constructor(file: string) {
-    this.#pool = new Piscina({
-      filename: file,
-      name: 'runInstance',
-      minThreads: 0,
-      maxThreads: 1,
-      atomics: 'disabled',
-    });
-    this.#pool.on('error', () => {});
+    this.#file = file;
+    this.#pool = threadStock.take(file);
   }
 
   /** The worker's one message, or that it ended without. */
@@ -27,7 +24,10 @@ export class WorkerThread {
     const message = new Promise<WorkerMessage>((resolve) => port1.once('message', resolve));
     const run: Promise<unknown> = this.#pool.run({ ...init, port: port2 }, { transferList: [port2] });
     this.life = run.then(
-      () => 'its worker ended',
+      () => {
+        this.#hasEndedWell = true;
+        return 'its worker ended';
+      },
       (error: Error) => deathText(error),
     );
     const early = run.then(
@@ -44,9 +44,11 @@ export class WorkerThread {
     await Promise.all(this.#pool.threads.map((thread) => thread.terminate()));
   }
 
-  /** Gives the pool back; the thread is done. */
+  /** Resolves when the thread is done: the next instance may have it, unless it died. */
   async close(): Promise<void> {
-    await this.#pool.destroy();
+    await this.life;
+    if (this.#hasEndedWell) threadStock.giveBack(this.#file, this.#pool);
+    else await this.#pool.destroy();
   }
 }
 

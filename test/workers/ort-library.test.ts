@@ -16,7 +16,7 @@ async function collect(): Promise<void> {
 }
 
 test.skipIf(process.platform !== 'linux')('the library stays in memory when garbage is collected', async () => {
-  const library = new OrtLibrary(findLibrary());
+  const library = OrtLibrary.at(findLibrary());
   await collect();
   expect(readFileSync('/proc/self/maps', 'utf8')).toContain('libonnxruntime.so');
   expect(library.make('CreateSessionOptions')).not.toBeNull();

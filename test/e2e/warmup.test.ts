@@ -1,4 +1,4 @@
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { memoryUsed, metric } from './metrics.js';
 import { ask, askJson, get, infer, oneNumber, outputsOf, post, simpleInputs, simpleOutputs } from './requests.js';
@@ -256,6 +256,21 @@ test('a model whose sample fails or does not fit is not served, and the index sa
     misfit: "Invalid argument: failed to run warmup sample 's': batch size 5 for 'misfit', max allowed is 4; ",
   });
   expect((await ask(server.httpPort, get('/v2/models/bad_file/ready'))).status).not.toBe(200);
+  expect(await memoryUsed(server)).toBe(0);
+  await server.stop();
+});
+
+test('a model whose worker dies of its warm-up is not served, and not tried again', async () => {
+  const server = await ServerProcess.start({
+    models: ['slow'],
+    flags: ['--exit-on-error=false'],
+    edits: { slow: more(sample('s', `batch_size: 1 ${number(zero)}`)) },
+    nodeFlags: ['--import', `${pathToFileURL(mortalWorkers)}?dooms=1`],
+  });
+  expect((await reasonsOf(server)).slow).toMatch(
+    /^Invalid argument: failed to run warmup sample 's': instance 'slow_0_0' of model 'slow' died while it ran this request: [^;]+; $/,
+  );
+  expect(server.main.output).not.toMatch(/restart/);
   expect(await memoryUsed(server)).toBe(0);
   await server.stop();
 });

@@ -19,7 +19,7 @@ const floors: readonly (readonly string[])[] = [
 ];
 
 /** The composition root: may import everything, and nothing below imports it. */
-const rootFiles = ['cli.ts', 'conch.ts', 'main.ts', 'server-telemetry.ts', 'status-table.ts'];
+const rootFiles = ['cli.ts', 'conch.ts', 'main.ts', 'model-actions.ts', 'server-telemetry.ts', 'status-table.ts'];
 
 const LONGEST_FILE_LINES = 400;
 /** What everybody reads stays short. */

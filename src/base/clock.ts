@@ -26,6 +26,11 @@ export function monotonicUs(): number {
   return performance.now() * 1000 + offsetUs;
 }
 
+/** The same in milliseconds. */
+export function nowMs(): number {
+  return monotonicUs() / 1000;
+}
+
 export const systemClock: Clock = {
   nowUs: monotonicUs,
   after(delayUs, run) {

@@ -1,4 +1,4 @@
-import { monotonicUs } from '../base/clock.js';
+import { nowMs } from '../base/clock.js';
 import type { Log } from '../base/log.js';
 import { modelConfigFromJson } from '../config/config-from-json.js';
 import type { ModelConfig } from '../config/model-config.js';
@@ -237,10 +237,6 @@ function notPolled(name: string, why = ''): ServerError {
 /** `Invalid argument: text` -> `text`. */
 function withoutClass(reason: string): string {
   return reason.replace(/^[A-Z][a-z]+( [a-z]+)?: /, '');
-}
-
-function nowMs(): number {
-  return monotonicUs() / 1000;
 }
 
 function byName(a: IndexEntry, b: IndexEntry): number {

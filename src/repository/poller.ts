@@ -1,4 +1,5 @@
 import { type FSWatcher, watch } from 'chokidar';
+import { nowMs } from '../base/clock.js';
 import type { Log } from '../base/log.js';
 import { SETTLE_MS } from './settling.js';
 
@@ -58,10 +59,10 @@ export class Poller {
 
   /** Looks in so many milliseconds at the latest. */
   #within(delayMs: number): void {
-    this.#dueMs = Math.min(this.#dueMs, performance.now() + delayMs);
+    this.#dueMs = Math.min(this.#dueMs, nowMs() + delayMs);
     if (this.#isPolling || this.#isStopped) return;
     if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.#look(), Math.max(0, this.#dueMs - performance.now()));
+    this.#timer = setTimeout(() => void this.#look(), Math.max(0, this.#dueMs - nowMs()));
   }
 
   async #look(): Promise<void> {

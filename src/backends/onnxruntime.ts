@@ -77,6 +77,9 @@ export function findLibrary(): string {
 /** `model.onnx`, or what the configuration calls it; a directory holds the model and its weights (fact sheet 4.3). */
 async function modelPath(source: ModelSource): Promise<string> {
   const name = source.config.default_model_filename || 'model.onnx';
+  if (name.split(/[/\\]/).includes('..')) {
+    throw invalid(`default_model_filename of model '${source.name}': expected a file of the version, found '${name}'`);
+  }
   const path = join(source.versionDirectory, name);
   const info = await stat(path).catch(() => null);
   if (info?.isDirectory()) return join(path, 'model.onnx');

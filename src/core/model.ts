@@ -246,7 +246,7 @@ export class Model {
     this.#isRetired = true;
     if (heir?.version === this.version) this.#lineage.replacedBy(heir);
     const scheduler = heir === null ? null : (this.#sequences?.scheduler ?? null);
-    if (scheduler !== null) heir!.#lineage.succeed(this, this.#lineage);
+    if (heir !== null) heir.#lineage.succeed(scheduler === null ? null : this, this.#lineage);
     await new Promise<void>((resolve) => {
       this.#onFinished = () => {
         if (this.#admitted === 0 && (scheduler === null || scheduler.live === 0)) resolve();

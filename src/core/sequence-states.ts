@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StateLayout } from '../backends/worker-protocol.js';
 import { configDataType } from '../config/datatype.js';
@@ -6,6 +5,7 @@ import type { ModelConfig, SequenceState } from '../config/model-config.js';
 import { elementBytes } from '../types/datatype.js';
 import { invalid } from '../types/errors.js';
 import { elementCount } from '../types/tensor.js';
+import { readModelFile } from './model-files.js';
 
 /** The implicit states of a model and what they are in the beginning (fact sheet 5.4). Throws INVALID_ARGUMENT. */
 export function sequenceStates(config: ModelConfig, modelDirectory: string): Promise<StateLayout[]> {
@@ -34,10 +34,7 @@ async function stateLayout(state: SequenceState, modelDirectory: string): Promis
 
 /** The first `bytes` bytes of a file; of strings all of it. */
 async function readInitial(directory: string, file: string, isWhole: boolean, bytes: number): Promise<Uint8Array> {
-  const path = join(directory, 'initial_state', file);
-  const content = await readFile(path).catch((error: Error) => {
-    throw invalid(`the initial state cannot be read: ${error.message}`);
-  });
+  const content = await readModelFile(join(directory, 'initial_state'), file, `initial state '${file}'`);
   if (isWhole) return Uint8Array.from(content);
   if (content.length >= bytes) return Uint8Array.from(content.subarray(0, bytes));
   throw invalid(

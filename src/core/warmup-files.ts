@@ -1,12 +1,11 @@
-import { readFile } from 'node:fs/promises';
-import { resolve, sep } from 'node:path';
+import { resolve } from 'node:path';
 import type { ModelConfig } from '../config/model-config.js';
-import { invalid } from '../types/errors.js';
 import { requestTag } from './check-request.js';
+import { readModelFile } from './model-files.js';
 
 /**
  * What `input_data_file` names, by that name: files of the model's folder `warmup`. Throws INVALID_ARGUMENT where one cannot be read,
- * or lies elsewhere: a configuration can come from a client. (Links are followed: only who owns the folder makes them.)
+ * or lies elsewhere.
  */
 export async function readWarmupFiles(
   config: ModelConfig,
@@ -18,16 +17,11 @@ export async function readWarmupFiles(
     if (batch_size === 0) continue;
     for (const [input, { input_data_file: file }] of Object.entries(inputs)) {
       if (file === undefined || files.has(file)) continue;
-      files.set(file, await readData(folder, file, `${requestTag(name)}warmup data '${file}' of input '${input}'`));
+      files.set(
+        file,
+        await readModelFile(folder, file, `${requestTag(name)}warmup data '${file}' of input '${input}'`),
+      );
     }
   }
   return files;
-}
-
-async function readData(folder: string, file: string, what: string): Promise<Uint8Array> {
-  const path = resolve(folder, file);
-  if (!path.startsWith(folder + sep)) throw invalid(`${what} must be a file in the model's folder 'warmup'`);
-  return await readFile(path).catch((error: Error) => {
-    throw invalid(`${what} cannot be read: ${error.message}`);
-  });
 }

@@ -74,7 +74,7 @@ export class ModelRepository<Loaded extends object> {
     for (;;) {
       const entry = await this.#entryToLoad(name, overrides, deadlineMs);
       const wanted = await this.#understand(entry, overrides.config);
-      const outcome = await this.#apply(entry, wanted);
+      const outcome = await this.#apply(wanted);
       const isLast = entry.isTemporary || outcome.kind === 'outdated' || nowMs() > deadlineMs;
       if (isLast || (await this.#isStill(entry))) return throwUnlessServed(name, outcome, wanted);
       this.#log.warning(`the files of model '${name}' changed while it was loaded: it is loaded again`);
@@ -135,11 +135,10 @@ export class ModelRepository<Loaded extends object> {
   async #applyIf(entry: ModelEntry | undefined): Promise<void> {
     if (entry === undefined) return;
     this.#applied.set(entry.name, stampOfEntry(entry));
-    await this.#apply(entry, await this.#understand(entry, null));
+    await this.#apply(await this.#understand(entry, null));
   }
 
-  async #apply(entry: ModelEntry, wanted: WantedModel): Promise<Outcome> {
-    this.#applied.set(entry.name, stampOfEntry(entry));
+  #apply(wanted: WantedModel): Promise<Outcome> {
     for (const note of wanted.notes) this.#log.warning(note);
     return this.#manager.apply(wanted);
   }

@@ -22,6 +22,11 @@ export interface Instance {
   begin(requests: readonly InferRequest[], count: number): boolean;
   /** Adds to the open batch; false = it was sealed meanwhile, or is full. */
   grow(request: InferRequest): boolean;
+  /**
+   * The open batch has the first `count` of `requests` instead of those that it has; 0 = it is taken back. False = it was sealed meanwhile, or
+   * there is none: nothing changed.
+   */
+  replace(requests: readonly InferRequest[], count: number): boolean;
   /** Takes a cancelled request out of the open batch; false = it runs already. */
   withdraw(request: InferRequest): boolean;
 }

@@ -16,10 +16,11 @@ export class BatchRecord {
     this.rows += request.rows;
   }
 
-  remove(index: number): void {
-    this.rows -= this.requests[index]!.rows;
-    this.requests.copyWithin(index, index + 1, this.count);
-    this.count--;
+  /** Has the first `count` of these from now on. */
+  become(requests: readonly InferRequest[], count: number): void {
+    this.count = 0;
+    this.rows = 0;
+    for (let index = 0; index < count; index++) this.push(requests[index]!);
   }
 
   clear(): void {

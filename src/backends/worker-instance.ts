@@ -148,23 +148,37 @@ export class WorkerInstance implements Instance {
     return true;
   }
 
-  withdraw(request: InferRequest): boolean {
+  replace(requests: readonly InferRequest[], count: number): boolean {
     if (this.#ring.inFlight === 0) return false;
     const sequence = this.#ring.newest;
     const record = this.#records.at(sequence);
-    const index = record.requests.indexOf(request);
-    if (index < 0 || index >= record.count || !this.#ring.edit(sequence, record.count)) return false;
-    record.remove(index);
-    if (record.count === 0) {
+    if (!this.#ring.edit(sequence, record.count)) return false;
+    if (count === 0) {
       this.#arena.give(record.slot as Slot);
       record.clear();
       this.#ring.retract();
       return true;
     }
-    for (let i = index; i < record.count; i++) this.#write(sequence, i, record.requests[i]!);
-    this.#ring.reopen(sequence, record.count);
+    let changed = 0;
+    for (let i = 0; i < count; i++) {
+      if (i < record.count && record.requests[i] === requests[i]) continue;
+      this.#write(sequence, i, requests[i]!);
+      changed++;
+    }
+    record.become(requests, count);
+    this.#ring.reopen(sequence, count);
+    this.#came(record, changed);
+    // A worker that looked meanwhile took it for none.
     this.#ring.ring();
     return true;
+  }
+
+  withdraw(request: InferRequest): boolean {
+    if (this.#ring.inFlight === 0) return false;
+    const { requests, count } = this.#records.at(this.#ring.newest);
+    const index = requests.indexOf(request);
+    if (index < 0 || index >= count) return false;
+    return this.replace(requests.slice(0, count).toSpliced(index, 1), count - 1);
   }
 
   /** Finishes what was begun, then ends the thread. */

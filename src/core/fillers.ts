@@ -46,14 +46,14 @@ class Filler extends InferRequest {
 
   override complete(outputs: BatchOutputs): void {
     outputs.release();
-    this.#unuse();
+    this.unuse();
   }
 
   override fail(): void {
-    this.#unuse();
+    this.unuse();
   }
 
-  #unuse(): void {
+  unuse(): void {
     assert(this.uses > 0, 'a filler ended twice');
     if (--this.uses === 0) this.#onUnused(this);
   }
@@ -67,6 +67,8 @@ export class Fillers implements FillerSource {
   readonly #table: Float64Array;
   /** By batch key, the one that was asked for last at the end. */
   readonly #kept = new Map<string, Filler>();
+  /** The one at the end of those. */
+  #last: Filler | null = null;
 
   constructor(tensors: ModelTensors, controls: ControlWriter, arena: Arena) {
     this.#tensors = tensors;
@@ -77,13 +79,13 @@ export class Fillers implements FillerSource {
 
   filler(like: InferRequest): InferRequest | null {
     const key = like.batchKey;
-    const filler = this.#kept.get(key) ?? this.#make((like as ModelRequest).plan);
-    if (filler === null) return null;
-    this.#kept.delete(key);
-    this.#kept.set(key, filler);
-    filler.uses++;
-    if (this.#kept.size > KEPT) this.#forget(this.#kept.values().next().value!);
+    const filler = this.#last?.batchKey === key ? this.#last : this.#find(key, like);
+    if (filler !== null) filler.uses++;
     return filler;
+  }
+
+  release(filler: InferRequest): void {
+    (filler as Filler).unuse();
   }
 
   /** Gives all memory back; nothing is in flight. */
@@ -91,7 +93,18 @@ export class Fillers implements FillerSource {
     for (const filler of [...this.#kept.values()]) this.#forget(filler);
   }
 
+  #find(key: string, like: InferRequest): Filler | null {
+    const filler = this.#kept.get(key) ?? this.#make((like as ModelRequest).plan);
+    if (filler === null) return null;
+    this.#kept.delete(key);
+    this.#kept.set(key, filler);
+    this.#last = filler;
+    if (this.#kept.size > KEPT) this.#forget(this.#kept.values().next().value!);
+    return filler;
+  }
+
   #forget(filler: Filler): void {
+    if (this.#last === filler) this.#last = null;
     this.#kept.delete(filler.batchKey);
     this.#giveIfDone(filler);
   }

@@ -34,7 +34,6 @@ const expected = [
   / is ending \(/,
   /^sequence \d+ of model '\w+' has ended: instance '\w+' died, which had its state/,
   /^instance '\w+' of model '\w+' died while it ran this request/,
-  /^the instance that had the state of this sequence died/,
 ];
 
 interface Plan {

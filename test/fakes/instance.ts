@@ -12,6 +12,8 @@ export class PuppetInstance implements Instance {
   state: InstanceState = 'serving';
   /** False = `begin` finds no memory. */
   hasMemory = true;
+  /** The worker takes the open batch just before the next `replace` or `withdraw`. */
+  isQuick = false;
   running: InferRequest[] = [];
   open: InferRequest[] = [];
   /** Called when a batch ends, before its requests are told. */
@@ -52,7 +54,15 @@ export class PuppetInstance implements Instance {
     return true;
   }
 
+  replace(requests: readonly InferRequest[], count: number): boolean {
+    this.#hurry();
+    if (this.open.length === 0) return false;
+    this.open = requests.slice(0, count);
+    return true;
+  }
+
   withdraw(request: InferRequest): boolean {
+    this.#hurry();
     const index = this.open.indexOf(request);
     if (index >= 0) this.open.splice(index, 1);
     return index >= 0;
@@ -64,6 +74,11 @@ export class PuppetInstance implements Instance {
     this.running = this.open;
     this.open = [];
     this.sealed.push(rowsOf(this.running));
+  }
+
+  #hurry(): void {
+    if (this.isQuick) this.seal();
+    this.isQuick = false;
   }
 
   /** The worker ends the batch that runs; whoever drives the test then lets the scheduler run. */

@@ -40,14 +40,14 @@ export class FakeRequest extends InferRequest {
   }
 
   override complete(_outputs: BatchOutputs, _index: number, _firstRow: number): void {
-    this.#end('completed');
+    this.end('completed');
   }
 
   override fail(error: ServerError, reason: FailureReason): void {
-    this.#end(`${reason} ${error.code} ${error.message}`);
+    this.end(`${reason} ${error.code} ${error.message}`);
   }
 
-  #end(how: string): void {
+  end(how: string): void {
     if (this.ended !== '') throw new Error(`${this.name} ended twice: ${this.ended}, then ${how}`);
     this.ended = how;
   }

@@ -1,7 +1,7 @@
 import type { Instance } from '../../backends/instance.js';
 import type { InferRequest } from '../../backends/request.js';
 import type { FailureReason } from '../../telemetry/statistics.js';
-import { type DirectPolicy, planDirect, type WaitingSlot } from './direct-plan.js';
+import { type DirectPlan, type DirectPolicy, planDirect, type WaitingSlots } from './direct-plan.js';
 import { type Lane, type LaneHost, nextStep, noteFailure, stepKey } from './lane.js';
 import type { Sequence } from './sequence.js';
 import type { SlotRow } from './slot-row.js';
@@ -9,22 +9,32 @@ import { Step } from './step.js';
 
 /** Makes rows for slots that have nothing to run. */
 export interface FillerSource {
-  /** A row of zeros in the shape of this request, to be completed or failed like a request; null = there is no memory. */
+  /** A row of zeros in the shape of this request, to be completed, failed or released; null = there is no memory. */
   filler(like: InferRequest): InferRequest | null;
+  /** Its batch never was, or has a request in its row. */
+  release(filler: InferRequest): void;
 }
 
 /**
- * The direct strategy: the slot of a sequence is its row in every batch. One execution at a time; slots below the highest that waits are
- * filled up (fact sheet 5.5).
+ * The direct strategy: the slot of a sequence is its row in every batch, and slots below the highest that waits are filled up (fact sheet 5.5).
+ * Beside the batch that runs, one waits open at the instance, and what comes takes its rows there: the next step of a sequence too, because
+ * batches run in their order and the state stays in the worker.
  */
-export class DirectLane implements Lane {
+export class DirectLane implements Lane, WaitingSlots {
   readonly instance: Instance;
   readonly slots: SlotRow;
   readonly #policy: DirectPolicy;
   readonly #host: LaneHost;
   readonly #fillers: FillerSource;
-  /** Of the batch at the instance. */
-  #running: Step[] = [];
+  /** What the next step is given, or whether there is one, depends on how the last one ended. */
+  readonly #awaitsEnd: boolean;
+  /** By row: what the last batch was begun with, until it is seen to be sealed. */
+  #open: readonly InferRequest[] = [];
+  #openKey = '';
+  /** Something waits that no plan has seen, or that the last could not take. */
+  #hasNews = false;
+  /** When to plan again without news. */
+  #dueUs = Number.POSITIVE_INFINITY;
 
   constructor(instance: Instance, slots: SlotRow, policy: DirectPolicy, host: LaneHost, fillers: FillerSource) {
     this.instance = instance;
@@ -32,6 +42,7 @@ export class DirectLane implements Lane {
     this.#policy = policy;
     this.#host = host;
     this.#fillers = fillers;
+    this.#awaitsEnd = host.kinds.hasVariableState || host.kinds.overwritesState;
   }
 
   get pending(): number {
@@ -39,86 +50,124 @@ export class DirectLane implements Lane {
   }
 
   offer(): void {
+    this.#hasNews = true;
     this.#host.runSoon();
   }
 
   run(nowUs: number): number {
-    if (!this.instance.isIdle) return Number.POSITIVE_INFINITY;
-    // Before its answers are written: the worker must not wait for them. Where the next step depends on how this one ended it must.
-    const { hasVariableState, overwritesState } = this.#host.kinds;
-    if (!hasVariableState && !overwritesState) this.#settle(nowUs);
-    if (this.#running.length > 0) return Number.POSITIVE_INFINITY;
-    const plan = planDirect(this.#policy, this.#waiting(), nowUs);
-    if (plan.rows > 0) this.#begin(plan.rows, plan.key);
-    return plan.dueUs;
+    for (;;) {
+      this.#noteSealed();
+      if (!this.#hasNews && nowUs < this.#dueUs) return this.#dueUs;
+      if (this.#open.length === 0 && !this.instance.canBegin) return Number.POSITIVE_INFINITY;
+      const open = { rows: this.#open.length, key: this.#openKey };
+      const plan = planDirect(this.#policy, this, open, nowUs);
+      this.#hasNews = false;
+      this.#dueUs = plan.dueUs;
+      if (plan.rows === 0 || this.#hand(plan)) return plan.dueUs;
+    }
   }
 
-  /** A row of an open batch is a slot: it stays where it is, and the worker takes it at once. */
-  withdraw(): boolean {
-    return false;
+  /** The whole open batch: rows are slots, so that none can be taken out. */
+  takeBack(sequence: Sequence): void {
+    if (!this.#isOpen(sequence) || !this.instance.replace([], 0)) return;
+    this.#undo(this.#open);
+    this.#open = [];
   }
 
   close(): void {}
 
   onStepEnded(step: Step, failure: FailureReason | null): void {
     if (failure !== null) noteFailure(this.#host, this.instance, step, failure);
-    const index = this.#running.indexOf(step);
-    if (index < 0) return;
-    this.#running.splice(index, 1);
-    this.#host.ran(step.sequenceOf, this.#host.nowUs());
-    if (this.#running.length === 0) this.#host.runSoon();
+    this.#host.ran(step);
+    if (this.#awaitsEnd && step.sequenceOf.waiting.length > 0) this.offer();
   }
 
-  #waiting(): (WaitingSlot | null)[] {
-    const waiting: (WaitingSlot | null)[] = [];
-    for (let slot = 0; slot < this.slots.length; slot++) waiting.push(this.#waitingIn(this.slots.at(slot)));
-    return waiting;
+  get length(): number {
+    return this.slots.length;
   }
 
-  #waitingIn(sequence: Sequence | null): WaitingSlot | null {
-    if (sequence === null || sequence.waiting.length === 0) return null;
-    return { key: stepKey(this.#host.kinds, sequence), queuedUs: sequence.waiting.at(0).queuedUs };
+  keyAt(slot: number): string | null {
+    const sequence = this.slots.at(slot);
+    if (sequence === null || sequence.waiting.length === 0 || this.#isOpen(sequence)) return null;
+    if (this.#awaitsEnd && sequence.running.length > 0) return null;
+    return stepKey(this.#host.kinds, sequence);
   }
 
-  #begin(rows: number, key: string): void {
-    const members = this.#membersOf(rows, key);
-    const like = members.find((sequence) => sequence !== null)!.waiting.at(0);
-    const fillers: InferRequest[] = [];
+  queuedUsAt(slot: number): number {
+    return this.slots.at(slot)!.waiting.at(0).queuedUs;
+  }
+
+  /** A step of it is in the open batch. */
+  #isOpen({ slot }: Sequence): boolean {
+    return slot < this.#open.length && this.#open[slot] instanceof Step;
+  }
+
+  /** Whatever waits may be in the next batch then. */
+  #noteSealed(): void {
+    if (this.#open.length === 0 || this.instance.openRows > 0) return;
+    this.#open = [];
+    this.#hasNews = true;
+  }
+
+  /** Begins a batch, or has the open one replaced; false = that one was sealed meanwhile: plan again. */
+  #hand({ rows, key }: DirectPlan): boolean {
+    const open = this.#open;
     const batch: InferRequest[] = [];
-    for (const sequence of members) {
-      const request = sequence === null ? this.#fillers.filler(like) : nextStep(this.#host, sequence, this);
-      if (request !== null) batch.push(request);
-      if (request instanceof Step) this.#running.push(request);
-      else if (request !== null) fillers.push(request);
+    const added: InferRequest[] = [];
+    const like = this.#firstWith(key);
+    for (let slot = 0; slot < rows; slot++) {
+      const request = this.keyAt(slot) === key ? this.#nextOf(slot) : (open[slot] ?? this.#fillers.filler(like));
+      if (request === null) continue;
+      batch.push(request);
+      if (request !== open[slot]) added.push(request);
     }
-    if (batch.length === rows && this.instance.begin(batch, rows)) return;
-    this.#takeBack(fillers);
+    const hasFillers = batch.length === rows;
+    if (open.length > 0 && hasFillers && !this.instance.replace(batch, rows)) {
+      this.#undo(added);
+      return false;
+    }
+    if (!hasFillers || (open.length === 0 && !this.instance.begin(batch, rows))) {
+      this.#giveUp(added);
+      return true;
+    }
+    open.forEach((request, slot) => {
+      if (request !== batch[slot]) this.#fillers.release(request);
+    });
+    this.#open = batch;
+    this.#openKey = key;
+    return true;
   }
 
-  /** By row; null = a filler. */
-  #membersOf(rows: number, key: string): (Sequence | null)[] {
-    return Array.from({ length: rows }, (_, slot) => {
-      const sequence = this.slots.at(slot);
-      return this.#waitingIn(sequence)?.key === key ? sequence : null;
-    });
+  #firstWith(key: string): InferRequest {
+    let slot = 0;
+    while (this.keyAt(slot) !== key) slot++;
+    return this.slots.at(slot)!.waiting.at(0);
+  }
+
+  #nextOf(slot: number): Step {
+    return nextStep(this.#host, this.slots.at(slot)!, this);
   }
 
   /** There is no memory: the steps wait for what runs, whose end brings some back. Where nothing runs, nobody would say when to try again. */
-  #takeBack(fillers: readonly InferRequest[]): void {
-    const error = this.#host.noMemory();
-    const steps = this.#running;
-    const isHopeless = !this.#host.isBusy();
-    if (!isHopeless) {
-      this.#running = [];
-      for (const step of steps) this.#host.giveBack(step);
+  #giveUp(requests: readonly InferRequest[]): void {
+    if (this.#host.isBusy()) {
+      this.#undo(requests);
+      return;
     }
-    for (const request of isHopeless ? [...steps, ...fillers] : fillers) request.fail(error, 'REJECTED');
+    const error = this.#host.noMemory();
+    for (const request of requests) {
+      if (request instanceof Step) request.fail(error, 'REJECTED');
+      else this.#fillers.release(request);
+    }
+    // The steps behind them are to be told too.
+    this.offer();
   }
 
-  /** The batch at the instance is over, however it ended. */
-  #settle(nowUs: number): void {
-    const steps = this.#running;
-    this.#running = [];
-    for (const { sequenceOf } of steps) this.#host.ran(sequenceOf, nowUs);
+  #undo(requests: readonly InferRequest[]): void {
+    this.#hasNews = true;
+    for (const request of requests) {
+      if (request instanceof Step) this.#host.giveBack(request);
+      else this.#fillers.release(request);
+    }
   }
 }

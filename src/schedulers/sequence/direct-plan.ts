@@ -1,3 +1,5 @@
+import type { OpenBatch } from '../batch-plan.js';
+
 /** When the slots of an instance become a batch; from `sequence_batching { direct }` (fact sheet 5.5). */
 export interface DirectPolicy {
   /** How long the oldest waiting request may wait for more slots; 0 = nothing ever waits. */
@@ -6,16 +8,17 @@ export interface DirectPolicy {
   readonly minUtilization: number;
 }
 
-/** What waits in one slot. */
-export interface WaitingSlot {
-  /** Slots with different keys never share a batch. */
-  readonly key: string;
-  readonly queuedUs: number;
+/** What waits in the slots of an instance. */
+export interface WaitingSlots {
+  readonly length: number;
+  /** Slots with different keys never share a batch; null = nothing waits that the next batch could have. */
+  keyAt(slot: number): string | null;
+  queuedUsAt(slot: number): number;
 }
 
 /**
- * Rows 0 to `rows` - 1 of the next batch are the slots of these numbers (0 = no batch now): those that wait with this key, and fillers for
- * all others. Where the answer is to wait, ask again at `dueUs`.
+ * Rows 0 to `rows` - 1 of the batch are the slots of these numbers (0 = no batch now, or the open one stays as it is): those that wait with this
+ * key, and fillers for all others. Where the answer is to wait, ask again at `dueUs`.
  */
 export interface DirectPlan {
   readonly rows: number;
@@ -25,19 +28,39 @@ export interface DirectPlan {
 
 const NOTHING: DirectPlan = { rows: 0, key: '', dueUs: Number.POSITIVE_INFINITY };
 
-/** One pass of Triton's direct sequence batch. Of several keys the one goes that has waited longest, so that none waits for ever. */
-export function planDirect(policy: DirectPolicy, slots: readonly (WaitingSlot | null)[], nowUs: number): DirectPlan {
-  let oldest: WaitingSlot | null = null;
+/**
+ * One pass of Triton's direct sequence batch. Of several keys the one goes that has waited longest, so that none waits for ever. A batch that
+ * is open was to go: what can join it does.
+ */
+export function planDirect(policy: DirectPolicy, slots: WaitingSlots, open: OpenBatch, nowUs: number): DirectPlan {
+  if (open.rows > 0) return planJoin(slots, open);
+  let oldestUs = Number.POSITIVE_INFINITY;
+  let key = '';
   let ready = 0;
-  for (const slot of slots) {
-    if (slot === null) continue;
+  for (let slot = 0; slot < slots.length; slot++) {
+    const slotKey = slots.keyAt(slot);
+    if (slotKey === null) continue;
     ready++;
-    if (oldest === null || slot.queuedUs < oldest.queuedUs) oldest = slot;
+    const queuedUs = slots.queuedUsAt(slot);
+    if (queuedUs >= oldestUs) continue;
+    oldestUs = queuedUs;
+    key = slotKey;
   }
-  if (oldest === null) return NOTHING;
+  if (ready === 0) return NOTHING;
   const { delayUs, minUtilization } = policy;
   const mayWait = delayUs > 0 && minUtilization > 0 && ready / slots.length < minUtilization;
-  if (mayWait && nowUs - oldest.queuedUs < delayUs) return { ...NOTHING, dueUs: oldest.queuedUs + delayUs };
-  const { key } = oldest;
-  return { rows: slots.findLastIndex((slot) => slot?.key === key) + 1, key, dueUs: Number.POSITIVE_INFINITY };
+  if (mayWait && nowUs - oldestUs < delayUs) return { ...NOTHING, dueUs: oldestUs + delayUs };
+  return { ...NOTHING, rows: rowsWith(slots, key), key };
+}
+
+function planJoin(slots: WaitingSlots, { rows, key }: OpenBatch): DirectPlan {
+  const joining = rowsWith(slots, key);
+  return joining === 0 ? NOTHING : { ...NOTHING, rows: Math.max(rows, joining), key };
+}
+
+/** Up to the last slot that waits with this key; 0 = none does. */
+function rowsWith(slots: WaitingSlots, key: string): number {
+  let rows = slots.length;
+  while (rows > 0 && slots.keyAt(rows - 1) !== key) rows--;
+  return rows;
 }

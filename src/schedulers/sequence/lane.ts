@@ -17,8 +17,8 @@ export interface Lane {
   offer(sequence: Sequence, nowUs: number): void;
   /** Begins what can begin; when to call it again where nothing happens before. To be called whenever the instance has room. */
   run(nowUs: number): number;
-  /** Takes a step back that has not begun; false = it runs. */
-  withdraw(step: Step): boolean;
+  /** What it gave to the instance of this sequence and has not begun waits again; `run` must follow. */
+  takeBack(sequence: Sequence): void;
   /** The instance is gone. */
   close(): void;
 }
@@ -26,13 +26,14 @@ export interface Lane {
 /** What a lane asks of its scheduler. */
 export interface LaneHost {
   readonly kinds: StepKinds;
-  nowUs(): number;
+  /** When lanes last ran, which they do whenever a batch ends: one reading of the clock for all its steps. */
+  readonly ranUs: number;
   /** Takes the next request of a sequence out of its queue. */
   take(sequence: Sequence): InferRequest;
-  /** The step could not begin. */
+  /** The step did not begin. */
   giveBack(step: Step): void;
   /** A step is over: its slot may be another sequence's when this returns. */
-  ran(sequence: Sequence, nowUs: number): void;
+  ran(step: Step): void;
   /** A step failed so that its sequence cannot go on. */
   lost(sequence: Sequence): void;
   /** Calls `run` of all lanes when this turn of the event loop is over. */
@@ -52,7 +53,7 @@ export interface StepKinds {
   readonly overwritesState: boolean;
 }
 
-/** The next request of a sequence as its instance sees it; it is the sequence's running step from now on. */
+/** The next request of a sequence as its instance sees it; it is one of the sequence's running steps from now on. */
 export function nextStep(host: LaneHost, sequence: Sequence, owner: StepOwner): Step {
   const key = stepKey(host.kinds, sequence);
   const request = host.take(sequence);
@@ -61,7 +62,7 @@ export function nextStep(host: LaneHost, sequence: Sequence, owner: StepOwner): 
   sequence.mustBegin = false;
   const state = host.kinds.hasState ? stateWord(sequence.slot, isFresh) : NO_STATE;
   const step = new Step(sequence, request, key, { state, isFresh }, owner);
-  sequence.running = step;
+  sequence.running.push(step);
   return step;
 }
 

@@ -34,7 +34,7 @@ export class OldestLane implements Lane {
   }
 
   offer(sequence: Sequence, nowUs: number): void {
-    if (sequence.running !== null || sequence.waiting.length === 0) return;
+    if (sequence.running.length > 0 || sequence.waiting.length === 0) return;
     this.#batcher.enqueue(nextStep(this.#host, sequence, this), nowUs);
   }
 
@@ -43,8 +43,9 @@ export class OldestLane implements Lane {
     return Number.POSITIVE_INFINITY;
   }
 
-  withdraw(step: Step): boolean {
-    return this.#batcher.withdraw(step);
+  takeBack({ running }: Sequence): void {
+    const [step] = running;
+    if (step !== undefined && this.#batcher.withdraw(step)) this.#host.giveBack(step);
   }
 
   close(): void {
@@ -54,9 +55,8 @@ export class OldestLane implements Lane {
   onStepEnded(step: Step, failure: FailureReason | null): void {
     if (failure !== null) noteFailure(this.#host, this.instance, step, failure);
     const { sequenceOf } = step;
-    const nowUs = this.#host.nowUs();
-    this.#host.ran(sequenceOf, nowUs);
+    this.#host.ran(step);
     // It may have left its slot, which is another's then.
-    if (!sequenceOf.isOver) this.offer(sequenceOf, nowUs);
+    if (!sequenceOf.isOver) this.offer(sequenceOf, this.#host.ranUs);
   }
 }

@@ -18,7 +18,7 @@ import type { EndReason, Sequence } from './sequence.js';
 import { type SequenceRules, SequenceTable } from './sequence-table.js';
 import { type SequenceCounts, type SequenceSnapshot, snapshotOf } from './sequence-view.js';
 import { SlotRow } from './slot-row.js';
-import type { Step } from './step.js';
+import { Step } from './step.js';
 
 export type SequenceStrategy =
   | { readonly kind: 'direct'; readonly policy: DirectPolicy }
@@ -42,6 +42,7 @@ export class SequenceScheduler implements Scheduler, LaneHost {
   readonly kinds: StepKinds;
   /** Told, perhaps more than once, when no sequence is live any more; null = nobody waits for that. */
   onAllEnded: (() => void) | null = null;
+  ranUs = 0;
   readonly #settings: SequenceSettings;
   readonly #table: SequenceTable;
   readonly #pool: InstancePool;
@@ -91,32 +92,28 @@ export class SequenceScheduler implements Scheduler, LaneHost {
   }
 
   cancel(request: InferRequest): void {
-    const sequence = this.#table.find(request);
-    if (sequence === null) {
-      request.cancelled = true;
-      return;
-    }
-    const { running } = sequence;
-    const isBack = running !== null && this.#laneOf.get(sequence.row!)!.withdraw(running);
-    if (running?.request === request && !isBack) {
-      request.cancelled = true;
-      return;
-    }
-    if (isBack) sequence.running = null;
-    const failed = this.#close(sequence, 'cancelled', 'a request of it was cancelled');
-    if (isBack) failed.unshift(running.request);
     request.cancelled = true;
-    fail(failed, new ServerError('CANCELLED', ''), 'CANCELED');
+    const sequence = this.#table.find(request);
+    if (sequence === null) return;
+    if (sequence.row !== null) this.#laneOf.get(sequence.row)!.takeBack(sequence);
+    if (!sequence.isRunning(request)) {
+      const failed = this.#close(sequence, 'cancelled', 'a request of it was cancelled');
+      fail(failed, new ServerError('CANCELLED', ''), 'CANCELED');
+    }
     this.run();
   }
 
-  /** What the dead instance had not begun fails like what it ran: its sequence is lost. */
+  /** They wait until the dead instance is out of the pool, and end with their sequences then. */
   putBack(requests: readonly InferRequest[]): void {
-    fail(requests, new ServerError('UNAVAILABLE', 'the instance that had the state of this sequence died'), 'OTHER');
+    for (const request of requests) {
+      if (request instanceof Step) this.giveBack(request);
+      else this.#fillers.release(request);
+    }
   }
 
   run(): void {
     const nowUs = this.#clock.nowUs();
+    this.ranUs = nowUs;
     if (this.#pool.instances !== this.#instances) this.#followPool();
     this.#release(nowUs);
     this.#laneDueUs = Number.POSITIVE_INFINITY;
@@ -155,22 +152,18 @@ export class SequenceScheduler implements Scheduler, LaneHost {
     return inSlots + inBacklog;
   }
 
-  nowUs(): number {
-    return this.#clock.nowUs();
-  }
-
   take(sequence: Sequence): InferRequest {
     return this.#table.take(sequence);
   }
 
   giveBack(step: Step): void {
     if (step.isFresh) step.sequenceOf.mustBegin = true;
-    this.#table.giveBack(step.sequenceOf, step.request);
+    this.#table.giveBack(step);
   }
 
-  ran(sequence: Sequence, nowUs: number): void {
-    this.#table.ran(sequence, nowUs);
-    if (sequence.isOver) this.#promote(nowUs);
+  ran(step: Step): void {
+    this.#table.ran(step, this.ranUs);
+    if (step.sequenceOf.isOver) this.#promote(this.ranUs);
     this.#setTimer();
   }
 
@@ -255,11 +248,9 @@ export class SequenceScheduler implements Scheduler, LaneHost {
     this.#lanes.delete(instance);
     const cause = `instance '${instance.name}' died`;
     for (const sequence of slots.sequences()) {
-      const { running } = sequence;
-      sequence.running = null;
-      const failed = this.#close(sequence, 'died', cause);
-      // It waited in the lane.
-      if (running !== null) failed.unshift(running.request);
+      // They waited in the lane.
+      const failed = sequence.running.splice(0).map(({ request }) => request);
+      failed.push(...this.#close(sequence, 'died', cause));
       fail(failed, this.#ended(sequence, `${cause}, which had its state`), 'OTHER');
     }
     this.#table.removeRow(slots);

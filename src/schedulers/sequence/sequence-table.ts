@@ -3,8 +3,10 @@ import { invalid, ServerError } from '../../types/errors.js';
 import type { SequenceId } from '../../types/infer.js';
 import { stopping } from '../refusals.js';
 import { EndedSequences } from './ended.js';
+import { IdleList } from './idle-list.js';
 import { type EndReason, Sequence } from './sequence.js';
 import type { SlotRow } from './slot-row.js';
+import type { Step } from './step.js';
 
 export interface SequenceRules {
   /** For messages. */
@@ -26,8 +28,7 @@ export class SequenceTable {
   /** Those that a request can still join. */
   readonly #byId = new Map<SequenceId, Sequence>();
   readonly #backlog = new Set<Sequence>();
-  /** Those in slots with nothing to do, by the time since when. */
-  readonly #idle = new Set<Sequence>();
+  readonly #idle = new IdleList();
   /** No sequence of the backlog must have its slot earlier. */
   #nextDeadlineUs = Number.POSITIVE_INFINITY;
   /** Requests that wait, of all sequences. */
@@ -86,16 +87,18 @@ export class SequenceTable {
     return sequence.waiting.shift();
   }
 
-  /** It could not begin: it is the next one again. */
-  giveBack(sequence: Sequence, request: InferRequest): void {
-    sequence.running = null;
+  /** It did not begin: its request is the next one again. */
+  giveBack(step: Step): void {
+    const { sequenceOf: sequence, request } = step;
+    remove(sequence.running, step);
     sequence.waiting.unshift(request);
     this.waiting++;
   }
 
-  /** The request that a sequence had at its instance is over. */
-  ran(sequence: Sequence, nowUs: number): void {
-    sequence.running = null;
+  /** A request that a sequence had at its instance is over. */
+  ran(step: Step, nowUs: number): void {
+    const { sequenceOf: sequence } = step;
+    remove(sequence.running, step);
     sequence.done++;
     sequence.lastUs = nowUs;
     if (!sequence.isQuiet) return;
@@ -103,14 +106,14 @@ export class SequenceTable {
     else this.#idle.add(sequence);
   }
 
-  /** Ends a sequence before its time. Its waiting requests are the caller's; one that runs keeps the slot until it ended. */
+  /** Ends a sequence before its time. Its waiting requests are the caller's; those that run keep the slot until they ended. */
   close(sequence: Sequence, reason: EndReason, cause: string, nowUs: number): InferRequest[] {
     const failed: InferRequest[] = [];
     while (sequence.waiting.length > 0) failed.push(this.take(sequence));
     if (this.#byId.get(sequence.id) === sequence) this.#byId.delete(sequence.id);
     sequence.isClosed = true;
     sequence.end = { reason, cause };
-    if (sequence.running === null) this.#leave(sequence, nowUs);
+    if (sequence.running.length === 0) this.#leave(sequence, nowUs);
     return failed;
   }
 
@@ -127,9 +130,10 @@ export class SequenceTable {
 
   /** Releases the slots of sequences that said nothing for too long. */
   reap(nowUs: number): void {
-    for (const sequence of this.#idle) {
-      if (nowUs - sequence.lastUs < this.#rules.idleUs) return;
-      this.close(sequence, 'idle', `idle longer than ${this.#rules.idleUs} us`, nowUs);
+    const { idleUs } = this.#rules;
+    for (let first = this.#idle.first; first !== null; first = this.#idle.first) {
+      if (nowUs - first.lastUs < idleUs) return;
+      this.close(first, 'idle', `idle longer than ${idleUs} us`, nowUs);
     }
   }
 
@@ -152,8 +156,8 @@ export class SequenceTable {
 
   /** When `reap` has something to do. */
   get nextIdleUs(): number {
-    for (const sequence of this.#idle) return sequence.lastUs + this.#rules.idleUs;
-    return Number.POSITIVE_INFINITY;
+    const { first } = this.#idle;
+    return first === null ? Number.POSITIVE_INFINITY : first.lastUs + this.#rules.idleUs;
   }
 
   /** A request with this id would go on with a sequence. */
@@ -163,7 +167,7 @@ export class SequenceTable {
 
   /** The sequence of an accepted request that has not ended; null = there is none. Searches: for the rare. */
   find(request: InferRequest): Sequence | null {
-    const has = (sequence: Sequence) => sequence.running?.request === request || waitsIn(sequence, request);
+    const has = (sequence: Sequence) => sequence.isRunning(request) || waitsIn(sequence, request);
     const likely = this.#byId.get(request.sequence.sequenceId);
     if (likely !== undefined && has(likely)) return likely;
     return this.live().find((sequence) => sequence.id === request.sequence.sequenceId && has(sequence)) ?? null;
@@ -192,7 +196,7 @@ export class SequenceTable {
   }
 
   #join(sequence: Sequence, request: InferRequest, nowUs: number): void {
-    this.#idle.delete(sequence);
+    this.#idle.remove(sequence);
     sequence.waiting.push(request);
     this.waiting++;
     sequence.lastUs = nowUs;
@@ -225,7 +229,7 @@ export class SequenceTable {
     sequence.isOver = true;
     sequence.row?.empty(sequence.slot);
     this.#backlog.delete(sequence);
-    this.#idle.delete(sequence);
+    this.#idle.remove(sequence);
     const { reason, cause } = sequence.end;
     this.ended.add(sequence, reason, cause, nowUs);
   }
@@ -244,6 +248,12 @@ export class SequenceTable {
     if (ended === null) return '';
     return `; sequence ${id} was released ${((nowUs - ended.endedUs) / 1e6).toFixed(1)} s ago (${ended.cause})`;
   }
+}
+
+/** Steps of a sequence end in their order, but for those that could not begin. */
+function remove(running: Step[], step: Step): void {
+  if (running[0] === step) running.shift();
+  else running.splice(running.indexOf(step), 1);
 }
 
 function waitsIn({ waiting }: Sequence, request: InferRequest): boolean {

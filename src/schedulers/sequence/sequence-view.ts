@@ -70,6 +70,6 @@ function viewOf(
     ageUs: nowUs - startedUs,
     idleUs: isQuiet ? nowUs - lastUs : 0,
     requestsDone: done,
-    requestsQueued: waiting.length + (running === null ? 0 : 1),
+    requestsQueued: waiting.length + running.length,
   };
 }

@@ -19,13 +19,17 @@ export class Sequence {
   /** Null = it waits for a slot. */
   row: SlotRow | null = null;
   slot = -1;
-  /** Given to the instance; one at a time. */
-  running: Step | null = null;
+  /** Given to the instance and not over, in their order: at most one in each of its batches. */
+  readonly running: Step[] = [];
   /** Of its last request or its last answer. */
   lastUs: number;
   /** Requests that ended. */
   done = 0;
   isClosed = false;
+  /** For `IdleList` alone, like the two below. */
+  isIdle = false;
+  idleBefore: Sequence | null = null;
+  idleAfter: Sequence | null = null;
   /** Requests with START that came while it was live. */
   restarts = 0;
   /** It has left its slot, or never had one. */
@@ -46,6 +50,10 @@ export class Sequence {
   }
 
   get isQuiet(): boolean {
-    return this.running === null && this.waiting.length === 0;
+    return this.running.length === 0 && this.waiting.length === 0;
+  }
+
+  isRunning(request: InferRequest): boolean {
+    return this.running.some((step) => step.request === request);
   }
 }

@@ -1,12 +1,15 @@
 import { expect, test } from 'vitest';
-import { planDirect } from '../../../src/schedulers/sequence/direct-plan.js';
+import { NOTHING_OPEN } from '../../../src/schedulers/batch-plan.js';
+import { planDirect, type WaitingSlots } from '../../../src/schedulers/sequence/direct-plan.js';
 
 /** `a@5` = waits with key a since 5 us, `.` = nothing waits. */
-function slots(text: string) {
-  return text.split(' ').map((slot) => {
-    const match = /^(\w*)@(\d+)$/.exec(slot);
-    return match === null ? null : { key: match[1]!, queuedUs: Number(match[2]) };
-  });
+function slots(text: string): WaitingSlots {
+  const waiting = text.split(' ').map((slot) => /^(\w+)@(\d+)$/.exec(slot));
+  return {
+    length: waiting.length,
+    keyAt: (slot) => waiting[slot]?.[1] ?? null,
+    queuedUsAt: (slot) => Number(waiting[slot]![2]),
+  };
 }
 
 const NEVER = Number.POSITIVE_INFINITY;
@@ -30,5 +33,20 @@ test.each([
   ['a@20 b@10 a@30 .', 0, 0, 50, 2, 'b', NEVER],
   ['a@5 b@10 a@30 b@40', 0, 0, 50, 3, 'a', NEVER],
 ])('slots %s, delay %d, utilization %d, at %d', (text, delayUs, minUtilization, nowUs, rows, key, dueUs) => {
-  expect(planDirect({ delayUs, minUtilization }, slots(text), nowUs)).toEqual({ rows, key, dueUs });
+  const plan = planDirect({ delayUs, minUtilization }, slots(text), NOTHING_OPEN, nowUs);
+  expect(plan).toEqual({ rows, key, dueUs });
+});
+
+test.each([
+  // Slots that are in the open batch wait no more; rows of the open batch -> rows
+  ['. . a@0 .', 2, 3],
+  ['a@0 . . .', 2, 2],
+  ['. . . a@0', 4, 4],
+  // Nothing that could join.
+  ['. . . .', 2, 0],
+  ['b@0 b@0 . .', 2, 0],
+  ['b@0 . a@5 b@7', 2, 3],
+])('slots %s join %d open rows at once, whatever the delay', (text, open, rows) => {
+  const plan = planDirect({ delayUs: 100, minUtilization: 1 }, slots(text), { rows: open, key: 'a' }, 50);
+  expect(plan).toEqual({ rows, key: rows === 0 ? '' : 'a', dueUs: NEVER });
 });

@@ -203,14 +203,48 @@ describe('direct', () => {
 
   test('one execution at a time, and one request of a sequence in each', () => {
     const bench = new Bench();
-    bench.send(1, 's');
-    bench.send(1);
+    for (const flags of ['s', '', 'e']) bench.send(1, flags);
     bench.turn();
+    expect([bench.running(), bench.open()]).toEqual(['1s', '']);
     bench.send(2, 's');
     bench.turn();
-    expect([bench.running(), bench.instance.open.length]).toEqual(['1s', 0]);
+    expect([bench.running(), bench.open()]).toEqual(['1s', '1 2s']);
     bench.finish();
-    expect(bench.running()).toBe('1 2s');
+    expect([bench.running(), bench.open()]).toEqual(['1 2s', '1e']);
+  });
+
+  test('what comes beside a batch that runs takes its rows in the one that is open', () => {
+    const bench = new Bench();
+    for (const id of [1, 2, 3, 4]) bench.send(id, 's');
+    bench.turn();
+    const open = [3, 1, 4].map((id) => {
+      bench.send(id);
+      bench.turn();
+      return bench.open();
+    });
+    expect(open).toEqual(['- - 3', '1 - 3', '1 - 3 4']);
+    bench.send(2, '', { key: 'other' });
+    bench.turn();
+    expect([bench.running(), bench.open()]).toEqual(['1s 2s 3s 4s', '1 - 3 4']);
+    bench.finish();
+    expect([bench.running(), bench.open()]).toEqual(['1 - 3 4', '- 2']);
+    // One filler gave way to a request.
+    expect(bench.fillers.map(({ ended }) => ended)).toEqual(['released', '', '']);
+  });
+
+  test.each(['hasVariableState', 'overwritesState'])('a sequence waits for the end of its step (%s)', (kind) => {
+    const kinds = { hasState: true, hasVariableState: false, overwritesState: false, [kind]: true };
+    const bench = new Bench({ kinds });
+    bench.send(1, 's');
+    bench.send(1);
+    bench.send(2, 's');
+    bench.turn();
+    bench.send(2);
+    bench.send(3, 's');
+    bench.turn();
+    expect([bench.running(), bench.open()]).toEqual(['1s 2s', '- - 3s']);
+    bench.finish();
+    expect([bench.running(), bench.open()]).toEqual(['- - 3s', '1 2']);
   });
 
   test('requests of another shape are not in the batch: their slots are fillers', () => {

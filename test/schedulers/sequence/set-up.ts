@@ -1,5 +1,6 @@
 import type { InferRequest } from '../../../src/backends/request.js';
 import { silentLog } from '../../../src/base/log.js';
+import type { FillerSource } from '../../../src/schedulers/sequence/direct-lane.js';
 import {
   SequenceScheduler,
   type SequenceSettings,
@@ -46,7 +47,10 @@ export class Bench {
       kinds: { hasState: true, hasVariableState: false, overwritesState: false },
       ...settings,
     };
-    const fillers = { filler: (like: InferRequest) => this.#filler(like) };
+    const fillers: FillerSource = {
+      filler: (like) => this.#filler(like),
+      release: (filler) => (filler as FakeRequest).end('released'),
+    };
     const log = { ...silentLog, warning: (line: string) => void this.warnings.push(line) };
     this.scheduler = new SequenceScheduler(full, this.pool, this.clock, fillers, log);
     this.setInstances(Array.from({ length: instances }, (_, index) => this.instanceOf(`i${index}`, full.slots)));
@@ -91,6 +95,11 @@ export class Bench {
   /** What runs at an instance, by row: names of requests, `-` for fillers. */
   running(index = 0): string {
     return this.pool.instances[index]!.running.map(nameOf).join(' ');
+  }
+
+  /** As `running`, of the batch that is open. */
+  open(index = 0): string {
+    return this.pool.instances[index]!.open.map(nameOf).join(' ');
   }
 
   live(): string {

@@ -25,6 +25,8 @@ export class InputBinder {
   readonly #table: Float64Array;
   readonly #alignment: number;
   readonly #line = new TableLine();
+  /** Of rows in a plane, which have one shape; how many there are is not known here. */
+  readonly #planeDims: number[];
   readonly #bound: BoundInput;
   /** Never empty: it must have an address. */
   #scratch = new Uint8Array(64);
@@ -36,6 +38,7 @@ export class InputBinder {
     this.#arena = new Uint8Array(init.arena);
     this.#table = new Float64Array(init.arena);
     this.#alignment = Math.max(1, elementBytes[this.layout.datatype]);
+    this.#planeDims = [0, ...this.layout.dims];
     this.#bound = { dims: [], memory: this.#arena, begin: 0, bytes: 0 };
   }
 
@@ -80,7 +83,7 @@ export class InputBinder {
       return this.#line.begin;
     }
     this.#line.bytes = batch.rowCounts[entry]! * this.layout.rowBytes;
-    this.#line.dims = [0, ...this.layout.dims];
+    this.#line.dims = this.#planeDims;
     return this.#planeBegin(batch, entry);
   }
 

@@ -31,9 +31,11 @@ export class DirectLane implements Lane, WaitingSlots {
   /** By row: what the last batch was begun with, until it is seen to be sealed. */
   #open: readonly InferRequest[] = [];
   #openKey = '';
-  /** Something waits that no plan has seen, or that the last could not take. */
-  #hasNews = false;
-  /** When to plan again without news. */
+  /** Requests that came since the last plan; infinite = it could not have or do what can be now. */
+  #news = 0;
+  /** So many make another plan worth while. */
+  #missing = 1;
+  /** When to plan again without them. */
   #dueUs = Number.POSITIVE_INFINITY;
 
   constructor(instance: Instance, slots: SlotRow, policy: DirectPolicy, host: LaneHost, fillers: FillerSource) {
@@ -50,18 +52,19 @@ export class DirectLane implements Lane, WaitingSlots {
   }
 
   offer(): void {
-    this.#hasNews = true;
+    this.#news++;
     this.#host.runSoon();
   }
 
   run(nowUs: number): number {
     for (;;) {
       this.#noteSealed();
-      if (!this.#hasNews && nowUs < this.#dueUs) return this.#dueUs;
+      if (this.#news < this.#missing && nowUs < this.#dueUs) return this.#dueUs;
       if (this.#open.length === 0 && !this.instance.canBegin) return Number.POSITIVE_INFINITY;
       const open = { rows: this.#open.length, key: this.#openKey };
       const plan = planDirect(this.#policy, this, open, nowUs);
-      this.#hasNews = false;
+      this.#news = 0;
+      this.#missing = plan.missing;
       this.#dueUs = plan.dueUs;
       if (plan.rows === 0 || this.#hand(plan)) return plan.dueUs;
     }
@@ -106,7 +109,7 @@ export class DirectLane implements Lane, WaitingSlots {
   #noteSealed(): void {
     if (this.#open.length === 0 || this.instance.openRows > 0) return;
     this.#open = [];
-    this.#hasNews = true;
+    this.#news = Number.POSITIVE_INFINITY;
   }
 
   /** Begins a batch, or has the open one replaced; false = that one was sealed meanwhile: plan again. */
@@ -164,7 +167,7 @@ export class DirectLane implements Lane, WaitingSlots {
   }
 
   #undo(requests: readonly InferRequest[]): void {
-    this.#hasNews = true;
+    this.#news = Number.POSITIVE_INFINITY;
     for (const request of requests) {
       if (request instanceof Step) this.#host.giveBack(request);
       else this.#fillers.release(request);

@@ -18,15 +18,17 @@ export interface WaitingSlots {
 
 /**
  * Rows 0 to `rows` - 1 of the batch are the slots of these numbers (0 = no batch now, or the open one stays as it is): those that wait with this
- * key, and fillers for all others. Where the answer is to wait, ask again at `dueUs`.
+ * key, and fillers for all others. Where the answer is to wait, ask again at `dueUs`, or when as many requests as are `missing` have
+ * come: with fewer it is the same.
  */
 export interface DirectPlan {
   readonly rows: number;
   readonly key: string;
   readonly dueUs: number;
+  readonly missing: number;
 }
 
-const NOTHING: DirectPlan = { rows: 0, key: '', dueUs: Number.POSITIVE_INFINITY };
+const NOTHING: DirectPlan = { rows: 0, key: '', dueUs: Number.POSITIVE_INFINITY, missing: 1 };
 
 /**
  * One pass of Triton's direct sequence batch. Of several keys the one goes that has waited longest, so that none waits for ever. A batch that
@@ -49,7 +51,10 @@ export function planDirect(policy: DirectPolicy, slots: WaitingSlots, open: Open
   if (ready === 0) return NOTHING;
   const { delayUs, minUtilization } = policy;
   const mayWait = delayUs > 0 && minUtilization > 0 && ready / slots.length < minUtilization;
-  if (mayWait && nowUs - oldestUs < delayUs) return { ...NOTHING, dueUs: oldestUs + delayUs };
+  if (mayWait && nowUs - oldestUs < delayUs) {
+    const missing = Math.max(1, Math.floor(minUtilization * slots.length) - ready);
+    return { ...NOTHING, dueUs: oldestUs + delayUs, missing };
+  }
   return { ...NOTHING, rows: rowsWith(slots, key), key };
 }
 

@@ -88,7 +88,7 @@ export class SequenceScheduler implements Scheduler, LaneHost {
     const sequence = this.#table.admit(request, nowUs, this.#isStopped);
     if (request.sequence.sequenceStart && sequence.restarts === 1) this.#noteRestart(sequence);
     if (sequence.row !== null) this.#laneOf.get(sequence.row)!.offer(sequence, nowUs);
-    this.#setTimer();
+    if (this.#table.nextDeadlineUs < this.#timerDueUs) this.#setTimer();
   }
 
   cancel(request: InferRequest): void {
@@ -164,7 +164,8 @@ export class SequenceScheduler implements Scheduler, LaneHost {
   ran(step: Step): void {
     this.#table.ran(step, this.ranUs);
     if (step.sequenceOf.isOver) this.#promote(this.ranUs);
-    this.#setTimer();
+    // If it is idle now the timer must be set for it, unless it is set for something before.
+    if (this.#timerDueUs > this.ranUs + this.#settings.idleUs) this.#setTimer();
   }
 
   lost(sequence: Sequence): void {

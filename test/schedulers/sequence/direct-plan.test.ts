@@ -15,7 +15,7 @@ function slots(text: string): WaitingSlots {
 const NEVER = Number.POSITIVE_INFINITY;
 
 test.each([
-  // slots, delay, utilization, now -> rows, key, due
+  // slots, delay, utilization, now -> rows, key, due, missing
   ['. . . .', 0, 0, 0, 0, '', NEVER],
   ['a@0 . . .', 0, 0, 0, 1, 'a', NEVER],
   ['. . a@0 .', 0, 0, 0, 3, 'a', NEVER],
@@ -24,18 +24,23 @@ test.each([
   ['a@0 . . .', 100, 0, 50, 1, 'a', NEVER],
   ['a@0 . . .', 0, 1, 50, 1, 'a', NEVER],
   // Both: until enough slots are ready, or the oldest is due.
-  ['a@10 . . .', 100, 0.5, 50, 0, '', 110],
+  ['a@10 . . .', 100, 0.5, 50, 0, '', 110, 1],
   ['a@10 . . a@40', 100, 0.5, 50, 4, 'a', NEVER],
-  ['. a@30 . a@10', 100, 0.75, 50, 0, '', 110],
+  ['. a@30 . a@10', 100, 0.75, 50, 0, '', 110, 1],
+  ['. a@30 . .', 100, 1, 50, 0, '', 130, 3],
+  ['. a@30 . .', 100, 0.6, 50, 0, '', 130, 1],
   ['a@10 . . .', 100, 0.5, 110, 1, 'a', NEVER],
   ['a@10 . . .', 100, 0.25, 50, 1, 'a', NEVER],
   // Of two shapes the one that waits longer; the other's slots are fillers this time.
   ['a@20 b@10 a@30 .', 0, 0, 50, 2, 'b', NEVER],
   ['a@5 b@10 a@30 b@40', 0, 0, 50, 3, 'a', NEVER],
-])('slots %s, delay %d, utilization %d, at %d', (text, delayUs, minUtilization, nowUs, rows, key, dueUs) => {
-  const plan = planDirect({ delayUs, minUtilization }, slots(text), NOTHING_OPEN, nowUs);
-  expect(plan).toEqual({ rows, key, dueUs });
-});
+])(
+  'slots %s, delay %d, utilization %d, at %d',
+  (text, delayUs, minUtilization, nowUs, rows, key, dueUs, missing = 1) => {
+    const plan = planDirect({ delayUs, minUtilization }, slots(text), NOTHING_OPEN, nowUs);
+    expect(plan).toEqual({ rows, key, dueUs, missing });
+  },
+);
 
 test.each([
   // Slots that are in the open batch wait no more; rows of the open batch -> rows
@@ -48,5 +53,5 @@ test.each([
   ['b@0 . a@5 b@7', 2, 3],
 ])('slots %s join %d open rows at once, whatever the delay', (text, open, rows) => {
   const plan = planDirect({ delayUs: 100, minUtilization: 1 }, slots(text), { rows: open, key: 'a' }, 50);
-  expect(plan).toEqual({ rows, key: rows === 0 ? '' : 'a', dueUs: NEVER });
+  expect(plan).toEqual({ rows, key: rows === 0 ? '' : 'a', dueUs: NEVER, missing: 1 });
 });

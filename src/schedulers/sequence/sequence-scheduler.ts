@@ -40,7 +40,7 @@ const REAP_SLACK_US = 20_000;
  */
 export class SequenceScheduler implements Scheduler, LaneHost {
   readonly kinds: StepKinds;
-  /** Told, perhaps more than once, when no sequence is live any more; null = nobody waits for that. */
+  /** Told, perhaps more than once, when time has ended the last sequence that was live; null = nobody waits for that. */
   onAllEnded: (() => void) | null = null;
   ranUs = 0;
   readonly #settings: SequenceSettings;
@@ -202,6 +202,7 @@ export class SequenceScheduler implements Scheduler, LaneHost {
     this.#table.reap(nowUs);
     if (nowUs >= this.#table.nextDeadlineUs) this.#expire(nowUs);
     this.#promote(nowUs);
+    if (this.onAllEnded !== null && this.live === 0) this.onAllEnded();
   }
 
   #expire(nowUs: number): void {
@@ -266,7 +267,6 @@ export class SequenceScheduler implements Scheduler, LaneHost {
   }
 
   #setTimer(): void {
-    if (this.onAllEnded !== null && this.live === 0) this.onAllEnded();
     const idleUs = this.#table.nextIdleUs + REAP_SLACK_US;
     const dueUs = Math.min(this.#laneDueUs, this.#table.nextDeadlineUs, idleUs);
     // One that is early only looks once more.

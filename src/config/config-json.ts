@@ -43,7 +43,7 @@ function itemJson(value: unknown, field: FieldSchema, schema: MessageSchema): st
 }
 
 /** The double with the fewest digits that is this FP32 value: 0.1 instead of 0.10000000149011612. */
-function shortestFloat(value: number): number {
+export function shortestFloat(value: number): number {
   for (let digits = 1; digits < 9; digits++) {
     const candidate = Number(value.toPrecision(digits));
     if (Math.fround(candidate) === value) return candidate;

@@ -5,7 +5,9 @@ import { invalid, type ServerError } from '../types/errors.js';
 export interface Token {
   readonly kind: 'name' | 'number' | 'string' | 'mark' | 'end';
   readonly text: string;
+  /** Where it begins, and the first character behind it: offsets in the text without a byte order mark. */
   readonly at: number;
+  readonly end: number;
 }
 
 const UNSIGNED = /(?:0[xX][0-9a-fA-F]+|(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?[fF]?)(?![A-Za-z0-9_.])/y;
@@ -19,7 +21,7 @@ const UNICODE = new RegExp(`^(?:u(${HIGH})\\\\u(${LOW})|u([0-9a-fA-F]{4})|U([0-9
 const LONE_SURROGATE = /^[\ud800-\udfff]$/;
 /** A surrogate pair, behind its first backslash: `uD83D\uDE00`. */
 const LONGEST_ESCAPE = 12;
-const BYTE_ORDER_MARK = '\ufeff';
+export const BYTE_ORDER_MARK = '\ufeff';
 
 /** Characters of the file that a message repeats at most. */
 const LONGEST_QUOTE = 80;
@@ -33,6 +35,8 @@ export class Tokenizer {
   readonly #text: string;
   readonly #file: string;
   #at = 0;
+  /** Behind the last quote that was read: blanks and comments may follow it in its token. */
+  #closed = 0;
 
   constructor(text: string, file: string) {
     this.#text = text.startsWith(BYTE_ORDER_MARK) ? text.slice(1) : text;
@@ -49,12 +53,12 @@ export class Tokenizer {
     this.#skip();
     const at = this.#at;
     const first = this.#text[at];
-    if (first === undefined) return { kind: 'end', text: 'the end of the file', at };
-    if ('{}<>[]:,;'.includes(first)) return this.#mark(first);
-    if (first === '"' || first === "'") return { kind: 'string', text: this.#strings(), at };
+    if (first === undefined) return { kind: 'end', text: 'the end of the file', at, end: at };
+    if ('{}<>[]:,;'.includes(first)) return { kind: 'mark', text: first, at, end: ++this.#at };
+    if (first === '"' || first === "'") return { kind: 'string', text: this.#strings(), at, end: this.#closed };
     const name = this.#match(NAME);
-    if (name !== null) return { kind: 'name', text: name, at };
-    return { kind: 'number', text: this.#number(at), at };
+    if (name !== null) return { kind: 'name', text: name, at, end: this.#at };
+    return { kind: 'number', text: this.#number(at), at, end: this.#at };
   }
 
   /** Blanks and comments may stand between a minus and its number. */
@@ -67,11 +71,6 @@ export class Tokenizer {
     const found = this.#match(/[0-9.][A-Za-z0-9_.]*/y);
     if (found !== null) throw this.error(at, `'${shorten(found)}' is no number`);
     throw this.error(at, `unexpected character ${JSON.stringify(String.fromCodePoint(this.#text.codePointAt(at)!))}`);
-  }
-
-  #mark(text: string): Token {
-    const at = this.#at++;
-    return { kind: 'mark', text, at };
   }
 
   #skip(): void {
@@ -111,7 +110,7 @@ export class Tokenizer {
       if (char === quote) break;
       parts.push(char === '\\' ? this.#escape() : this.#plain(quote!));
     }
-    this.#at++;
+    this.#closed = ++this.#at;
     return Buffer.concat(parts);
   }
 

@@ -1,4 +1,5 @@
 import { closest } from 'fastest-levenshtein';
+import { ConfigSource, type Item, type Statement } from './config-source.js';
 import type { ModelConfig } from './model-config.js';
 import { shorten, type Token, Tokenizer } from './pbtxt-tokens.js';
 import { scalarValue } from './pbtxt-values.js';
@@ -16,15 +17,30 @@ export function parseModelConfig(text: string, file: string): ModelConfig {
   return parser.message(modelConfigSchema(), '', null, 0) as unknown as ModelConfig;
 }
 
+/** The same, and where everything stands in the text. */
+export function parseWithSource(text: string, file: string): { config: ModelConfig; source: ConfigSource } {
+  const parser = new Parser(new Tokenizer(text, file));
+  const config = parser.message(modelConfigSchema(), '', null, 0) as unknown as ModelConfig;
+  return { config, source: new ConfigSource(text, file, parser.statements) };
+}
+
 type Message = Record<string, unknown>;
 
 class Parser {
   readonly #tokens: Tokenizer;
   #token: Token;
+  /** Behind the token before this one. */
+  #end = 0;
+  /** Of the message that is being read. */
+  #statements: Statement[] = [];
 
   constructor(tokens: Tokenizer) {
     this.#tokens = tokens;
     this.#token = tokens.next();
+  }
+
+  get statements(): readonly Statement[] {
+    return this.#statements;
   }
 
   /** Fields up to `close` (null = the end of the file); `path` is where we are, for messages. */
@@ -35,8 +51,11 @@ class Parser {
     while (!this.#isClose(close, path)) {
       const field = this.#field(schema, path, close);
       this.#claim(field, seen, path);
+      const { at } = this.#token;
       this.#take();
-      this.#values(message, field, join(path, field.name), depth);
+      const items: Item[] = [];
+      const valueAt = this.#values(message, field, join(path, field.name), depth, items);
+      this.#statements.push({ field, at, valueAt, end: this.#end, items });
       this.#skipMark(',', ';');
     }
     if (close !== null) this.#take();
@@ -78,28 +97,45 @@ class Parser {
     throw this.#tokens.error(this.#token.at, `field '${name}' ${why}`);
   }
 
-  #values(message: Message, field: FieldSchema, path: string, depth: number): void {
+  /** Returns where they begin. */
+  #values(message: Message, field: FieldSchema, path: string, depth: number, items: Item[]): number {
     const hasColon = this.#skipMark(':');
     const isMessage = field.kind === 'message' || field.mapKey !== '';
     if (!hasColon && !isMessage) throw this.#expected("':'", path);
+    const { at } = this.#token;
     if (this.#token.kind !== 'mark' || this.#token.text !== '[') {
-      this.#store(message, field, path, depth);
-      return;
+      items.push(this.#item(message, field, path, depth));
+      return at;
     }
     if (!field.repeated && field.mapKey === '') {
       throw this.#tokens.error(this.#token.at, `field '${path}' takes one value, found a list`);
     }
     this.#take();
-    if (this.#skipMark(']')) return;
-    do this.#store(message, field, path, depth);
+    if (this.#skipMark(']')) return at;
+    do items.push(this.#item(message, field, path, depth));
     while (this.#skipMark(','));
     if (!this.#skipMark(']')) throw this.#expected("',' or ']'", path);
+    return at;
   }
 
-  #store(message: Message, field: FieldSchema, path: string, depth: number): void {
-    if (field.mapKey !== '') this.#mapEntry(message[field.name] as Message, field, path, depth);
-    else if (field.repeated) (message[field.name] as unknown[]).push(this.#value(field, path, depth));
-    else message[field.name] = this.#value(field, path, depth);
+  /** One value, stored in the message. */
+  #item(message: Message, field: FieldSchema, path: string, depth: number): Item {
+    const outer = this.#statements;
+    const statements: Statement[] = [];
+    this.#statements = statements;
+    const { at } = this.#token;
+    const key = this.#store(message, field, path, depth);
+    this.#statements = outer;
+    return { at, end: this.#end, key, statements };
+  }
+
+  /** Returns the key of a map's entry; null for others. */
+  #store(message: Message, field: FieldSchema, path: string, depth: number): string | null {
+    if (field.mapKey !== '') return this.#mapEntry(message[field.name] as Message, field, path, depth);
+    const value = this.#value(field, path, depth);
+    if (field.repeated) (message[field.name] as unknown[]).push(value);
+    else message[field.name] = value;
+    return null;
   }
 
   #value(field: FieldSchema, path: string, depth: number): unknown {
@@ -111,7 +147,7 @@ class Parser {
   }
 
   /** `{ key: ... value: ... }`; either may be left out and is then the default. */
-  #mapEntry(map: Message, field: FieldSchema, path: string, depth: number): void {
+  #mapEntry(map: Message, field: FieldSchema, path: string, depth: number): string {
     const keyField: FieldSchema = {
       ...field,
       name: 'key',
@@ -130,7 +166,9 @@ class Parser {
     };
     const entry = this.message(schema, path, this.#open(path), depth + 1);
     const value = entry.value ?? (field.message === null ? defaultValue(valueField) : emptyMessage(field.message));
-    map[String(entry.key)] = value;
+    const key = String(entry.key);
+    map[key] = value;
+    return key;
   }
 
   /** The mark that closes what opens here. */
@@ -151,6 +189,7 @@ class Parser {
   }
 
   #take(): void {
+    this.#end = this.#token.end;
     this.#token = this.#tokens.next();
   }
 }

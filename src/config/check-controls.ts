@@ -3,7 +3,7 @@ import { invalid, ServerError } from '../types/errors.js';
 import type { SignatureTensor } from '../types/model.js';
 import { sameShape, shapeText } from '../types/tensor.js';
 import { dataTypeInConfig } from './datatype.js';
-import type { ConfigDataType, ModelConfig, SequenceControl } from './model-config.js';
+import type { ConfigDataType, ModelConfig, ModelSequenceBatching, SequenceControl } from './model-config.js';
 
 /** What ONNX Runtime calls a datatype, where that is another name. */
 const onnxNames: Partial<Record<DataType, string>> = {
@@ -14,22 +14,23 @@ const onnxNames: Partial<Record<DataType, string>> = {
   BF16: 'BFLOAT16',
 };
 
-/** Sequence controls are inputs of the model, of one element per request (fact sheet 4.5). */
-export function checkControls(config: ModelConfig, inputs: ReadonlyMap<string, SignatureTensor>): void {
-  for (const { name, control } of config.sequence_batching?.control_input ?? []) {
-    const model = inputs.get(name);
-    if (model === undefined) {
-      throw new ServerError(
-        'INTERNAL',
-        `configuration specified sequence control '${name}', but model does not provide that input`,
-      );
-    }
-    const subject = `unable to load model '${config.name}', sequence control '${name}'`;
-    const dims = config.max_batch_size > 0 ? model.shape.slice(1) : model.shape;
-    if (!sameShape(dims, [1]))
-      throw invalid(`${subject} in model has dims ${shapeText(dims)} but dims [1] is expected`);
-    for (const one of control) checkControlType(subject, model, controlType(one));
+/** A sequence control is an input of the model, of one element per request (fact sheet 4.5). */
+export function checkControl(
+  config: ModelConfig,
+  { name, control }: ModelSequenceBatching['control_input'][number],
+  inputs: ReadonlyMap<string, SignatureTensor>,
+): void {
+  const model = inputs.get(name);
+  if (model === undefined) {
+    throw new ServerError(
+      'INTERNAL',
+      `configuration specified sequence control '${name}', but model does not provide that input`,
+    );
   }
+  const subject = `unable to load model '${config.name}', sequence control '${name}'`;
+  const dims = config.max_batch_size > 0 ? model.shape.slice(1) : model.shape;
+  if (!sameShape(dims, [1])) throw invalid(`${subject} in model has dims ${shapeText(dims)} but dims [1] is expected`);
+  for (const one of control) checkControlType(subject, model, controlType(one));
 }
 
 function checkControlType(subject: string, model: SignatureTensor, configured: ConfigDataType): void {

@@ -1,7 +1,8 @@
 import { invalid, type ServerError } from '../types/errors.js';
 import type { ModelSignature, SignatureTensor } from '../types/model.js';
 import { type Shape, sameShape, shapeText } from '../types/tensor.js';
-import { checkControls } from './check-controls.js';
+import { checkControl } from './check-controls.js';
+import type { FieldPath } from './config-source.js';
 import { dataTypeInConfig } from './datatype.js';
 import type { ConfigDataType, ModelConfig, ModelInput, ModelOutput, SequenceState } from './model-config.js';
 
@@ -12,13 +13,36 @@ type Tensors = ReadonlyMap<string, SignatureTensor>;
  * their batch dimension and the way out (texts of Triton's ONNX backend, fact sheet 4.5).
  */
 export function checkSignature(config: ModelConfig, signature: ModelSignature): void {
+  for (const { run } of signatureChecks(config, signature)) run();
+}
+
+/** One check, and the part of the configuration that it is about. */
+export interface SignatureCheck {
+  readonly field: FieldPath;
+  /** Throws what `checkSignature` throws. */
+  readonly run: () => void;
+}
+
+/** The same, check by check: for who wants to know all that is wrong. */
+export function signatureChecks(config: ModelConfig, signature: ModelSignature): SignatureCheck[] {
   const inputs = byName([...signature.inputs, ...signature.overridable]);
   const outputs = byName(signature.outputs);
-  checkControls(config, inputs);
-  checkCount(config, signature, inputs);
-  for (const input of config.input) checkInput(config, input, inputs);
-  for (const output of config.output) checkOutput(config, output, outputs);
-  for (const state of config.sequence_batching?.state ?? []) checkState(config, state, inputs, outputs);
+  const sequence = config.sequence_batching;
+  return [
+    ...each(['sequence_batching', 'control_input'], sequence?.control_input ?? [], (control) =>
+      checkControl(config, control, inputs),
+    ),
+    { field: ['input'], run: () => checkCount(config, signature, inputs) },
+    ...each(['input'], config.input, (input) => checkInput(config, input, inputs)),
+    ...each(['output'], config.output, (output) => checkOutput(config, output, outputs)),
+    ...each(['sequence_batching', 'state'], sequence?.state ?? [], (state) =>
+      checkState(config, state, inputs, outputs),
+    ),
+  ];
+}
+
+function each<T>(field: FieldPath, items: readonly T[], check: (item: T) => void): SignatureCheck[] {
+  return items.map((item, index) => ({ field: [...field, index], run: () => check(item) }));
 }
 
 function byName(tensors: readonly SignatureTensor[]): Tensors {

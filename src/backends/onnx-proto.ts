@@ -2,7 +2,7 @@ import type { DataType } from '../types/datatype.js';
 
 /** Field numbers of onnx.proto, as far as they matter here. */
 export const modelProto = { graph: 7 } as const;
-export const graphProto = { initializer: 5, input: 11, output: 12, sparseInitializer: 15 } as const;
+export const graphProto = { node: 1, initializer: 5, input: 11, output: 12, sparseInitializer: 15 } as const;
 export const valueInfoProto = { name: 1, type: 2 } as const;
 export const typeProto = { tensor: 1 } as const;
 export const tensorTypeProto = { elementType: 1, shape: 2 } as const;
@@ -19,8 +19,17 @@ export const tensorProto = {
   rawData: 9,
   doubleData: 10,
   uint64Data: 11,
+  externalData: 13,
   dataLocation: 14,
 } as const;
+/** StringStringEntryProto. */
+export const externalProto = { key: 1, value: 2 } as const;
+export const nodeProto = { attribute: 5 } as const;
+/** Attributes that are one tensor or many, one graph or many. */
+export const attributeProto: Readonly<Record<'tensors' | 'graphs', readonly number[]>> = {
+  tensors: [5, 10],
+  graphs: [6, 11],
+};
 
 /** TensorProto.DataLocation: the elements are in another file. */
 export const EXTERNAL = 1;

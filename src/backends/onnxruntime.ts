@@ -16,7 +16,7 @@ import { sessionOptions } from './onnx-session.js';
 import type { OnnxSettings } from './worker-protocol.js';
 
 /** Triton's `default-max-batch-size` where no flag says otherwise. */
-const DEFAULT_MAX_BATCH_SIZE = 4;
+export const DEFAULT_MAX_BATCH_SIZE = 4;
 
 /** Serves `.onnx` files with the ONNX Runtime of onnxruntime-node, one session per worker thread. */
 export class OnnxRuntimeBackend implements Backend {
@@ -75,7 +75,7 @@ export function findLibrary(): string {
 }
 
 /** `model.onnx`, or what the configuration calls it; a directory holds the model and its weights (fact sheet 4.3). */
-async function modelPath(source: ModelSource): Promise<string> {
+export async function modelPath(source: Pick<ModelSource, 'name' | 'versionDirectory' | 'config'>): Promise<string> {
   const name = source.config.default_model_filename || 'model.onnx';
   if (name.split(/[/\\]/).includes('..')) {
     throw invalid(`default_model_filename of model '${source.name}': expected a file of the version, found '${name}'`);

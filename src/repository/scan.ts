@@ -138,7 +138,7 @@ function reasonOf(error: NodeJS.ErrnoException): string {
   return error.code === 'ENOTDIR' ? 'it is a file' : error.message;
 }
 
-/** Never rejects. */
+/** One model of a repository. Never rejects. */
 export async function scanModel(repository: string, name: string, configName: string): Promise<ModelEntry> {
   const directory = join(repository, name);
   const found = {

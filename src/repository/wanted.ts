@@ -106,6 +106,6 @@ function refuse(entry: ModelEntry, problem: string, blocksReadiness: boolean): W
 }
 
 /** Completion looks at one version: Triton takes the first by name, not by number. */
-function firstByName(versions: readonly VersionEntry[]): VersionEntry | undefined {
+export function firstByName(versions: readonly VersionEntry[]): VersionEntry | undefined {
   return [...versions].sort((a, b) => (String(a.version) < String(b.version) ? -1 : 1))[0];
 }

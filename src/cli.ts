@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { assert } from './base/assert.js';
+import { isToolCommand, parseToolCommand, type ToolCommand, toolCommands } from './check/command-line.js';
 import { buildOptions } from './config/build-options.js';
 import type { Flag } from './config/flag.js';
 import { spellOut } from './config/flag-names.js';
@@ -11,10 +12,12 @@ import { ServerError } from './types/errors.js';
 /** What a command line asks for. `notes` belong in the log: flags without effect, deprecated ones. */
 export type CommandLine =
   | { readonly kind: 'serve'; readonly options: Options; readonly notes: readonly string[] }
+  | ToolCommand
   | { readonly kind: 'print'; readonly text: string; readonly stream: 'stdout' | 'stderr'; readonly exitCode: number };
 
 /** `argv` without the program's name. Pure: nothing is printed, the process goes on, the environment is not read. */
 export function parseCommandLine(argv: readonly string[]): CommandLine {
+  if (isToolCommand(argv[0])) return parseToolCommand(argv);
   const program = new Program();
   try {
     return program.parse(argv);
@@ -82,11 +85,17 @@ class Program {
       formatItem: (term, _width, description, help) => `  ${term}\n${indented(help.boxWrap(description, 92))}`,
     });
     for (const flag of flags) addFlag(serve, flag);
+    serve.addHelpText('after', otherCommands);
     program.command('help').action(() => serve.help());
     serve.action((folders: string[], given: Record<string, string[]>) => {
       this.#result = { kind: 'serve', ...buildOptions(byName(given), folders) };
     });
   }
+}
+
+function otherCommands(): string {
+  const lines = Object.entries(toolCommands).map(([name, what]) => `  conch ${name.padEnd(8)}${what}`);
+  return `\nOther commands (conch COMMAND --help; a folder of such a name is served by conch serve DIR):\n${lines.join('\n')}`;
 }
 
 function addFlag(command: Command, flag: Flag): void {

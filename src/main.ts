@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 import koffi from 'koffi';
 import { createLog, type ServerLog } from './base/log.js';
+import type { Terminal } from './check/check-command.js';
+import { runTool } from './check/run.js';
 import { packageVersion, parseCommandLine } from './cli.js';
 import { Conch } from './conch.js';
 import type { Options } from './config/options.js';
@@ -18,9 +20,23 @@ async function main(argv: readonly string[]): Promise<void> {
     process.exitCode = command.exitCode;
     return;
   }
+  if (command.kind !== 'serve') {
+    process.exitCode = await runTool(command, terminal());
+    return;
+  }
   const log = openLog(command.options);
   for (const note of command.notes) log.warning(note);
   await serve(command.options, log);
+}
+
+/** Colours are for people: not in files and pipes, nor where NO_COLOR is set (no-color.org). */
+function terminal(): Terminal {
+  return {
+    out: (text) => void process.stdout.write(text),
+    error: (text) => void process.stderr.write(text),
+    workingDirectory: process.cwd(),
+    colors: process.stdout.isTTY === true && !process.env.NO_COLOR,
+  };
 }
 
 function openLog(options: Options): ServerLog {

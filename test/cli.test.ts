@@ -7,7 +7,7 @@ import type { Options } from '../src/config/options.js';
 
 function serve(...argv: string[]): Extract<CommandLine, { kind: 'serve' }> {
   const result = parseCommandLine(argv);
-  if (result.kind !== 'serve') throw new Error(result.text);
+  if (result.kind !== 'serve') throw new Error(JSON.stringify(result));
   return result;
 }
 

@@ -16,6 +16,7 @@ const floors: readonly (readonly string[])[] = [
   ['schedulers'],
   ['core'],
   ['protocols'],
+  ['check'],
 ];
 
 /** The composition root: may import everything, and nothing below imports it. */

@@ -56,7 +56,7 @@ beforeAll(async () => {
   const built = (path: string) => import(new URL(`../../../dist/src/${path}`, import.meta.url).href);
   const models = fileURLToPath(new URL('../../models', import.meta.url));
   const command = parseCommandLine([models, '--allow-http=false', '--allow-grpc=false', '--allow-metrics=false']);
-  if (command.kind !== 'serve') throw new Error(command.text);
+  if (command.kind !== 'serve') throw new Error(JSON.stringify(command));
   const log = new MemoryLog();
   const { Conch: BuiltConch } = (await built('conch.js')) as typeof import('../../../src/conch.js');
   conch = new BuiltConch(command.options, '0', log);

@@ -1,4 +1,5 @@
 import { type ConfigSource, type FieldPath, fieldText } from '../config/config-source.js';
+import { valueAt } from '../config/marks.js';
 import type { ModelConfig } from '../config/model-config.js';
 import { defaultValue, type FieldSchema, modelConfigSchema } from '../config/schema.js';
 import { asServerError } from '../types/errors.js';
@@ -51,7 +52,7 @@ export function culprit(
   let path: FieldPath = [];
   for (;;) {
     const parts = source.children(path).filter((part) => !isSpared(part));
-    const next = theOneAlone(parts, complaint, judgeWithout) ?? theOneMissed(parts, complaint, judgeWithout);
+    const next = theOneAlone(parts, complaint, judgeWithout) ?? theOneMissed(written, parts, complaint, judgeWithout);
     if (next === null) return mentioned(source, path, complaint);
     path = next;
   }
@@ -66,30 +67,48 @@ function theOneAlone(parts: readonly FieldPath[], complaint: string, judgeWithou
   return parts.find(alone) ?? null;
 }
 
-/** The last part without which all is well; else the last without which something else is wrong. */
-function theOneMissed(parts: readonly FieldPath[], complaint: string, judgeWithout: JudgeWithout): FieldPath | null {
+/**
+ * The last part without which all is well. Where there is none, taking a part out may have uncovered the next complaint or made one: then
+ * the part that the complaint names, or the only one there is.
+ */
+function theOneMissed(
+  written: ModelConfig,
+  parts: readonly FieldPath[],
+  complaint: string,
+  judgeWithout: JudgeWithout,
+): FieldPath | null {
   const judged = parts.map((part) => ({ part, left: judgeWithout([part]) }));
-  const cured = judged.findLast(({ left }) => left === null) ?? judged.findLast(({ left }) => left !== complaint);
-  return cured?.part ?? null;
+  const cured = judged.findLast(({ left }) => left === null);
+  if (cured !== undefined) return cured.part;
+  // A complaint that quotes a name is another without the name.
+  const isQuoted = (value: unknown) => typeof value === 'string' && complaint.includes(value);
+  const changed = judged
+    .filter(({ part, left }) => left !== complaint && !isQuoted(valueAt(written, part)))
+    .map(({ part }) => part);
+  return theOneNamed(changed, complaint) ?? (changed.length === 1 ? changed[0]! : null);
 }
 
-/** A field of this message that the complaint names, the longest name first; else the message. */
+/** A field of this message that the complaint names; else the message. */
 export function mentioned(source: ConfigSource, path: FieldPath, complaint: string): FieldPath {
-  const plain = (text: string) => text.toLowerCase().replaceAll(/[_ -]/g, '');
+  return theOneNamed(source.children(path), complaint) ?? path;
+}
+
+/** The longest name first. */
+function theOneNamed(parts: readonly FieldPath[], complaint: string): FieldPath | null {
+  const plain = (text: unknown) => String(text).toLowerCase().replaceAll(/[_ -]/g, '');
   const words = plain(complaint);
-  const named = source
-    .children(path)
-    .filter((child) => typeof child.at(-1) === 'string' && child.at(-1) !== 'name')
-    .filter((child) => words.includes(plain(String(child.at(-1)))))
+  const named = parts
+    .filter((part) => typeof part.at(-1) === 'string' && part.at(-1) !== 'name')
+    .filter((part) => words.includes(part.at(-1) === 'dims' ? 'dim' : plain(part.at(-1))))
     .sort((a, b) => String(b.at(-1)).length - String(a.at(-1)).length);
-  return named[0] ?? path;
+  return named[0] ?? null;
 }
 
 /** A copy in which these parts were never written. Indexes are those of the original. */
 export function without(written: ModelConfig, paths: readonly FieldPath[]): ModelConfig {
   const copy = structuredClone(written) as unknown as Message;
-  // From the back, so that what is in front keeps its index.
-  const ordered = [...paths].sort((a, b) => lastIndex(b) - lastIndex(a));
+  // What is inside before what it is in, and from the back: so every path still leads to what it was for.
+  const ordered = [...paths].sort((a, b) => b.length - a.length || lastIndex(b) - lastIndex(a));
   for (const path of ordered) take(copy, path);
   return copy as unknown as ModelConfig;
 }

@@ -114,10 +114,10 @@ async function makeSubject(
 }
 
 /** As far as it can be had: what stands in the way is somebody else's finding. */
-function understand(
+export function understand(
   written: ModelConfig,
   entry: ModelEntry,
-  version: CheckedVersion | null,
+  version: Pick<CheckedVersion, 'signature'> | null,
   settings: CheckSettings,
 ): ModelConfig {
   const named = { ...written, name: entry.name };

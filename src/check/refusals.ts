@@ -41,7 +41,8 @@ const groups: readonly Group[] = [
 const MOST_OF_A_GROUP = 20;
 
 /** Everything that the server would refuse, as far as one refusal does not follow from another. */
-export function refusals(subject: Subject): Finding[] {
+export function refusals(of: Subject): Finding[] {
+  const subject = { ...of, written: withGroupNames(of) };
   const { written, entry, settings } = subject;
   const signature = subject.versions[0]?.signature ?? null;
   const steps = (config: ModelConfig) => takeSteps(config, entry, signature, settings).effective;
@@ -60,7 +61,16 @@ export function refusals(subject: Subject): Finding[] {
   const known = new Set(found.map(({ message }) => message));
   const left = all(written);
   if (left !== null && !known.has(left)) found.push(...ask(subject, 'validation', all, false));
-  return [...found, ...againstFiles(subject)];
+  return [...found, ...againstFiles(subject, found)];
+}
+
+/** As they are called when none is taken out (see `config/normalize.ts`). */
+function withGroupNames({ written, entry }: Subject): ModelConfig {
+  const named = written.instance_group.map((group, index) => ({
+    ...group,
+    name: group.name || `${entry.name}_${index}`,
+  }));
+  return { ...written, instance_group: named };
 }
 
 /** The configuration under the folder's name, in any case: a wrong name is one refusal. */
@@ -89,12 +99,16 @@ function ask(subject: Subject, rule: string, judge: Judge, repeats: boolean): Fi
   return findings;
 }
 
-/** What a version's file says against the configuration; the same of several versions is said once (see `sortFindings`). */
-function againstFiles(subject: Subject): Finding[] {
+/**
+ * What a version's file says against the configuration; the same of several versions is said once (see `sortFindings`).
+ * @param refused what is wrong in itself is not held against the file
+ */
+function againstFiles(subject: Subject, refused: readonly Finding[]): Finding[] {
+  const isRefused = (path: FieldPath) => refused.some(({ field }) => field.startsWith(fieldText(path)));
   return subject.versions.flatMap(({ signature }) => {
     const { effective } = takeSteps(subject.written, subject.entry, signature, subject.settings);
     return signatureChecks(effective, signature).flatMap(({ field, run }) => {
-      const text = complaint(run);
+      const text = isRefused(field) ? null : complaint(run);
       if (text === null) return [];
       const path = mentioned(subject.source, field, text);
       return [refusal(subject, 'model-file', path, text, signatureEdits(subject, effective, signature, path))];

@@ -45,6 +45,7 @@ const remedies: readonly Remedy[] = [
     '0 = no batching, or the rows of a batch at most',
     'write 0 or more',
   ),
+  remedy(/^must specify 'version policy'/, 'a version policy', 'write version_policy { latest { num_versions: 1 } }'),
   remedy(/^version policy names version/, 'version numbers', 'name folders that are there'),
   remedy(
     /^at least one version must be available/,

@@ -33,21 +33,21 @@ export function remove(source: ConfigSource, path: FieldPath): Edit[] {
 export function removeItem(source: ConfigSource, statement: Statement, item: Item): Edit[] {
   if (statement.items.length === 1) return removal(source, statement);
   const index = statement.items.indexOf(item);
-  if (index === 0) return keep(source, { at: item.at, end: statement.items[1]!.at, text: '' });
-  return keep(source, { at: statement.items[index - 1]!.end, end: item.end, text: '' });
+  const whole = { at: item.at, end: item.end, text: '' };
+  if (index === 0) return [whole, ...gap(source, item.end, statement.items[1]!.at)];
+  return [...gap(source, statement.items[index - 1]!.end, item.at), whole];
 }
 
-/** A cut of a list, around the comments in it. */
-function keep(source: ConfigSource, cut: Edit): Edit[] {
-  const comments = [...source.text.slice(cut.at, cut.end).matchAll(/#[^\n]*(\n|$)/g)];
-  let { at } = cut;
+/** Takes out what lies between two items of a list, a comma and blanks, but for the comments. */
+function gap(source: ConfigSource, from: number, to: number): Edit[] {
   const edits: Edit[] = [];
-  for (const comment of comments) {
-    const begin = cut.at + comment.index;
+  let at = from;
+  for (const comment of source.text.slice(from, to).matchAll(/#[^\n]*\n/g)) {
+    const begin = from + comment.index;
     edits.push({ at, end: begin, text: ' ' });
     at = begin + comment[0].length;
   }
-  return [...edits, { at, end: cut.end, text: '' }];
+  return [...edits, { at, end: to, text: '' }];
 }
 
 /** A statement goes with the comma or semicolon behind it, and with its line where nothing else is on it. */

@@ -1,6 +1,7 @@
 import { findGpus } from './backends/gpus.js';
 import { OnnxRuntimeBackend } from './backends/onnxruntime.js';
 import type { Log } from './base/log.js';
+import type { Mark } from './config/marks.js';
 import type { Machine } from './config/normalize.js';
 import type { Options } from './config/options.js';
 import type { Model } from './core/model.js';
@@ -20,6 +21,7 @@ import { JsonPool } from './protocols/json-pool.js';
 import type { SocketHandler } from './protocols/web-socket.js';
 import { SocketService, type SocketServiceLimits } from './protocols/ws/service.js';
 import { ModelManager } from './repository/manager.js';
+import { marksOfFile } from './repository/marks-of-file.js';
 import { ModelRepository, type RepositorySettings } from './repository/model-repository.js';
 import { Poller } from './repository/poller.js';
 import { ServerTelemetry } from './server-telemetry.js';
@@ -55,7 +57,12 @@ export class Conch {
     const poll = () => this.#repository.poll();
     const folders = options.modelRepositories;
     this.#poller = new Poller({ folders, pollSecs: options.repositoryPollSecs }, poll, log);
-    const settings = { id: options.id, version, strictReadiness: options.strictReadiness };
+    const { id, strictReadiness } = options;
+    const marksOf = ({ name, config }: Model): ReadonlyMap<string, Mark> | null => {
+      const entry = manager.sourceOf(name);
+      return entry === null ? null : marksOfFile(config, entry, this.#machine);
+    };
+    const settings = { id, version, strictReadiness, marksOf };
     this.server = new InferenceServer(settings, manager, this.#repository);
   }
 

@@ -295,6 +295,70 @@ describe('notes', () => {
   });
 });
 
+describe('other commands', () => {
+  test('are first words; a folder of such a name is served by the whole command', () => {
+    expect(parseCommandLine(['check', 'a', 'b', '--fix', '--cores=3'])).toEqual({
+      kind: 'check',
+      options: {
+        folders: ['a', 'b'],
+        fix: true,
+        json: false,
+        strict: false,
+        configName: '',
+        autoComplete: true,
+        defaultMaxBatchSize: null,
+        cores: 3,
+        gpus: null,
+      },
+    });
+    expect(serve('serve', 'check').options.modelRepositories).toEqual(['check']);
+    expect(serve('--id=x', 'check').options.modelRepositories).toEqual(['check']);
+  });
+
+  test('config and init', () => {
+    expect(parseCommandLine(['config', 'http://h:1', 'm', '--version', '2', '--json'])).toMatchObject({
+      kind: 'config',
+      options: { from: 'http://h:1', name: 'm', version: 2, json: true },
+    });
+    expect(parseCommandLine(['init', 'd', '--model=f', '--max-batch-size=16'])).toEqual({
+      kind: 'init',
+      options: { directory: 'd', model: 'f', maxBatchSize: 16 },
+    });
+  });
+
+  test('take the flags of the server that say how a model is understood', () => {
+    const flags = ['--model-config-name=c', '--disable-auto-complete-config'];
+    const sizes = [
+      '--backend-config=default-max-batch-size=2',
+      '--backend-config',
+      'onnxruntime,default-max-batch-size=6',
+    ];
+    expect(parseCommandLine(['check', 'a', ...flags, ...sizes])).toMatchObject({
+      options: { configName: 'c', autoComplete: false, defaultMaxBatchSize: 6 },
+    });
+  });
+
+  test.each(['check', 'config', 'init'])('%s has help of its own, and the help of serve names it', (name) => {
+    const help = parseCommandLine([name, '--help']);
+    expect(help).toMatchObject({ kind: 'print', stream: 'stdout', exitCode: 0 });
+    expect(help.kind === 'print' && help.text).toContain(`Usage: conch ${name}`);
+    const all = parseCommandLine(['--help']);
+    expect(all.kind === 'print' && all.text).toContain(`conch ${name} `);
+  });
+
+  test.each([
+    [['check'], "missing required argument 'dir'"],
+    [['init', 'd'], "required option '--model <file>' not specified"],
+    [['check', 'a', '--backend-config=x'], 'expected [BACKEND,]KEY=VALUE'],
+    [['check', 'a', '--backend-config=default-max-batch-size=x'], "expected a whole number, found 'x'"],
+    [['config', 'a', 'b', 'c'], 'too many arguments'],
+  ])('%j is refused with 2', (argv, expected) => {
+    const result = parseCommandLine(argv);
+    expect(result).toMatchObject({ kind: 'print', stream: 'stderr', exitCode: 2 });
+    expect(result.kind === 'print' && result.text).toContain(expected);
+  });
+});
+
 describe('printing', () => {
   test('--help lists every flag under its group, on standard output', () => {
     const result = parseCommandLine(['--help']);

@@ -102,3 +102,15 @@ test.each([
   expect(examples.length).toBeGreaterThanOrEqual(least);
   for (const [, text] of examples) expect(() => parseModelConfig(text!, 'config.pbtxt'), text).not.toThrow();
 });
+
+test('docs/check.md has every rule of conch check, and no other', () => {
+  const folder = join(root, 'src/check');
+  const sources = readdirSync(folder).map((name) => read(`src/check/${name}`));
+  const named = sources.flatMap((text) => [
+    ...[...text.matchAll(/\brule: '([a-z-]+)'/g)].map((match) => match[1]!),
+    ...[...text.matchAll(/\b(?:ask|refusal)\(subject, '([a-z-]+)'/g)].map((match) => match[1]!),
+  ]);
+  const table = /### Rules\n(.*?)\n## /s.exec(read('docs/check.md'))![1]!;
+  const rows = [...table.matchAll(/^\| `([a-z-]+)` \|/gm)].map((match) => match[1]!);
+  expect(rows.sort()).toEqual([...new Set(named)].sort());
+});

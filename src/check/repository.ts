@@ -21,7 +21,7 @@ export async function checkRepositories(
   configName: string,
   settings: CheckSettings,
 ): Promise<CheckedRepository> {
-  const models = [...(await scanRepositories(folders, configName)).values()];
+  const models = [...(await scanRepositories({ repositories: folders, configName, namespacing: false })).values()];
   const findings = await mapBounded(models, PARALLEL_MODELS, (entry) => inspectModel(entry, settings));
   return { models, findings: sortFindings(findings.flat()) };
 }

@@ -62,7 +62,7 @@ function suggestion(key: string): string {
   const names = [...works, ...known];
   const far = names.map((name) => distance(key.toLowerCase(), name.toLowerCase()));
   const least = Math.min(...far);
-  return least <= key.length / 2 ? `did you mean '${names[far.indexOf(least)]}'?` : 'take it out';
+  return least <= key.length / 2 ? `write '${names[far.indexOf(least)]}', if that is what was meant` : 'take it out';
 }
 
 /** Of entries with one key the last counts: the others can go. */

@@ -10,12 +10,13 @@ const TIMEOUT_MS = 10_000;
 /** The configuration of a model in a running server, this one or Triton. Throws a ServerError that says what the server said. */
 export async function askServer(options: ConfigOptions): Promise<ShownConfig> {
   const url = configUrl(options);
-  const response = await fetch(`${url}?marks=true`, { signal: AbortSignal.timeout(TIMEOUT_MS) }).catch(
-    (error: Error) => {
-      const cause = error.cause instanceof Error ? error.cause.message : error.message;
-      throw new ServerError('UNAVAILABLE', `${url} cannot be asked: ${cause || error.message}`);
-    },
-  );
+  const response = await fetch(url, {
+    headers: { 'Conch-Marks': 'true' },
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  }).catch((error: Error) => {
+    const cause = error.cause instanceof Error ? error.cause.message : error.message;
+    throw new ServerError('UNAVAILABLE', `${url} cannot be asked: ${cause || error.message}`);
+  });
   const text = await response.text();
   const body = readObject(text);
   if (!response.ok || body === null) {

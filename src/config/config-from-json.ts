@@ -83,11 +83,11 @@ function readScalar(value: unknown, field: Pick<FieldSchema, 'kind' | 'scalar' |
 
 /** A value as the text format would have it; null = it has none like that. */
 function tokenOf(value: unknown, scalar: string): Token | null {
-  if (typeof value === 'string' && scalar === 'string') return { kind: 'string', text: value, at: 0 };
-  if (typeof value === 'boolean') return { kind: 'name', text: String(value), at: 0 };
+  if (typeof value === 'string' && scalar === 'string') return { kind: 'string', text: value, at: 0, end: 0 };
+  if (typeof value === 'boolean') return { kind: 'name', text: String(value), at: 0, end: 0 };
   const text = typeof value === 'number' ? numberText(value, scalar) : value;
   if (typeof text !== 'string') return null;
-  return { kind: /^-?[0-9.]/.test(text) ? 'number' : 'name', text, at: 0 };
+  return { kind: /^-?[0-9.]/.test(text) ? 'number' : 'name', text, at: 0, end: 0 };
 }
 
 /** Integers that JSON has already rounded are no numbers that anyone wrote. */

@@ -1,3 +1,4 @@
+import type { Mark } from '../config/marks.js';
 import { parseVersion } from '../repository/lookup.js';
 import type { ModelManager } from '../repository/manager.js';
 import type { IndexEntry } from '../repository/model-record.js';
@@ -15,6 +16,8 @@ export interface ServerSettings {
   readonly id: string;
   readonly version: string;
   readonly strictReadiness: boolean;
+  /** Where each value of a model's configuration comes from, by its path; null = that is not known. */
+  readonly marksOf: (model: Model) => ReadonlyMap<string, Mark> | null;
 }
 
 export interface ServerMetadata {
@@ -68,6 +71,10 @@ export class InferenceServer {
   /** '' = the latest ready version. Throws NOT_FOUND or UNAVAILABLE with the texts of fact sheet 0.3. */
   find(name: string, version: string): Model {
     return this.#manager.find(name, version);
+  }
+
+  configMarks(model: Model): ReadonlyMap<string, Mark> | null {
+    return this.#settings.marksOf(model);
   }
 
   isModelReady(name: string, version: string): boolean {

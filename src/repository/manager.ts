@@ -3,7 +3,7 @@ import { asServerError, invalid } from '../types/errors.js';
 import { Gate } from './bounded.js';
 import { notFound } from './lookup.js';
 import { type IndexEntry, ModelRecord, type VersionRecord } from './model-record.js';
-import { NAMESPACE_MARK } from './scan.js';
+import { type ModelEntry, NAMESPACE_MARK } from './scan.js';
 import { planVersions } from './version-plan.js';
 import type { WantedModel, WantedVersion } from './wanted.js';
 
@@ -109,6 +109,11 @@ export class ModelManager<Loaded extends object> {
       );
     }
     throw notFound(name, version, record?.versions.map((known) => known.version) ?? []);
+  }
+
+  /** Where the configuration of what is served was read; null = it came with a load request, or nothing is. */
+  sourceOf(name: string): ModelEntry | null {
+    return this.#models.get(name)?.wanted?.source ?? null;
   }
 
   /** Ascending. */

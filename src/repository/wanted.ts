@@ -27,6 +27,8 @@ export interface WantedModel {
   readonly name: string;
   /** Absolute. */
   readonly directory: string;
+  /** Where its configuration was read; null = it came with a load request. */
+  readonly source: ModelEntry | null;
   /** Why nothing of it can be loaded, '' = it can. */
   readonly problem: string;
   /** The problem keeps the server from being ready. A configuration that was never understood does not (fact sheet 10.1). */
@@ -66,6 +68,7 @@ export function understandModel(
   return {
     name: entry.name,
     directory: entry.directory,
+    source: override === null ? entry : null,
     problem: '',
     blocksReadiness: false,
     config,
@@ -102,7 +105,7 @@ function readConfig(
 
 function refuse(entry: ModelEntry, problem: string, blocksReadiness: boolean): WantedModel {
   const { name, directory, notes, isTemporary } = entry;
-  return { name, directory, problem, blocksReadiness, config: null, versions: [], notes, isTemporary };
+  return { name, directory, source: null, problem, blocksReadiness, config: null, versions: [], notes, isTemporary };
 }
 
 /** Completion looks at one version: Triton takes the first by name, not by number. */

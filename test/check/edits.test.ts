@@ -66,7 +66,7 @@ test('a value is replaced where it stands, also one that was written in pieces',
 
 /** Comments of a text: not what looks like one in a string. */
 function comments(text: string): number {
-  const parts = text.match(/"(?:\\[^]|[^"\\])*"|'(?:\\[^]|[^'\\])*'|#[^\n]*/g) ?? [];
+  const parts = text.match(/"(?:\\[\s\S]|[^"\\])*"|'(?:\\[\s\S]|[^'\\])*'|#[^\n]*/g) ?? [];
   return parts.filter((part) => part.startsWith('#')).length;
 }
 

@@ -138,7 +138,11 @@ describe('instances and parameters', () => {
     const [near, far] = parameterRule(
       subject({ text: parameter('intra_op_threads_count', '1') + parameter('zzz', '1') }),
     );
-    expect(near).toMatchObject({ severity: 'warning', line: 1, fix: "did you mean 'intra_op_thread_count'?" });
+    expect(near).toMatchObject({
+      severity: 'warning',
+      line: 1,
+      fix: "write 'intra_op_thread_count', if that is what was meant",
+    });
     expect(far).toMatchObject({ severity: 'warning', line: 2, fix: 'take it out' });
     expect(places(parameterRule, parameter('gpu_mem_limit', '1'))).toEqual(['1:1 hint parameters["gpu_mem_limit"]']);
   });

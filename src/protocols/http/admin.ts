@@ -20,8 +20,7 @@ export const adminHandlers: Readonly<Record<Exclude<Endpoint, 'infer' | 'index' 
   'model-metadata': (server, exchange, { model, version }) =>
     replyJson(exchange, 200, server.modelMetadata(model, version)),
   'model-ready': replyModelReady,
-  'model-config': (server, exchange, { model, version }) =>
-    replyJsonText(exchange, 200, modelConfigToJson(server.find(model, version).config)),
+  'model-config': replyConfig,
   'model-statistics': (server, exchange, { model, version }) =>
     replyStatistics(exchange, server.loadedVersions(model, version)),
   'model-sequences': (server, exchange, { model, version }) =>
@@ -47,6 +46,15 @@ function replyHealth(exchange: HttpExchange, isGood: boolean, body: object): voi
 function replyModelReady(server: InferenceServer, exchange: HttpExchange, { model, version }: Route): void {
   if (server.isModelReady(model, version)) replyJson(exchange, 200, { name: model, ready: true });
   else replyError(exchange, invalid('Model version not ready'));
+}
+
+/** Clients of Triton get what they know; who asks for marks gets an object around it. */
+function replyConfig(server: InferenceServer, exchange: HttpExchange, { model: name, version }: Route): void {
+  const model = server.find(name, version);
+  const config = modelConfigToJson(model.config);
+  const marks = exchange.header('conch-marks') === 'true' ? server.configMarks(model) : null;
+  const text = marks === null ? config : `{"config":${config},"marks":${JSON.stringify(Object.fromEntries(marks))}}`;
+  replyJsonText(exchange, 200, text);
 }
 
 function replyStatistics(exchange: HttpExchange, models: readonly Model[]): void {

@@ -120,7 +120,7 @@ export function understand(
   version: Pick<CheckedVersion, 'signature'> | null,
   settings: CheckSettings,
 ): ModelConfig {
-  const named = { ...written, name: entry.name };
+  const named = { ...written, name: entry.name, ...knownVersions(written) };
   for (const signature of [version?.signature ?? null, null]) {
     try {
       return takeSteps(named, entry, signature, settings).effective;
@@ -129,6 +129,13 @@ export function understand(
     }
   }
   return normalizeConfig(named, settings.machine);
+}
+
+/** Numbers that no version has are refused, and nobody can count with them. */
+function knownVersions({ version_policy: policy }: ModelConfig): Pick<ModelConfig, 'version_policy'> {
+  if (policy?.specific === undefined) return {};
+  const versions = policy.specific.versions.filter((version) => Number.isSafeInteger(version) && version >= 0);
+  return { version_policy: { specific: { versions } } };
 }
 
 async function readVersions(

@@ -1,5 +1,4 @@
 import { isEnsemble } from '../config/normalize.js';
-import { instancePlaces } from '../core/instance-places.js';
 import type { Finding } from './finding.js';
 import { remarkAt, type Subject } from './subject.js';
 
@@ -16,8 +15,10 @@ function textOf({ config }: Subject, key: string): string {
   return config.parameters[key]?.string_value ?? '';
 }
 
+/** As `instancePlaces` counts them, without making them: a count may be any number. */
 function cpuInstances({ config }: Subject): number {
-  return instancePlaces(config).filter(({ gpu, group }) => gpu < 0 && !group.passive).length;
+  const groups = config.instance_group.filter(({ kind, passive }) => kind !== 'KIND_GPU' && !passive);
+  return groups.reduce((sum, group) => sum + group.count, 0);
 }
 
 function threads(subject: Subject): Finding[] {

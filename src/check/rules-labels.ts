@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { elementCount } from '../types/tensor.js';
 import type { Finding } from './finding.js';
-import { remarkAt, remarkOn, type Subject } from './subject.js';
+import { isSize, remarkAt, remarkOn, type Subject } from './subject.js';
 
 /** Label files against the number of classes (fact sheet 2.3). */
 export function labelRule(subject: Subject): Finding[] {
@@ -31,7 +31,7 @@ function missing(subject: Subject, index: number): Finding {
 /** As `core/labels.ts` reads them: one line break at the end belongs to the last line. */
 function lines(subject: Subject, index: number, text: string): Finding[] {
   const { name, dims, label_filename: file } = subject.config.output[index]!;
-  if (dims.length === 0 || dims.some((dim) => dim < 1)) return [];
+  if (dims.length === 0 || !dims.every(isSize)) return [];
   const classes = elementCount(dims);
   const labels = text.replace(/\r?\n$/, '').split(/\r?\n/).length;
   if (labels === classes) return [];

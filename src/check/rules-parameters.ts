@@ -93,12 +93,17 @@ function values(subject: Subject): Finding[] {
     ifMade(
       (config) => takeSteps(config, subject.entry, null, subject.settings).effective,
       written,
-      (made) => instancePlaces(made).map((place) => sessionOptions(made, place)),
+      (made) => instancePlaces(oneOfEach(made)).map((place) => sessionOptions(made, place)),
     );
   const message = judge(subject.written);
   if (message === null) return [];
   const path = culprit(subject.written, subject.source, judge);
   return [remarkAt(subject, path, { severity: 'error', rule: 'validation', message, ...remedyFor(message, '') })];
+}
+
+/** A count may be any number. */
+function oneOfEach(config: ModelConfig): ModelConfig {
+  return { ...config, instance_group: config.instance_group.map((group) => ({ ...group, count: 1 })) };
 }
 
 /** Fields that are read and kept but do nothing yet. */

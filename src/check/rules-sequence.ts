@@ -5,7 +5,7 @@ import { elementBytes } from '../types/datatype.js';
 import { elementCount } from '../types/tensor.js';
 import type { Finding } from './finding.js';
 import { remedyFor } from './remedies.js';
-import { remarkAt, type Subject } from './subject.js';
+import { isSize, remarkAt, type Subject } from './subject.js';
 
 /** Names by which models call the inputs that the server fills. */
 const controlNames = /^(sequence_?)?(start|end|ready|corr_?id|correlation_?id)$/i;
@@ -92,7 +92,9 @@ function valuesOf(control: SequenceControl): [string, readonly (number | boolean
 function states(subject: Subject): Finding[] {
   return subject.written.sequence_batching!.state.flatMap((state, nth) => {
     const [initial] = state.initial_state;
+    // What has no size is refused for that.
     if (initial?.data_file === undefined || state.data_type === 'TYPE_INVALID') return [];
+    if (!initial.dims.every(isSize)) return [];
     const bytes = subject.files.sizes.get(`initial_state/${initial.data_file}`) ?? null;
     const message = refusal(state, initial.dims, bytes);
     if (message === '') return [];

@@ -29,7 +29,7 @@ function noVersion(subject: Subject): Finding[] {
 function absent(subject: Subject): Finding[] {
   const there = subject.entry.versions.map(({ version }) => version);
   const { missing } = wantedVersions(there, subject.config.version_policy);
-  const named = subject.config.version_policy?.specific?.versions ?? [];
+  const named = subject.written.version_policy?.specific?.versions ?? [];
   return missing.map((version) =>
     remarkAt(subject, ['version_policy', 'specific', 'versions', named.indexOf(version)], {
       severity: 'warning',

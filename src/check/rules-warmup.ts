@@ -5,7 +5,7 @@ import { elementBytes } from '../types/datatype.js';
 import { elementCount } from '../types/tensor.js';
 import type { Finding } from './finding.js';
 import { remedyFor } from './remedies.js';
-import { remarkAt, type Subject } from './subject.js';
+import { isSize, remarkAt, type Subject } from './subject.js';
 
 type Inputs = ModelWarmup['inputs'];
 
@@ -37,7 +37,8 @@ function names(subject: Subject, { inputs }: ModelWarmup, path: FieldPath): Find
 
 function files(subject: Subject, inputs: Inputs, path: FieldPath): Finding[] {
   return Object.entries(inputs).flatMap(([key, { data_type, dims, input_data_file: file }]) => {
-    if (file === undefined || data_type === 'TYPE_INVALID') return [];
+    // What has no size is refused for that.
+    if (file === undefined || data_type === 'TYPE_INVALID' || !dims.every(isSize)) return [];
     const bytes = subject.files.sizes.get(`warmup/${file}`) ?? null;
     const needed = elementCount(dims) * elementBytes[configDataType(data_type)];
     if (bytes !== null && bytes >= needed) return [];

@@ -109,3 +109,8 @@ export function oneLine(text: string): string {
 export function listText(values: readonly (number | bigint)[]): string {
   return values.length === 0 ? '[ ]' : `[ ${values.join(', ')} ]`;
 }
+
+/** A dimension that is neither open nor nonsense; integers beyond 2^53 are bigints. */
+export function isSize(dim: number): boolean {
+  return Number.isSafeInteger(dim) && dim >= 1;
+}

@@ -25,11 +25,11 @@ const examples = fileURLToPath(new URL('../../examples/models', import.meta.url)
 
 /** What the server says to a model before it starts an instance; '' = nothing. The steps of `core/load-model.ts`. */
 async function serverSays(entry: ModelEntry): Promise<string> {
-  const { wanted, config } = understandModel(entry, settings);
-  if (config === null) return wanted.problem;
+  const { problem, config, versions } = understandModel(entry, settings);
+  if (config === null) return problem;
   if (config.backend !== 'onnxruntime') return 'unable to find backend';
   try {
-    for (const version of wanted.versions) await prepare(entry, config, version);
+    for (const { version } of versions) await prepare(entry, config, version);
     return '';
   } catch (error) {
     return asServerError(error).message;

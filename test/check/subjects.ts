@@ -32,12 +32,14 @@ export function subject({ text, model = plainModel, versions = [1], machine, fil
   };
   const entry = {
     name: 'm',
+    folder: 'm',
     directory: '/r/m',
     repository: '/r',
     configFile: '/r/m/config.pbtxt',
     configText: text,
     versions: versions.map((version) => ({ version, directory: `/r/m/${version}`, entries: ['model.onnx'] })),
-    modifiedMs: 0,
+    files: [],
+    isTemporary: false,
     problem: '',
     notes: [],
   };

@@ -57,6 +57,8 @@ export class ModelManager<Loaded extends object> {
   readonly #log: Log;
   /** Of versions that nobody finds any more. */
   readonly #leaving = new Set<Promise<void>>();
+  /** Temporary folders that are still there. */
+  readonly #folders = new Set<WantedModel>();
   #isOver = false;
 
   constructor(actions: ManagerActions<Loaded>, limits: ManagerLimits, log: Log) {
@@ -73,9 +75,11 @@ export class ModelManager<Loaded extends object> {
   apply(wanted: WantedModel): Promise<Outcome> {
     const record = this.#models.get(wanted.name) ?? new ModelRecord<Loaded>(wanted.name);
     this.#models.set(wanted.name, record);
+    record.isForgotten = false;
+    if (wanted.isTemporary) this.#folders.add(wanted);
     return record.operations.run(async (signal) => {
       const outcome = await this.#serve(record, wanted, signal);
-      if (record.wanted !== wanted) this.#discardAfter(wanted, []);
+      if (record.source !== wanted) this.#discardAfter(wanted, []);
       return outcome;
     });
   }
@@ -90,10 +94,11 @@ export class ModelManager<Loaded extends object> {
   forget(name: string): void {
     const record = this.#models.get(name);
     if (record === undefined) return;
+    record.isForgotten = true;
     const gone = Promise.all(this.#unload(record));
     void record.operations.run(async () => {
       await gone;
-      if (record.wanted === null) this.#models.delete(name);
+      if (record.isForgotten) this.#models.delete(name);
     });
   }
 
@@ -160,9 +165,9 @@ export class ModelManager<Loaded extends object> {
     if (signal.aborted || this.#isOver) return OUTDATED;
     if (wanted.problem !== '') return this.#refuse(record, wanted);
     const plan = planVersions(record.served(), wanted.versions);
-    const fixed = await this.#adjust(record, wanted, plan.adjust);
+    const fixed = await this.#adjust(record, wanted, plan.adjust, signal);
+    if (signal.aborted) return OUTDATED;
     const toLoad = wanted.versions.filter(({ version }) => plan.load.includes(version) || fixed.includes(version));
-    const before = record.wanted;
     if (record.served().length === 0) record.wanted = wanted;
     const results = await Promise.all(toLoad.map((version) => this.#load(record, wanted, version, signal)));
     const loaded = results.flatMap((result) => ('loaded' in result ? [result] : []));
@@ -173,18 +178,19 @@ export class ModelManager<Loaded extends object> {
       record.setback = failures.map(({ version, reason }) => `version ${version} failed to load: ${reason}`).join('; ');
       return this.#throwAway(record, loaded, { kind: 'failed', failures });
     }
-    this.#switch(record, wanted, before, loaded, plan.drop);
+    this.#switch(record, wanted, loaded);
     return failures.length > 0 ? { kind: 'failed', failures } : { kind: 'served' };
   }
 
   #unload(record: ModelRecord<Loaded>): readonly (Promise<void> | null)[] {
     record.operations.supersede();
-    const before = record.wanted;
+    const { source } = record;
     record.wanted = null;
+    record.source = null;
     record.setback = '';
     const gone = record.versions.map((version) => this.#leave(record, version, null));
     record.rebuildTable();
-    this.#discardAfter(before, gone);
+    this.#discardAfter(source, gone);
     return gone;
   }
 
@@ -198,9 +204,15 @@ export class ModelManager<Loaded extends object> {
   }
 
   /** The versions that cannot be changed while they serve. */
-  async #adjust(record: ModelRecord<Loaded>, wanted: WantedModel, versions: readonly number[]): Promise<number[]> {
+  async #adjust(
+    record: ModelRecord<Loaded>,
+    wanted: WantedModel,
+    versions: readonly number[],
+    signal: AbortSignal,
+  ): Promise<number[]> {
     const fixed: number[] = [];
     for (const version of wanted.versions.filter((it) => versions.includes(it.version))) {
+      if (signal.aborted) break;
       const served = record.get(version.version);
       const isDone = await this.#actions.adjust(served.loaded!, wanted, version).catch(() => false);
       if (isDone) served.stamps = version;
@@ -258,13 +270,8 @@ export class ModelManager<Loaded extends object> {
   }
 
   /** From one moment to the next, requests find what is new. */
-  #switch(
-    record: ModelRecord<Loaded>,
-    wanted: WantedModel,
-    before: WantedModel | null,
-    loaded: readonly LoadSuccess<Loaded>[],
-    dropped: readonly number[],
-  ): void {
+  #switch(record: ModelRecord<Loaded>, wanted: WantedModel, loaded: readonly LoadSuccess<Loaded>[]): void {
+    const before = record.source;
     record.wanted = wanted;
     record.setback = '';
     const replaced = loaded.map(({ wanted: version, loaded: heir }) => {
@@ -272,10 +279,13 @@ export class ModelManager<Loaded extends object> {
       this.#log.info(`successfully loaded '${record.name}' version ${version.version}`);
       return old === null ? null : this.#takeDown(record, version.version, old, heir);
     });
-    const newest = record.ready().at(-1) ?? null;
-    const left = dropped.map((version) => this.#leave(record, record.get(version), newest));
+    const isWanted = (version: number) => wanted.versions.some((it) => it.version === version);
+    const newest = record.versions.findLast((it) => it.loaded !== null && isWanted(it.version))?.loaded ?? null;
+    const dropped = record.versions.filter(({ version }) => !isWanted(version));
+    const left = dropped.map((version) => this.#leave(record, version, newest));
+    record.source = newest === null ? null : wanted;
     record.rebuildTable();
-    if (before !== wanted) this.#discardAfter(before, [...replaced, ...left]);
+    this.#discardAfter(before, [...replaced, ...left]);
   }
 
   /** Null = there is nothing to take down. */
@@ -305,7 +315,7 @@ export class ModelManager<Loaded extends object> {
   }
 
   #discardAfter(wanted: WantedModel | null, gone: readonly (Promise<void> | null)[]): void {
-    if (!wanted?.isTemporary) return;
+    if (wanted === null || !this.#folders.delete(wanted)) return;
     const discarded = Promise.all(gone)
       .then(() => this.#actions.discard(wanted))
       .then(() => {

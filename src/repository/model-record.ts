@@ -54,6 +54,10 @@ export class ModelRecord<Loaded extends object> {
   readonly operations = new Operations();
   /** What is served, or would be if it could. Null = nobody wants the model. */
   wanted: WantedModel | null = null;
+  /** What serves was made of its folder. Null = nothing serves. */
+  source: WantedModel | null = null;
+  /** The index is to know nothing of it when it is gone. */
+  isForgotten = false;
   /** Why it is not as it was wanted although something serves; '' = it is. */
   setback = '';
   readonly #versions = new Map<number, VersionRecord<Loaded>>();

@@ -6,7 +6,7 @@ const legal: Record<string, string> = {
   loading: 'ready failed unloaded',
   ready: 'draining failed',
   draining: 'unloaded',
-  unloaded: 'loading',
+  unloaded: 'loading unloaded',
   failed: 'loading unloaded',
 };
 const states = Object.keys(legal) as LifecycleState[];

@@ -1,28 +1,40 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { symlinkSync, utimesSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type ModelEntry, scanRepositories } from '../../src/repository/scan.js';
+import {
+  changedMs,
+  type ModelEntry,
+  type ScanSettings,
+  scanNames,
+  scanOneModel,
+  scanRepositories,
+} from '../../src/repository/scan.js';
+import { TempFolder } from './temp-folder.js';
 
+let folder: TempFolder;
 let root = '';
 
 beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), 'conch-scan-'));
+  folder = new TempFolder();
+  root = folder.path;
 });
 
-afterEach(() => rmSync(root, { recursive: true }));
+afterEach(() => folder.remove());
 
-/** Paths that end in a slash are folders. */
 function make(files: Record<string, string>): void {
-  for (const [path, text] of Object.entries(files)) {
-    const full = join(root, path);
-    mkdirSync(path.endsWith('/') ? full : dirname(full), { recursive: true });
-    if (!path.endsWith('/')) writeFileSync(full, text);
-  }
+  folder.make(files);
+}
+
+function settings(repositories: readonly string[], parts: Partial<ScanSettings> = {}): ScanSettings {
+  return { repositories, configName: '', namespacing: false, ...parts };
+}
+
+function scan(...repositories: string[]) {
+  return scanRepositories(settings(repositories));
 }
 
 async function scanOne(name: string, configName = ''): Promise<ModelEntry> {
-  return (await scanRepositories([root], configName)).get(name)!;
+  return (await scanRepositories(settings([root], { configName }))).get(name)!;
 }
 
 describe('a scan of repositories', () => {
@@ -55,7 +67,7 @@ describe('a scan of repositories', () => {
       'm/v1/': '',
       'm/3': '',
     });
-    const snapshot = await scanRepositories([root], '');
+    const snapshot = await scan(root);
     expect([...snapshot.keys()]).toEqual(['m']);
     expect(snapshot.get('m')!.versions).toEqual([]);
   });
@@ -83,14 +95,14 @@ describe('a scan of repositories', () => {
     make({ 'elsewhere/1/model.onnx': '', 'repository/': '' });
     symlinkSync(join(root, 'elsewhere'), join(root, 'repository/linked'));
     symlinkSync(join(root, 'nowhere'), join(root, 'repository/broken'));
-    const snapshot = await scanRepositories([join(root, 'repository')], '');
+    const snapshot = await scan(join(root, 'repository'));
     expect([...snapshot.keys()]).toEqual(['linked']);
     expect(snapshot.get('linked')!.versions).toHaveLength(1);
   });
 
   it('names what cannot be read of one model and finds the others', async () => {
     make({ 'bad/config.pbtxt/': '', 'good/config.pbtxt': 'x' });
-    const snapshot = await scanRepositories([root], '');
+    const snapshot = await scan(root);
     expect(snapshot.get('bad')!.problem).toMatch(/^Internal: the folder of model 'bad' cannot be read: EISDIR/);
     expect(snapshot.get('good')!.problem).toBe('');
   });
@@ -98,31 +110,88 @@ describe('a scan of repositories', () => {
   it('marks a name that is in two repositories, and not one that is in a repository given twice', async () => {
     make({ 'r1/m/': '', 'r2/m/': '', 'r2/other/': '' });
     const [first, second] = [join(root, 'r1'), join(root, 'r2')];
-    const snapshot = await scanRepositories([first, second, `${second}/`], '');
+    const snapshot = await scan(first, second, `${second}/`);
     expect(snapshot.get('m')!.problem).toBe('model appears in two or more repositories');
     expect(snapshot.get('other')!.problem).toBe('');
   });
 
   it('refuses a repository that is not there or is a file, by its path', async () => {
     make({ file: '' });
-    await expect(scanRepositories([join(root, 'none')], '')).rejects.toMatchObject({
+    await expect(scan(join(root, 'none'))).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',
       message: `--model-repository: expected a folder of models, but ${join(root, 'none')} cannot be read (ENOENT: it does not exist)`,
     });
-    await expect(scanRepositories([join(root, 'file')], '')).rejects.toThrow('(ENOTDIR: it is a file)');
+    await expect(scan(join(root, 'file'))).rejects.toThrow('(ENOTDIR: it is a file)');
   });
 
-  it('has as time of a model that of its newest file, however deep', async () => {
-    make({ 'm/1/deep/er/weights.bin': '' });
-    const future = Math.ceil(Date.now() / 1000) + 1000;
+  it('knows when anything of a model was put there last, however deep', async () => {
+    make({ 'm/1/deep/er/weights.bin': '', 'empty/': '' });
+    const before = Date.now();
+    const future = Math.ceil(before / 1000) + 1000;
     utimesSync(join(root, 'm/1/deep/er/weights.bin'), future, future);
-    expect((await scanOne('m')).modifiedMs).toBe(future * 1000);
+    expect(changedMs(await scanOne('m'))).toBe(future * 1000);
+    // A file that is copied in with its time is new nevertheless.
+    utimesSync(join(root, 'm/1/deep/er/weights.bin'), 1000, 1000);
+    expect(changedMs(await scanOne('m'))).toBeGreaterThan(before - 1000);
+    expect(changedMs(await scanOne('empty'))).toBe(0);
   });
 
   it('looks at more models than it does at a time', async () => {
     for (let i = 0; i < 100; i++) make({ [`m${i}/1/`]: '' });
-    const snapshot = await scanRepositories([root], '');
+    const snapshot = await scan(root);
     expect(snapshot.size).toBe(100);
     expect([...snapshot.values()].every(({ versions }) => versions.length === 1)).toBe(true);
+  });
+});
+
+describe('models of one name in several repositories', () => {
+  const problem = 'model appears in two or more repositories';
+  const names = async (parts: Partial<ScanSettings>, ...repositories: string[]) =>
+    [...(await scanRepositories(settings(repositories, parts))).values()].map(({ name, folder, repository }) => {
+      return `${name} = ${folder} in ${repository}`;
+    });
+
+  it('have names of their own with namespacing, by the last part of the path', async () => {
+    make({ 'r1/m/1/': '', 'r2/m/2/': '', 'r2/other/': '' });
+    const [first, second] = [join(root, 'r1'), join(root, 'r2')];
+    expect(await names({ namespacing: true }, first, second)).toEqual([
+      `r1::m = m in ${first}`,
+      `r2::m = m in ${second}`,
+      `other = other in ${second}`,
+    ]);
+    expect(await names({ namespacing: true }, second)).toEqual([`m = m in ${second}`, `other = other in ${second}`]);
+  });
+
+  it('are called by the whole path of a repository whose last part another has too', async () => {
+    make({ 'x/models/m/': '', 'y/models/m/': '', 'z/m/': '' });
+    const [x, y, z] = [join(root, 'x/models'), join(root, 'y/models'), join(root, 'z')];
+    const found = await scanRepositories(settings([x, y, z], { namespacing: true }));
+    expect([...found.keys()]).toEqual([`${x}::m`, `${y}::m`, 'z::m']);
+  });
+
+  it('are found one at a time by the same names', async () => {
+    make({ 'r1/m/1/': '', 'r2/m/2/': '', 'r2/other/': '' });
+    const both = settings([join(root, 'r1'), join(root, 'r2')], { namespacing: true });
+    for (const [name, entry] of await scanRepositories(both)) expect(await scanOneModel(name, both)).toEqual(entry);
+    for (const name of ['m', 'r3::m', 'r1::other', '', '::', '..']) expect(await scanOneModel(name, both)).toBeNull();
+    const plain = { ...both, namespacing: false };
+    expect((await scanOneModel('m', plain))!.problem).toBe(problem);
+    expect((await scanOneModel('other', plain))!.problem).toBe('');
+    expect(await scanOneModel('r1::m', plain)).toBeNull();
+  });
+
+  it('are in the list of names as they are in a scan', async () => {
+    make({ 'r1/m/1/': '', 'r2/m/2/': '', 'r2/other/': '', 'r2/.hidden/': '', 'r2/file': '' });
+    const both = settings([join(root, 'r1'), join(root, 'r2')], { namespacing: true });
+    expect(await scanNames(both)).toEqual(['r1::m', 'r2::m', 'other']);
+    expect(await scanNames({ ...both, namespacing: false })).toEqual(['m', 'other']);
+  });
+
+  it('cost nobody else anything where one repository cannot be read', async () => {
+    make({ 'r1/m/1/': '' });
+    const some = settings([join(root, 'none'), join(root, 'r1')]);
+    expect(await scanNames(some)).toEqual(['m']);
+    expect((await scanOneModel('m', some))!.problem).toBe('');
+    await expect(scanRepositories(some)).rejects.toThrow('it does not exist');
   });
 });

@@ -117,7 +117,10 @@ export class ModelRepository<Loaded extends object> {
     for (const name of new Set([...this.#applied.keys(), ...snapshot.keys()])) {
       const entry = snapshot.get(name);
       const stamp = entry === undefined ? '' : stampOfEntry(entry);
-      if (stamp === (this.#applied.get(name) ?? '')) continue;
+      if (stamp === (this.#applied.get(name) ?? '')) {
+        this.#settling.forget(name);
+        continue;
+      }
       const unsettledMs = this.#unsettledMs(name, entry, stamp);
       if (unsettledMs > 0) waitMs = waitMs === 0 ? unsettledMs : Math.min(waitMs, unsettledMs);
       else if (entry === undefined) this.#forget(name);

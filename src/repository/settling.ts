@@ -28,4 +28,9 @@ export class Settling {
     this.#seen.set(name, { stamp, sinceMs });
     return SETTLE_MS - stillMs;
   }
+
+  /** It stands as it is known: what was seen of a change before counts for nothing. */
+  forget(name: string): void {
+    this.#seen.delete(name);
+  }
 }

@@ -3,14 +3,14 @@ import { invalid } from '../types/errors.js';
 import type { ModelConfig } from './model-config.js';
 import { shorten, type Token } from './pbtxt-tokens.js';
 import { scalarValue } from './pbtxt-values.js';
-import { defaultValue, emptyMessage, type FieldSchema, type MessageSchema, modelConfigSchema } from './schema.js';
+import { emptyMessage, type FieldSchema, type MessageSchema, modelConfigSchema } from './schema.js';
 
 type Json = Record<string, unknown>;
 
 /**
  * Reads a configuration in protobuf's JSON form, as the load request has it: fields by their proto or camel-case names, enums by name or
- * number, 64-bit integers as numbers or strings, `null` = not set. Nothing is filled in but proto defaults. Throws INVALID_ARGUMENT
- * that names the field, what was expected and what was found.
+ * number, 64-bit integers as numbers or strings, a field that is `null` = not set. Nothing is filled in but proto defaults. Throws
+ * INVALID_ARGUMENT that names the field, what was expected and what was found.
  */
 export function modelConfigFromJson(text: string): ModelConfig {
   let json: unknown;
@@ -64,7 +64,7 @@ function readMap(value: unknown, field: FieldSchema, path: string): Json {
   const keys: Pick<FieldSchema, 'kind' | 'scalar' | 'values'> = { kind: 'scalar', scalar: field.mapKey, values: {} };
   for (const [key, item] of Object.entries(value)) {
     readScalar(key, keys, `${path}.${key}`);
-    map[key] = item === null ? defaultValue(field) : readValue(item, field, `${path}.${key}`);
+    map[key] = readValue(item, field, `${path}.${key}`);
   }
   return map;
 }

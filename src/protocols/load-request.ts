@@ -29,12 +29,13 @@ function contentOf(name: string, value: unknown): Uint8Array {
   return bytes;
 }
 
-/** Bytes of a text that is base64; -1 = it is none. Line breaks are fine. */
+/** Bytes of a text that is base64; -1 = it is none. Line breaks are fine, and so is no padding. */
 function base64Bytes(text: string): number {
   const plain = text.includes('\n') ? text.replace(/[\r\n]/g, '') : text;
   const pad = plain.endsWith('==') ? 2 : plain.endsWith('=') ? 1 : 0;
   const digits = plain.length - pad;
-  return digits % 4 === 1 ? -1 : Math.floor((digits * 3) / 4);
+  const isWhole = pad === 0 ? digits % 4 !== 1 : (digits + pad) % 4 === 0;
+  return isWhole ? Math.floor((digits * 3) / 4) : -1;
 }
 
 function unexpected(name: string): ServerError {

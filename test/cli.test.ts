@@ -277,13 +277,72 @@ describe('ports', () => {
   });
 });
 
+describe('model control', () => {
+  const mode = (...argv: string[]) => options(...argv).modelControlMode;
+
+  test('is none, poll or explicit', () => {
+    expect(mode()).toBe('none');
+    for (const name of ['none', 'poll', 'explicit']) expect(mode(`--model-control-mode=${name}`)).toBe(name);
+    expect(error('m', '--model-control-mode=all')).toContain('--model-control-mode');
+  });
+
+  test('has the two flags of older servers, where they are given', () => {
+    expect(mode('--allow-poll-model-repository=true')).toBe('poll');
+    expect(mode('--allow-poll-model-repository=false')).toBe('none');
+    expect(mode('--allow-model-control=true')).toBe('explicit');
+    expect(mode('--allow-model-control=false')).toBe('none');
+    expect(mode('--allow-poll-model-repository=false', '--allow-model-control=true')).toBe('explicit');
+    expect(mode('--allow-poll-model-repository=true', '--allow-model-control=false')).toBe('poll');
+    expect(error('m', '--allow-poll-model-repository=true', '--allow-model-control=true')).toBe(
+      'Bad option: "--allow-model-control".\ntrue needs --allow-poll-model-repository=false',
+    );
+  });
+
+  test.each(['allow-poll-model-repository', 'allow-model-control'])('is not asked for twice, with --%s', (name) => {
+    for (const value of ['true', 'false']) {
+      expect(error('m', '--model-control-mode=none', `--${name}=${value}`)).toBe(
+        `Bad option: "--${name}".\ngive --model-control-mode or --${name}, not both`,
+      );
+    }
+  });
+
+  test('says which of its flags have other names now', () => {
+    expect(serve('m', '--allow-model-control=true').notes).toEqual([
+      '--allow-model-control is deprecated: use --model-control-mode',
+    ]);
+    expect(serve('m', '--allow-poll-model-repository=true').notes).toEqual([
+      '--allow-poll-model-repository is deprecated: use --model-control-mode',
+    ]);
+  });
+
+  test('loads at the start what is asked for, in mode explicit only', () => {
+    expect(options('--model-control-mode=explicit').loadModels).toEqual([]);
+    expect(options('--model-control-mode=explicit', '--load-model=a', '--load-model=b').loadModels).toEqual(['a', 'b']);
+    expect(options('--allow-model-control=true', '--load-model=*').loadModels).toEqual(['*']);
+    for (const argv of [[], ['--model-control-mode=poll'], ['--allow-poll-model-repository=true']]) {
+      expect(error('m', '--load-model=a', ...argv)).toBe(
+        "Error: Use of '--load-model' requires setting '--model-control-mode=explicit' as well.",
+      );
+    }
+    expect(error('m', '--model-control-mode=explicit', '--load-model=*', '--load-model=a')).toBe(
+      "Wildcard model name '*' must be the ONLY startup model if specified at all.",
+    );
+  });
+
+  test('has its times and bounds', () => {
+    expect(options()).toMatchObject({ repositoryPollSecs: 15, modelLoadThreadCount: 4, modelLoadRetryCount: 0 });
+    expect(options('--repository-poll-secs=0').repositoryPollSecs).toBe(0);
+    expect(options('--model-namespacing=true').modelNamespacing).toBe(true);
+    for (const flag of ['--repository-poll-secs=-1', '--model-load-thread-count=0', '--model-load-retry-count=-1'])
+      expect(error('m', flag)).toContain(flag.slice(0, flag.indexOf('=')));
+  });
+});
+
 describe('notes', () => {
   test('name each flag without effect once, with the reason', () => {
-    expect(
-      serve('m', '--http-thread-count=8', '--http-thread-count=9', '--load-model=a', '--load-model=b').notes,
-    ).toEqual([
-      '--load-model has no effect yet: all models are loaded at start, and the repositories are not watched',
+    expect(serve('m', '--http-thread-count=8', '--http-thread-count=9', '--vertex-ai-port=8').notes).toEqual([
       '--http-thread-count has no effect: networking is done by one thread',
+      '--vertex-ai-port has no effect yet: there is no Vertex AI endpoint',
     ]);
   });
 

@@ -219,6 +219,12 @@ function notesOn(flag: Flag): string[] {
   const name = `--${flag.name}`;
   if (flag.effect.kind === 'later') return [`${name} has no effect yet: ${flag.effect.reason}`];
   if (flag.effect.kind === 'none') return [`${name} has no effect: ${flag.effect.reason}`];
-  if (flag.name === 'strict-model-config') return [`${name} is deprecated: use --disable-auto-complete-config`];
-  return [];
+  const successor = successors.get(flag.name);
+  return successor === undefined ? [] : [`${name} is deprecated: use --${successor}`];
 }
+
+const successors = new Map([
+  ['strict-model-config', 'disable-auto-complete-config'],
+  ['allow-poll-model-repository', 'model-control-mode'],
+  ['allow-model-control', 'model-control-mode'],
+]);

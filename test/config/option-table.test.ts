@@ -92,6 +92,9 @@ const sheet: Readonly<Record<string, FlagValue | null>> = {
   'vertex-ai-default-model': '',
   help: null,
   'strict-model-config': false,
+  // Of r19.11, where polling was on unless it was switched off: they count where they are given.
+  'allow-poll-model-repository': false,
+  'allow-model-control': false,
   'response-cache-byte-size': 0,
   'trace-file': '',
   'trace-level': 'OFF',
@@ -161,8 +164,9 @@ describe.each(expected)('--%s', (name, defaultValue) => {
   test.skipIf(name === 'help' || name === 'version')('parses in each form', () => {
     const value = sample(flag);
     const forms = flag.type === 'bare' ? [[`--${name}`]] : [[`--${name}=${value}`], [`--${name}`, value]];
+    const needed = name === 'load-model' ? ['--model-control-mode=explicit'] : [];
     for (const form of forms)
-      expect(parseCommandLine(['dir', ...form]), form.join(' ')).toMatchObject({ kind: 'serve' });
+      expect(parseCommandLine(['dir', ...needed, ...form]), form.join(' ')).toMatchObject({ kind: 'serve' });
   });
 
   test('says what it is for in one line', () => {

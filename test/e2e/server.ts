@@ -94,13 +94,16 @@ export class MainProcess {
 /** The real server as a process of its own, on free ports of 127.0.0.1, with a repository of its own. */
 export class ServerProcess {
   readonly main: MainProcess;
+  /** The folder of its models; gone when it has ended. */
+  readonly repository: string;
   readonly httpPort: number;
   /** 0 = it has none. */
   readonly metricsPort: number;
   readonly grpcPort: number;
 
-  private constructor(main: MainProcess, ports: readonly number[]) {
+  private constructor(main: MainProcess, repository: string, ports: readonly number[]) {
     this.main = main;
+    this.repository = repository;
     this.httpPort = ports[0]!;
     this.metricsPort = ports[1]!;
     this.grpcPort = ports[2]!;
@@ -108,27 +111,18 @@ export class ServerProcess {
 
   /** Resolves when the server is ready. */
   static async start(settings: ServerSettings): Promise<ServerProcess> {
-    const main = await ServerProcess.launch(settings);
+    const repository = await fillRepository(settings);
+    const main = launchOn(repository, settings);
     await main.printed(/^Ready at http/m);
     const ports = ['HTTPService', 'Metrics Service', 'GRPCInferenceService'].map((service) =>
       Number(new RegExp(`Started ${service} at [\\d.]+:(\\d+)`).exec(main.output)?.[1] ?? 0),
     );
-    return new ServerProcess(main, ports);
+    return new ServerProcess(main, repository, ports);
   }
 
   /** A server that may never be ready. */
-  static async launch({ engine, models, flags = [], nodeFlags = [], ...more }: ServerSettings): Promise<MainProcess> {
-    const repository = await makeRepository(models);
-    for (const [model, folder] of Object.entries(more.copies ?? {})) await addCopy(repository, model, folder);
-    for (const [path, file] of Object.entries(more.files ?? {})) await addFile(repository, path, file);
-    for (const [model, edit] of Object.entries(more.edits ?? {})) await editConfig(repository, model, edit);
-    for (const [model, file] of Object.entries(more.onnx ?? {})) await addModel(repository, model, file);
-    const engineFlags = engine === undefined ? [] : [`--http-engine=${engine}`];
-    const anyPorts = ['--http-port=0', '--grpc-port=0', '--metrics-port=0'];
-    const args = ['--model-repository', repository, ...anyPorts, ...engineFlags, ...flags];
-    const main = new MainProcess(args, nodeFlags);
-    void main.exit.then(() => rmSync(repository, { recursive: true }));
-    return main;
+  static async launch(settings: ServerSettings): Promise<MainProcess> {
+    return launchOn(await fillRepository(settings), settings);
   }
 
   signal(name: 'SIGTERM' | 'SIGUSR2'): void {
@@ -143,6 +137,24 @@ export class ServerProcess {
     if (code !== 0 || /bug in Conch|[Aa]ssert/.test(output))
       throw new Error(`the server ended with ${code}:\n${output}`);
   }
+}
+
+function launchOn(repository: string, { engine, flags = [], nodeFlags = [] }: ServerSettings): MainProcess {
+  const engineFlags = engine === undefined ? [] : [`--http-engine=${engine}`];
+  const anyPorts = ['--http-port=0', '--grpc-port=0', '--metrics-port=0'];
+  const args = ['--model-repository', repository, ...anyPorts, ...engineFlags, ...flags];
+  const main = new MainProcess(args, nodeFlags);
+  void main.exit.then(() => rmSync(repository, { recursive: true }));
+  return main;
+}
+
+async function fillRepository({ models, ...more }: ServerSettings): Promise<string> {
+  const repository = await makeRepository(models);
+  for (const [model, folder] of Object.entries(more.copies ?? {})) await addCopy(repository, model, folder);
+  for (const [path, file] of Object.entries(more.files ?? {})) await addFile(repository, path, file);
+  for (const [model, edit] of Object.entries(more.edits ?? {})) await editConfig(repository, model, edit);
+  for (const [model, file] of Object.entries(more.onnx ?? {})) await addModel(repository, model, file);
+  return repository;
 }
 
 /** A new folder with copies of these models. */

@@ -18,6 +18,7 @@ export interface UnaryMethod {
 export class AdminCall extends WholeMessages {
   readonly #server: InferenceServer;
   readonly #method: UnaryMethod;
+  #isAsked = false;
   #isOver = false;
 
   constructor(server: InferenceServer, method: UnaryMethod, budget: BodyBudget) {
@@ -27,6 +28,7 @@ export class AdminCall extends WholeMessages {
   }
 
   onMessage(call: GrpcCall, message: Buffer): void {
+    this.#isAsked = true;
     try {
       const answer = this.#method.run(this.#server, decode(this.#method.request, message));
       if (answer instanceof Promise) void this.#answerLater(call, answer);
@@ -46,6 +48,8 @@ export class AdminCall extends WholeMessages {
   }
 
   onHalfClose(call: GrpcCall): void {
+    // An answer that takes a while is still to come.
+    if (this.#isAsked) return;
     call.end(GRPC_UNIMPLEMENTED, `no request message came for ${call.path}`);
   }
 

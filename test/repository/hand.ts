@@ -118,6 +118,7 @@ export function model(name: string, versions: readonly number[], parts: ModelPar
     ...broken(name, '', false),
     directory,
     isTemporary: temporary !== '',
+    source: null,
     versions: versions.map((version) => ({
       version,
       directory: `${directory}/${version}`,
@@ -137,6 +138,7 @@ export function broken(name: string, problem: string, blocksReadiness: boolean, 
     versions: [],
     notes: [],
     isTemporary: temporary !== '',
+    source: null,
   };
 }
 

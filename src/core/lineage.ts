@@ -12,14 +12,13 @@ export class Lineage<M extends Replaceable> {
   /** The youngest first; null = none, which is asked for every request. */
   #elders: readonly M[] | null = null;
   #heir: M | null = null;
-  /** Of who took its place: the elders are there then. */
+  /** Of who took its place, and the elders over. */
   #next: Lineage<M> | null = null;
 
   /** Takes the place of another. `elder` is that, where it has sequences that go on there; null = it has none. */
   succeed(elder: M | null, before: Lineage<M>): void {
     const elders = [...(elder === null ? [] : [elder]), ...(before.#elders ?? []), ...(this.#elders ?? [])];
     this.#elders = elders.length === 0 ? null : elders;
-    before.#elders = null;
     before.#next = this;
   }
 

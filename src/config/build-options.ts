@@ -4,6 +4,7 @@ import { FlagValues, type GivenFlags } from './flag-values.js';
 import { readBackendConfig, readMetricsConfig } from './key-values.js';
 import { flags } from './option-table.js';
 import type { Options } from './options.js';
+import { parseLocation } from './repository-location.js';
 
 /** `notes`: one line for each flag given that changes nothing or is deprecated, for the log. */
 export interface BuiltOptions {
@@ -175,6 +176,7 @@ function repositories(folders: readonly string[]): string[] {
   if (folders.length === 0) {
     throw invalid('--model-repository must be specified: a folder that holds one folder for each model');
   }
+  for (const folder of folders) parseLocation(folder);
   return [...new Set(folders)];
 }
 

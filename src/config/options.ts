@@ -11,7 +11,7 @@ export interface Options {
   readonly exitOnError: boolean;
   readonly strictReadiness: boolean;
 
-  /** At least one. Paths as given: relative ones belong to the working directory. */
+  /** At least one. Paths as given: relative ones belong to the working directory. Or URLs that `parseLocation` takes. */
   readonly modelRepositories: readonly string[];
   /** Base name of a custom configuration, `configs/<name>.pbtxt`; '' = config.pbtxt. */
   readonly modelConfigName: string;

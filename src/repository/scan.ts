@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, readlink, realpath } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { invalid, ServerError } from '../types/errors.js';
 import { mapBounded } from './bounded.js';
@@ -140,7 +140,12 @@ function reasonOf(error: NodeJS.ErrnoException): string {
 
 /** One model of a repository. Never rejects. */
 export async function scanModel(repository: string, name: string, configName: string): Promise<ModelEntry> {
-  const directory = join(repository, name);
+  const link = join(repository, name);
+  // Where the folder is a link, a model is what it leads to now: whoever exchanges it later does not change what is loaded already.
+  const directory = await readlink(link).then(
+    () => realpath(link),
+    () => link,
+  );
   const found = {
     name,
     folder: name,

@@ -1,4 +1,4 @@
-import { symlinkSync, utimesSync } from 'node:fs';
+import { realpathSync, symlinkSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -98,6 +98,8 @@ describe('a scan of repositories', () => {
     const snapshot = await scan(join(root, 'repository'));
     expect([...snapshot.keys()]).toEqual(['linked']);
     expect(snapshot.get('linked')!.versions).toHaveLength(1);
+    // What is loaded stays what it is when the link leads elsewhere.
+    expect(snapshot.get('linked')!.directory).toBe(realpathSync(join(root, 'elsewhere')));
   });
 
   it('names what cannot be read of one model and finds the others', async () => {

@@ -24,6 +24,7 @@ import { ModelManager } from './repository/manager.js';
 import { marksOfFile } from './repository/marks-of-file.js';
 import { ModelRepository, type RepositorySettings } from './repository/model-repository.js';
 import { Poller } from './repository/poller.js';
+import { openRepository, type RepositorySource, syncAtStart } from './repository/remote/repository.js';
 import { ServerTelemetry } from './server-telemetry.js';
 import { ServerError } from './types/errors.js';
 
@@ -43,6 +44,9 @@ export class Conch {
   #telemetry: ServerTelemetry | null = null;
   /** Filled before the first model is loaded. */
   readonly #machine: { gpus: Machine['gpus'] } = { gpus: [] };
+  readonly #sources: RepositorySource[] = [];
+  /** Of the sources: where their models lie. */
+  readonly #folders: string[] = [];
   #isStopping = false;
   readonly #jsonPool = new JsonPool();
 
@@ -53,10 +57,9 @@ export class Conch {
     const actions = new ModelActions(options, this.#machine, [new OnnxRuntimeBackend()], this.#arena, log);
     const limits = { threads: options.modelLoadThreadCount, retries: options.modelLoadRetryCount };
     const manager = new ModelManager<Model>(actions, limits, log);
-    this.#repository = new ModelRepository(repositorySettings(options, this.#machine), manager, log);
+    this.#repository = new ModelRepository(this.#repositorySettings(), manager, log);
     const poll = () => this.#repository.poll();
-    const folders = options.modelRepositories;
-    this.#poller = new Poller({ folders, pollSecs: options.repositoryPollSecs }, poll, log);
+    this.#poller = new Poller({ folders: this.#folders, pollSecs: options.repositoryPollSecs }, poll, log);
     const { id, strictReadiness } = options;
     const marksOf = ({ name, config }: Model): ReadonlyMap<string, Mark> | null => {
       const entry = manager.sourceOf(name);
@@ -100,6 +103,7 @@ export class Conch {
     this.#http?.drain();
     this.#grpc?.drain();
     const answered = this.server.drain();
+    const repositories = Promise.all(this.#sources.map((source) => source.close()));
     this.#grpcService?.drain();
     this.#sockets?.drain();
     const drained = Promise.all([answered, this.#http?.idle(), this.#sockets?.idle(), this.#grpc?.idle()]);
@@ -107,6 +111,7 @@ export class Conch {
     await Promise.all([this.#http?.close(), this.#grpc?.close(), this.#jsonPool.close()]);
     this.#sockets?.stop();
     if (inTime) await this.server.stop();
+    await repositories;
     this.#telemetry?.stop();
     await this.#metrics?.close();
     return inTime;
@@ -114,12 +119,39 @@ export class Conch {
 
   async #loadModels(): Promise<void> {
     this.#machine.gpus = await findGpus();
+    await this.#openRepositories();
     await this.#repository.start();
     if (this.#options.exitOnError && !this.#repository.isComplete) {
       await this.server.stop();
       throw new ServerError('INTERNAL', 'failed to load all models');
     }
     if (this.#options.modelControlMode === 'poll') this.#poller.start();
+  }
+
+  #repositorySettings(): RepositorySettings {
+    const options = this.#options;
+    return {
+      scan: {
+        repositories: this.#folders,
+        configName: options.modelConfigName,
+        namespacing: options.modelNamespacing,
+      },
+      sync: async (model) => {
+        await Promise.all(this.#sources.map((source) => source.sync(model)));
+      },
+      understand: { machine: this.#machine, autoComplete: !options.disableAutoCompleteConfig },
+      mode: options.modelControlMode,
+      loadModels: options.loadModels,
+    };
+  }
+
+  async #openRepositories(): Promise<void> {
+    for (const location of this.#options.modelRepositories) {
+      const source = await openRepository(location, this.#log);
+      this.#sources.push(source);
+      this.#folders.push(source.directory);
+      await syncAtStart(source, this.#options.exitOnError, this.#log);
+    }
   }
 
   async #listenGrpc(budget: BodyBudget): Promise<void> {
@@ -208,17 +240,4 @@ async function within(ms: number, work: Promise<unknown>): Promise<boolean> {
   const inTime = await Promise.race([work.then(() => true), late]);
   clearTimeout(timer);
   return inTime;
-}
-
-function repositorySettings(options: Options, machine: Machine): RepositorySettings {
-  return {
-    scan: {
-      repositories: options.modelRepositories,
-      configName: options.modelConfigName,
-      namespacing: options.modelNamespacing,
-    },
-    understand: { machine, autoComplete: !options.disableAutoCompleteConfig },
-    mode: options.modelControlMode,
-    loadModels: options.loadModels,
-  };
 }

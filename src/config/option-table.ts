@@ -32,7 +32,11 @@ const working: readonly Flag[] = [
   ]),
   ...section('Model repository', works, [
     {
-      ...list('model-repository', 'DIR', 'Folder of models. Several are merged; at least one is needed.'),
+      ...list(
+        'model-repository',
+        'DIR',
+        'Folder of models, or s3://BUCKET/PATH (see docs/storage.md). Several are merged; at least one is needed.',
+      ),
       aliases: ['model-store'],
     },
     boolean('exit-on-error', true, 'A model that does not load at start ends the server.'),

@@ -17,6 +17,8 @@ export type ControlMode = 'none' | 'poll' | 'explicit';
 
 export interface RepositorySettings {
   readonly scan: ScanSettings;
+  /** Brings folders of remote repositories to the state of their store, or one model of them; rejects where that cannot be done. */
+  readonly sync: (model?: string) => Promise<void>;
   readonly understand: UnderstandSettings;
   readonly mode: ControlMode;
   /** `--load-model`, in mode explicit; `*` alone = all. */
@@ -35,6 +37,8 @@ export class ModelRepository<Loaded extends object> {
   /** What was seen of each model when it was loaded last. */
   readonly #applied = new Map<string, string>();
   #absent: readonly string[] = [];
+  /** Why remote repositories could not be had at the last look; '' = they could. */
+  #syncProblem = '';
 
   constructor(settings: RepositorySettings, manager: ModelManager<Loaded>, log: Log) {
     this.#settings = settings;
@@ -102,6 +106,7 @@ export class ModelRepository<Loaded extends object> {
    * wait for what has not, milliseconds; 0 = there is nothing. Never rejects: a repository that cannot be read changes nothing.
    */
   async poll(): Promise<number> {
+    await this.#syncAll();
     try {
       return this.#follow(await scanRepositories(this.#settings.scan));
     } catch (error) {
@@ -110,6 +115,18 @@ export class ModelRepository<Loaded extends object> {
       );
       return 0;
     }
+  }
+
+  /** What cannot be had is said once, and stays as it is. */
+  async #syncAll(): Promise<void> {
+    const problem = await this.#settings.sync().then(
+      () => '',
+      (error) => asServerError(error).toString(),
+    );
+    if (problem !== '' && problem !== this.#syncProblem)
+      this.#log.warning(`${problem}; what is here already stays as it is`);
+    if (problem === '' && this.#syncProblem !== '') this.#log.info('the model repositories can be had again');
+    this.#syncProblem = problem;
   }
 
   #follow(snapshot: ReadonlyMap<string, ModelEntry>): number {
@@ -153,6 +170,9 @@ export class ModelRepository<Loaded extends object> {
       this.#log.error(`load of '${name}': Load parameter 'config' must be specified for model file override`);
       throw notPolled(name);
     }
+    await this.#settings.sync(name).catch((error) => {
+      throw notPolled(name, `: ${asServerError(error).message}`);
+    });
     for (;;) {
       const entry = await scanOneModel(name, this.#settings.scan);
       if (entry === null) {

@@ -47,11 +47,13 @@ export class MainProcess {
   readonly exit: Promise<number | NodeJS.Signals>;
   #onOutput: () => void = () => {};
 
-  constructor(args: readonly string[], nodeFlags: readonly string[] = []) {
+  /** `env` is added to our own environment. */
+  constructor(args: readonly string[], nodeFlags: readonly string[] = [], env: Readonly<Record<string, string>> = {}) {
     if (!existsSync(mainFile)) throw new Error('dist/src/main.js is missing: npm run build');
     this.child = spawn(process.execPath, [...nodeFlags, mainFile, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
       cwd: root,
+      env: { ...process.env, ...env },
     });
     const killAtExit = () => this.child.kill('SIGKILL');
     process.once('exit', killAtExit);

@@ -5,9 +5,8 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { silentLog } from '../../../src/base/log.js';
 import { parseLocation, type S3Location } from '../../../src/config/repository-location.js';
-import { modifiedMs } from '../../../src/repository/folder.js';
 import { S3Repository } from '../../../src/repository/remote/s3-repository.js';
-import { scanRepositories } from '../../../src/repository/scan.js';
+import { changedMs, scanRepositories } from '../../../src/repository/scan.js';
 import { keys, S3Server } from './s3-server.js';
 
 type Step =
@@ -77,10 +76,8 @@ async function modelsIn(directory: string): Promise<Models> {
 
 /** When each model's folder changed, as a poll of the repository sees it. */
 async function changeTimes(directory: string): Promise<Map<string, number>> {
-  const models = [...(await scanRepositories([directory], '')).values()];
-  return new Map(
-    await Promise.all(models.map(async (found) => [found.name, await modifiedMs(found.directory)] as const)),
-  );
+  const models = await scanRepositories({ repositories: [directory], configName: '', namespacing: false });
+  return new Map([...models].map(([name, entry]) => [name, changedMs(entry)]));
 }
 
 let run = 0;

@@ -1,6 +1,7 @@
 """The real server as a process of its own, on free ports of 127.0.0.1."""
 
 import http.client
+import os
 import shutil
 import signal
 import socket
@@ -9,7 +10,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator, Sequence
+from typing import Iterator, Mapping, Sequence
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_TIMEOUT_SECONDS = 60
@@ -71,8 +72,10 @@ def await_ready(process: subprocess.Popen, port: int, log: Path) -> None:
 
 
 @contextmanager
-def running_server(repository: Path, log: Path, engine: str = "auto", flags: Sequence[str] = ()) -> Iterator[Server]:
-    """Ends it with SIGTERM, and expects it to end well."""
+def running_server(
+    repository: Path | str, log: Path, engine: str = "auto", flags: Sequence[str] = (), env: Mapping[str, str] = {}
+) -> Iterator[Server]:
+    """Ends it with SIGTERM, and expects it to end well. `env` is added to our own environment."""
     server = Server(*free_ports(3))
     command = [
         "node",
@@ -87,7 +90,7 @@ def running_server(repository: Path, log: Path, engine: str = "auto", flags: Seq
         *flags,
     ]
     with log.open("w") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, **env})
     try:
         await_ready(process, server.http_port, log)
         yield server

@@ -58,7 +58,7 @@ export async function syncAtStart(source: RepositorySource, needsAll: boolean, l
   } catch (error) {
     const { coverage } = source;
     if (coverage === 'none' || (needsAll && coverage === 'some')) throw error;
-    log.warning(`${(error as ServerError).message}; models are served as they were when they could be had last`);
+    log.warning(`${(error as ServerError).message}; what is here already is served`);
   }
 }
 

@@ -94,15 +94,17 @@ export class S3Repository implements RepositorySource {
     const { models, isEmpty } = await this.#store.list(this.#end.signal);
     if (isEmpty && this.#store.folderKey !== '') throw this.#nothingThere();
     const names = [...new Set([...models.keys(), ...this.#cache.models])];
-    const failures: ServerError[] = [];
+    const failures = new Map<string, ServerError>();
     await mapBounded(names, PARALLEL_MODELS, async (model) => {
       const listing = models.has(model) ? (models.get(model) ?? null) : [];
-      await this.#syncModel(model, listing).catch((error) => failures.push(asServerError(error)));
+      await this.#syncModel(model, listing).catch((error) => failures.set(model, asServerError(error)));
     });
+    this.#end.signal.throwIfAborted();
     for (const model of gone) await this.#turns.take(model, () => this.#dropGone(model));
-    await this.#setComplete(names.every((name) => this.#cache.current(name) !== null || this.#gone.has(name)));
-    const [first] = failures;
-    if (first !== undefined) throw new ServerError(first.code, failures.map(({ message }) => message).join('\n'));
+    await this.#setComplete([...failures.keys()].every((model) => this.#cache.current(model) !== null));
+    const [first] = failures.values();
+    if (first === undefined) return;
+    throw new ServerError(first.code, [...failures.values()].map(({ message }) => message).join('\n'));
   }
 
   async #setComplete(isComplete: boolean): Promise<void> {

@@ -172,6 +172,22 @@ describe('a repository in S3', () => {
     await expect(readFile(loaded)).rejects.toThrow('ENOENT');
   });
 
+  it('has no model where there is only a folder, and is complete without', async () => {
+    await store.put('live/empty/', '');
+    const repository = await open();
+    await repository.sync();
+    expect([await filesOf(repository), repository.coverage]).toEqual([{}, 'all']);
+  });
+
+  it('may be brought here by several at the same time', async () => {
+    await store.put('live/m/1/model.onnx', 'm');
+    await store.put('live/n/1/model.onnx', 'n');
+    const repository = await open();
+    await Promise.all([repository.sync(), repository.sync('m'), repository.sync(), repository.sync('m')]);
+    expect(await filesOf(repository)).toEqual({ 'm/1/model.onnx': 'm', 'n/1/model.onnx': 'n' });
+    expect(store.downloads).toEqual(['live/m/1/model.onnx', 'live/n/1/model.onnx']);
+  });
+
   it('shares nothing with another server of the same URL', async () => {
     await store.put('live/m/1/model.onnx', 'm');
     const [one, two] = [await open(), await open()];
@@ -289,6 +305,24 @@ describe('a store with faults', () => {
     expect(message).toMatch(/model 'm'.* it changed each of 5 times/);
     expect(await filesOf(repository)).toEqual({ 'n/1/a': 'n' });
     expect(repository.coverage).toBe('some');
+  });
+
+  it.each([
+    [
+      'bytes',
+      (text: string) => text.replace(/(?<=&quot;)[0-9a-f]{32}/, '0'.repeat(32)),
+      /has the MD5 .*, its ETag is 0{32}/,
+    ],
+    ['size', (text: string) => text.replace('<Size>3<', '<Size>2<'), /has more than 2 bytes/],
+    ['length', (text: string) => text.replace('<Size>3<', '<Size>4<'), /is gone, or another one/],
+  ])('whose objects have other %s than it says is not believed', async (_, edit, expected) => {
+    await store.put('live/m/1/model.onnx', 'old');
+    const repository = await open();
+    await repository.sync();
+    await store.put('live/m/1/model.onnx', 'new');
+    store.onRead = ({ key }) => (key === '' ? { kind: 'text', edit } : null);
+    expect((await failure(repository.sync())).message).toMatch(expected);
+    expect(await filesOf(repository)).toEqual({ 'm/1/model.onnx': 'old' });
   });
 
   it('that is away leaves what is there, and is found again', async () => {

@@ -29,6 +29,11 @@ export class Lineage<M extends Replaceable> {
     this.#elders = left.length === 0 ? null : left;
   }
 
+  /** The youngest first. */
+  get elders(): readonly M[] {
+    return this.#elders ?? [];
+  }
+
   replacedBy(heir: M): void {
     this.#heir = heir;
   }

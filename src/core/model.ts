@@ -79,6 +79,8 @@ export class Model {
   /** Requests that have memory and are not answered: those in flight, and those whose data is still to come. */
   #admitted = 0;
   #isRetired = false;
+  /** Nothing stands in its place any more: its sequences are over. */
+  #isAbandoned = false;
   #isOver = false;
   /** When the execution whose requests are being answered was seen to be over: one reading of the clock for all of them. */
   #executedUs = 0;
@@ -245,11 +247,12 @@ export class Model {
   async retire(heir: Model | null): Promise<void> {
     this.#isRetired = true;
     if (heir?.version === this.version) this.#lineage.replacedBy(heir);
-    const scheduler = heir === null ? null : (this.#sequences?.scheduler ?? null);
-    if (heir !== null) heir.#lineage.succeed(scheduler === null ? null : this, this.#lineage);
+    const scheduler = this.#sequences?.scheduler ?? null;
+    if (heir === null) this.#abandon();
+    else heir.#lineage.succeed(scheduler === null ? null : this, this.#lineage);
     await new Promise<void>((resolve) => {
       this.#onFinished = () => {
-        if (this.#admitted === 0 && (scheduler === null || scheduler.live === 0)) resolve();
+        if (this.#admitted === 0 && (this.#isAbandoned || scheduler === null || scheduler.live === 0)) resolve();
       };
       if (scheduler !== null) scheduler.onAllEnded = this.#onFinished;
       this.#onFinished();
@@ -275,6 +278,13 @@ export class Model {
     this.#scheduler.close();
     this.#sequences?.fillers.close();
     this.planes?.close();
+  }
+
+  /** Also whoever stood in its place before: only requests to this one go there. */
+  #abandon(): void {
+    this.#isAbandoned = true;
+    this.#onFinished?.();
+    for (const elder of this.#lineage.elders) elder.#abandon();
   }
 
   #groupEvents() {

@@ -1,4 +1,5 @@
 import { readdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { model, node, onnx, raw, tensor, tensorValue } from '../backends/onnx-builder.js';
 import { BytesClient, type ClientStream } from '../protocols/grpc/engine-fixture.js';
@@ -164,7 +165,14 @@ describe.each(['direct', 'oldest'])('sequences of strategy %s', (strategy) => {
     expect(await walk(1, 'e')).toEqual(sums(4, 1, '1'));
     await until('version 1 is gone', async () => (await statesOf(server, 'sum'))[0] === '1 UNAVAILABLE: unloaded');
     await oldIsGone();
-    expect(await walk(1, 'e', 4)).toEqual(sums(5, 20, '2'));
+    // Back to the lower version: those that are live go on in the higher one.
+    await rm(`${server.repository}/sum/2`, { recursive: true });
+    expect(briefly(await load(server, 'sum'))).toBe('200');
+    expect(await walk(1, '', 4)).toEqual(sums(5, 20, '2'));
+    expect(await walk(7, 's', 7)).toEqual(sums(7, 1, '1'));
+    expect(await walk(1, 'e', 4)).toEqual(sums(6, 20, '2'));
+    await oldIsGone();
+    expect(await walk(1, 'e', 7)).toEqual(sums(8, 1, '1'));
   });
 
   test('that are left alone are over when they have been idle', async () => {

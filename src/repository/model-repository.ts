@@ -6,7 +6,7 @@ import { asServerError, invalid, ServerError } from '../types/errors.js';
 import { runAgents } from './agents.js';
 import type { LoadFailure, ModelManager, Outcome } from './manager.js';
 import type { IndexEntry } from './model-record.js';
-import { type LoadOverrides, writeOverrides } from './overrides.js';
+import { type LoadOverrides, removeOverrides, writeOverrides } from './overrides.js';
 import { changedMs, type ModelEntry, type ScanSettings, scanNames, scanOneModel, scanRepositories } from './scan.js';
 import { Settling } from './settling.js';
 import { stampOfEntry } from './stamps.js';
@@ -25,6 +25,12 @@ export interface RepositorySettings {
   readonly loadModels: readonly string[];
 }
 
+interface Load {
+  readonly name: string;
+  /** The model was unloaded since it began. */
+  isOutdated: boolean;
+}
+
 /** Files that change for longer than this are never loaded. */
 const LONGEST_UNREST_MS = 60_000;
 
@@ -39,6 +45,8 @@ export class ModelRepository<Loaded extends object> {
   #absent: readonly string[] = [];
   /** Why remote repositories could not be had at the last look; '' = they could. */
   #syncProblem = '';
+  /** The loads that requests wait for. */
+  readonly #loads = new Set<Load>();
 
   constructor(settings: RepositorySettings, manager: ModelManager<Loaded>, log: Log) {
     this.#settings = settings;
@@ -74,10 +82,21 @@ export class ModelRepository<Loaded extends object> {
   async load(name: string, overrides: LoadOverrides): Promise<void> {
     this.#checkExplicit();
     checkName(name);
+    const load = { name, isOutdated: false };
+    this.#loads.add(load);
+    await this.#load(load, overrides).finally(() => this.#loads.delete(load));
+  }
+
+  async #load(load: Load, overrides: LoadOverrides): Promise<void> {
+    const { name } = load;
     const deadlineMs = nowMs() + LONGEST_UNREST_MS;
     for (;;) {
       const entry = await this.#entryToLoad(name, overrides, deadlineMs);
       const wanted = await this.#understand(entry, overrides.config);
+      if (load.isOutdated) {
+        if (entry.isTemporary) await removeOverrides(entry.directory);
+        throw outdated();
+      }
       const outcome = await this.#apply(wanted);
       const isLast = entry.isTemporary || outcome.kind === 'outdated' || nowMs() > deadlineMs;
       if (isLast || (await this.#isStill(entry))) return throwUnlessServed(name, outcome, wanted);
@@ -89,6 +108,7 @@ export class ModelRepository<Loaded extends object> {
   unload(name: string): void {
     this.#checkExplicit();
     this.#applied.delete(name);
+    for (const load of this.#loads) if (load.name === name) load.isOutdated = true;
     this.#manager.unload(name);
   }
 
@@ -238,10 +258,8 @@ function throwUnlessServed(name: string, outcome: Outcome, { blocksReadiness }: 
   switch (outcome.kind) {
     case 'served':
       return;
-    case 'outdated': {
-      const text = 'Newer operation has been applied to the model lifecycle, current load operation is out-dated.';
-      throw new ServerError('INTERNAL', text);
-    }
+    case 'outdated':
+      throw outdated();
     case 'failed': {
       const clause = ({ version, reason }: LoadFailure) => `version ${version} is at UNAVAILABLE state: ${reason};\n`;
       throw invalid(`load failed for model '${name}': ${outcome.failures.map(clause).join('')}`);
@@ -250,6 +268,11 @@ function throwUnlessServed(name: string, outcome: Outcome, { blocksReadiness }: 
       if (!blocksReadiness) throw notPolled(name, `: ${outcome.problem}`);
       throw invalid(`load failed for model '${name}': ${withoutClass(outcome.problem)}\n`);
   }
+}
+
+function outdated(): ServerError {
+  const text = 'Newer operation has been applied to the model lifecycle, current load operation is out-dated.';
+  return new ServerError('INTERNAL', text);
 }
 
 function notPolled(name: string, why = ''): ServerError {

@@ -174,8 +174,11 @@ export class ModelRepository<Loaded extends object> {
 
   async #applyIf(entry: ModelEntry | undefined): Promise<void> {
     if (entry === undefined) return;
-    this.#applied.set(entry.name, stampOfEntry(entry));
-    await this.#apply(await this.#understand(entry, null));
+    const stamp = stampOfEntry(entry);
+    this.#applied.set(entry.name, stamp);
+    const wanted = await this.#understand(entry, null);
+    // Agents take their time, and the model may be another or gone by now.
+    if (this.#applied.get(entry.name) === stamp) await this.#apply(wanted);
   }
 
   #apply(wanted: WantedModel): Promise<Outcome> {

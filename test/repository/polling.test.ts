@@ -1,7 +1,9 @@
-import { renameSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { SETTLE_MS } from '../../src/repository/settling.js';
+import { ServerError } from '../../src/types/errors.js';
 import { RepositoryStage, until } from './repository-stage.js';
 
 /** Files are written at the time of the machine; the server's stands still, later, until the test moves it. */
@@ -163,6 +165,70 @@ describe('a look at the repositories', () => {
     renameSync(`${stage.folder.path}-away`, stage.folder.path);
     expect(await poll()).toBe(0);
     expect(stage.events).toEqual([]);
+  });
+});
+
+describe('agents that take their time', () => {
+  // Reading a pipe waits until somebody writes to it.
+  const agent = 'agents { name: "checksum" parameters { key: "MD5:pipe" value: "d41d8cd98f00b204e9800998ecf8427e" } }';
+
+  async function seesSlowModel(): Promise<void> {
+    await start({ a: 'x' });
+    stage.folder.make({ 'b/config.pbtxt': `model_repository_agents { ${agent} }`, 'b/1/model.onnx': 'slow' });
+    execFileSync('mkfifo', [at('b/pipe')]);
+    expect(await poll()).toBe(0);
+  }
+
+  it('are waited for', async () => {
+    await seesSlowModel();
+    expect(stage.events).toEqual([]);
+    writeFileSync(at('b/pipe'), '');
+    await until(() => stage.served.length === 2);
+  });
+
+  it('end for nothing where their model is gone meanwhile', async () => {
+    await seesSlowModel();
+    renameSync(at('b'), at('.away'));
+    await poll();
+    vi.advanceTimersByTime(SETTLE_MS);
+    await poll();
+    writeFileSync(at('.away/pipe'), '');
+    // Whatever reads real files after this is behind what was to come of the pipe.
+    for (let i = 0; i < 20; i++) await poll();
+    expect(stage.events).toEqual([]);
+    expect(await stage.index()).toEqual(['a/1 READY']);
+  });
+});
+
+describe('remote repositories', () => {
+  it('are brought here before each look; what cannot be had is said once and changes nothing', async () => {
+    await start({ a: 'x' });
+    const away = 'W Unavailable: no network; what is here already stays as it is';
+    stage.onSync = async () => {
+      throw new ServerError('UNAVAILABLE', 'no network');
+    };
+    for (let i = 0; i < 3; i++) expect(await poll()).toBe(0);
+    expect(stage.lines.filter((line) => line === away)).toHaveLength(1);
+    expect(stage.events).toEqual([]);
+    stage.onSync = async () => stage.models({ a: 'other' });
+    await poll();
+    await until(() => stage.events.length === 2);
+    expect(stage.served).toEqual(['a/1 other']);
+    expect(stage.lines).toContain('I the model repositories can be had again');
+  });
+
+  it('are asked for the one model of a load, which fails where it cannot be had', async () => {
+    stage = new RepositoryStage();
+    age();
+    stage.onSync = async (model) => stage.models({ [model!]: 'x' });
+    expect(await stage.loads('m')).toBe('');
+    stage.onSync = async () => {
+      throw new ServerError('UNAVAILABLE', 'no network');
+    };
+    expect(await stage.loads('m')).toBe(
+      "INTERNAL failed to load 'm', failed to poll from model repository: no network",
+    );
+    expect(stage.served).toEqual(['m/1 x']);
   });
 });
 

@@ -118,7 +118,7 @@ export class ModelManager<Loaded extends object> {
 
   /** Where the configuration of what is served was read; null = it came with a load request, or nothing is. */
   sourceOf(name: string): ModelEntry | null {
-    return this.#models.get(name)?.wanted?.source ?? null;
+    return this.#models.get(name)?.source?.source ?? null;
   }
 
   /** Ascending. */

@@ -7,7 +7,15 @@ import { runAgents } from './agents.js';
 import type { LoadFailure, ModelManager, Outcome } from './manager.js';
 import type { IndexEntry } from './model-record.js';
 import { type LoadOverrides, removeOverrides, writeOverrides } from './overrides.js';
-import { changedMs, type ModelEntry, type ScanSettings, scanNames, scanOneModel, scanRepositories } from './scan.js';
+import {
+  changedMs,
+  folderOf,
+  type ModelEntry,
+  type ScanSettings,
+  scanNames,
+  scanOneModel,
+  scanRepositories,
+} from './scan.js';
 import { Settling } from './settling.js';
 import { stampOfEntry } from './stamps.js';
 import { type UnderstandSettings, understandModel, type WantedModel } from './wanted.js';
@@ -81,7 +89,7 @@ export class ModelRepository<Loaded extends object> {
    */
   async load(name: string, overrides: LoadOverrides): Promise<void> {
     this.#checkExplicit();
-    checkName(name);
+    checkName(folderOf(name, this.#settings.scan));
     const load = { name, isOutdated: false };
     this.#loads.add(load);
     await this.#load(load, overrides).finally(() => this.#loads.delete(load));

@@ -74,8 +74,7 @@ export async function scanRepositories(settings: ScanSettings): Promise<Snapshot
 
 /** The same for the one model of this name; null = no repository has it. Never rejects. */
 export async function scanOneModel(name: string, settings: ScanSettings): Promise<ModelEntry | null> {
-  const mark = settings.namespacing ? name.lastIndexOf(NAMESPACE_MARK) : -1;
-  const folder = mark < 0 ? name : name.slice(mark + NAMESPACE_MARK.length);
+  const folder = folderOf(name, settings);
   const found: ModelEntry[] = [];
   for (const repository of roots(settings)) {
     const names = await foldersIn(repository).catch((): string[] => []);
@@ -114,6 +113,12 @@ function byName<E extends { readonly name: string; readonly repository: string }
     }
   }
   return models;
+}
+
+/** Name of the folder of a model with this name. */
+export function folderOf(name: string, { namespacing }: ScanSettings): string {
+  const mark = namespacing ? name.lastIndexOf(NAMESPACE_MARK) : -1;
+  return mark < 0 ? name : name.slice(mark + NAMESPACE_MARK.length);
 }
 
 /** What comes between the name of a repository and that of a model in it. */

@@ -1,7 +1,7 @@
 import { Piscina } from 'piscina';
 
 /** A thread without an instance ends after this. */
-const IDLE_MS = 10_000;
+const IDLE_MS = 2000;
 const MOST_IDLE = 16;
 
 /** Threads for instances: pools of one, which an instance has to itself. One whose instance has ended is kept a while for the next. */

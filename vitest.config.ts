@@ -8,5 +8,7 @@ export default defineConfig({
     hookTimeout: 60_000,
     // Native addons that keep per-thread state are loaded in processes, not in vitest's threads.
     pool: 'forks',
+    // Most of a test with a real server is waiting, also where there are but two cores.
+    maxWorkers: 2,
   },
 });

@@ -218,6 +218,6 @@ describe.each(['direct', 'oldest'])('sequences of strategy %s', (strategy) => {
 function stepOf({ error_message, infer_response }: StreamResponse): Step | string {
   if (error_message !== '') return error_message;
   const { outputs, raw_output_contents, model_version } = infer_response;
-  const valueOf = (name: string) => raw_output_contents[outputs.findIndex((output) => output.name === name)]!;
-  return { sum: valueOf('OUTPUT').readInt32LE(), who: valueOf('WHO').readInt32LE(), version: model_version };
+  const output = (name: string) => raw_output_contents[outputs.findIndex((it) => it.name === name)]!;
+  return { sum: output('OUTPUT').readInt32LE(), who: output('WHO').readInt32LE(), version: model_version };
 }

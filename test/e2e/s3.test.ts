@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { keys, S3Server } from '../repository/remote/s3-server.js';
-import { ask, askJson, get, infer, outputsOf, simpleInputs, simpleOutputs } from './requests.js';
+import { ask, askJson, get, infer, outputsOf, post, simpleInputs, simpleOutputs } from './requests.js';
 import { MainProcess, makeRepository, root } from './server.js';
 
 let store: S3Server;
@@ -66,6 +66,32 @@ describe('a server with a repository in S3', () => {
     expect(await askJson(port, get('/v2/models'))).toEqual({ models: ['multi_version', 'simple'] });
     await stop(main!);
     await rm(folder, { recursive: true });
+  });
+
+  test('follows it in mode poll, and goes on with what it has while it is away', async () => {
+    const port = await ready(start(store.url('live'), ['--model-control-mode=poll', '--repository-poll-secs=1']));
+    await store.putFolder(join(root, 'test/models/multi_version'), 'live/multi_version');
+    await main!.printed(/successfully loaded 'multi_version' version 3/);
+    await store.goAway();
+    await main!.printed(/cannot be reached .*what is here already stays as it is/);
+    expect(await askJson(port, get('/v2/models'))).toEqual({ models: ['multi_version', 'simple'] });
+    expect(outputsOf(await ask(port, infer('simple', simpleInputs(5))))).toEqual(simpleOutputs(5));
+    await stop(main!);
+  });
+
+  test('asks it for a model that a request loads, and says why it cannot be had', async () => {
+    const port = await ready(start(store.url('live'), ['--model-control-mode=explicit']));
+    await store.putFolder(join(root, 'examples/models/digits'), 'live/digits');
+    const load = post('/v2/repository/models/digits/load', '');
+    expect(await askJson(port, load)).toEqual({ name: 'digits', load: true });
+    await store.goAway();
+    expect(await askJson(port, load)).toEqual({
+      error: expect.stringMatching(
+        /^failed to load 'digits', failed to poll from model repository: .*cannot be reached/,
+      ),
+    });
+    expect((await ask(port, get('/v2/models/digits/ready'))).status).toBe(200);
+    await stop(main!);
   });
 
   test('ends at once where it is told to while it waits for the store', async () => {

@@ -24,7 +24,8 @@ import { ModelManager } from './repository/manager.js';
 import { marksOfFile } from './repository/marks-of-file.js';
 import { ModelRepository, type RepositorySettings } from './repository/model-repository.js';
 import { Poller } from './repository/poller.js';
-import { openRepository, type RepositorySource, syncAtStart } from './repository/remote/repository.js';
+import { openRepository, syncAtStart } from './repository/remote/open-repository.js';
+import type { RepositorySource } from './repository/remote/source.js';
 import { ServerTelemetry } from './server-telemetry.js';
 import { ServerError } from './types/errors.js';
 

@@ -9,11 +9,20 @@ export function batchError(memory: RingMemory, base: number): ServerError {
   return new ServerError(code, readText(memory, base));
 }
 
+/** There is no room for the inputs of a request: it is refused at once, and may succeed later. */
+export function outOfMemory(model: string): ServerError {
+  return noMemory(`model '${model}'`);
+}
+
 /** What was accepted cannot run, or ran: there is no room for what it answers. */
 export function outOfOutputs(model: string): ServerError {
+  return noMemory(`the outputs of model '${model}'`);
+}
+
+function noMemory(whose: string): ServerError {
   return new ServerError(
     'RESOURCE_EXHAUSTED',
-    `no tensor memory is left for the outputs of model '${model}'; raise --tensor-memory-byte-size or send fewer requests at once`,
+    `no tensor memory is left for ${whose}; raise --tensor-memory-byte-size or send fewer requests at once`,
   );
 }
 

@@ -4,7 +4,7 @@ import { modelPath } from '../backends/onnxruntime.js';
 import { modelConfigToJson } from '../config/config-json.js';
 import { fieldText } from '../config/config-source.js';
 import { formatModelConfig } from '../config/format-pbtxt.js';
-import { type Mark, markText, markValues } from '../config/marks.js';
+import { markText, markValues } from '../config/marks.js';
 import type { ModelConfig } from '../config/model-config.js';
 import { parseWithSource } from '../config/pbtxt.js';
 import { scanModel } from '../repository/scan.js';
@@ -15,18 +15,7 @@ import type { ConfigOptions } from './command-line.js';
 import { takeSteps } from './effective.js';
 import { inspectModel } from './inspect.js';
 import { askServer } from './served-config.js';
-
-/** What is printed. */
-export interface ShownConfig {
-  readonly config: ModelConfig;
-  readonly configJson: string;
-  /** By path; null = nobody says. */
-  readonly marks: ReadonlyMap<string, Mark> | null;
-  /** The first line: which model of where this is. */
-  readonly about: string;
-  /** Where auto-completed values come from. */
-  readonly modelFile: string;
-}
+import type { ShownConfig } from './shown-config.js';
 
 /** `conch config`. Resolves with the exit code; throws a ServerError where there is no configuration to show. */
 export async function runConfig(options: ConfigOptions, terminal: Terminal): Promise<number> {

@@ -3,7 +3,7 @@ import type { Mark } from '../config/marks.js';
 import type { ModelConfig } from '../config/model-config.js';
 import { invalid, ServerError } from '../types/errors.js';
 import type { ConfigOptions } from './command-line.js';
-import type { ShownConfig } from './config-command.js';
+import type { ShownConfig } from './shown-config.js';
 
 const TIMEOUT_MS = 10_000;
 

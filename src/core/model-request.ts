@@ -5,7 +5,7 @@ import { alignUp, type Slot } from '../memory/arena.js';
 import { LINE_BEGIN, LINE_BYTES, lineOf, tableBytes, VARIABLE, writeLine } from '../memory/layout.js';
 import { NO_ROWS } from '../memory/planes.js';
 import type { FailureReason } from '../telemetry/statistics.js';
-import { ServerError } from '../types/errors.js';
+import type { ServerError } from '../types/errors.js';
 import type { OutputTensor, SequenceFlags } from '../types/infer.js';
 import type { Shape } from '../types/tensor.js';
 import { type InferPlan, requestTag } from './check-request.js';
@@ -283,12 +283,4 @@ export class ModelRequest extends InferRequest {
       writeLine(table, this.#line(index), begins[nth]!, sizes[nth]!, backendDims);
     });
   }
-}
-
-/** No memory is left for a request's inputs (or outputs): refused at once, the same request may succeed later. */
-export function outOfMemory(model: string): ServerError {
-  return new ServerError(
-    'RESOURCE_EXHAUSTED',
-    `no tensor memory is left for model '${model}'; raise --tensor-memory-byte-size or send fewer requests at once`,
-  );
 }

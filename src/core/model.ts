@@ -1,4 +1,5 @@
 import type { BatchOutputs, ExecutionTimes } from '../backends/batch-outputs.js';
+import { outOfMemory } from '../backends/failures.js';
 import type { Instance } from '../backends/instance.js';
 import { InstanceGroup } from '../backends/instance-group.js';
 import type { InferRequest } from '../backends/request.js';
@@ -20,7 +21,7 @@ import type { FailureReason, ModelStatistics } from '../telemetry/statistics.js'
 import type { SequenceFlags, SequenceId } from '../types/infer.js';
 import { checkRequest, type InferPlan } from './check-request.js';
 import { Lineage } from './lineage.js';
-import { ModelRequest, outOfMemory, type Responder } from './model-request.js';
+import { ModelRequest, type Responder } from './model-request.js';
 import { dynamicScheduler, dynamicSettings, type SequenceParts, sequenceParts } from './model-scheduler.js';
 import type { Labels, ModelTensors } from './model-tensors.js';
 import { schedulerSettings } from './scheduler-settings.js';

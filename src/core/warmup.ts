@@ -1,4 +1,5 @@
 import type { BatchOutputs } from '../backends/batch-outputs.js';
+import { outOfMemory } from '../backends/failures.js';
 import type { Instance } from '../backends/instance.js';
 import { InferRequest } from '../backends/request.js';
 import type { Clock } from '../base/clock.js';
@@ -7,7 +8,6 @@ import { type Arena, alignUp, type Slot } from '../memory/arena.js';
 import { LINE_BEGIN, lineOf, NO_STATE, STATE_GIVEN, tableBytes, VARIABLE, writeLine } from '../memory/layout.js';
 import type { FailureReason, ModelStatistics, WarmupTime } from '../telemetry/statistics.js';
 import type { ServerError } from '../types/errors.js';
-import { outOfMemory } from './model-request.js';
 import { fillRandom } from './random-data.js';
 import { type WarmupSample, type WarmupTensor, warmupFailed } from './warmup-samples.js';
 

@@ -8,8 +8,8 @@ import type { Environment } from './credentials.js';
 import { download } from './download.js';
 import { cacheError, ModelCache } from './model-cache.js';
 import { type ListedObject, type ModelState, modelState, nameProblem, planState, wrongKey } from './model-state.js';
-import type { RepositorySource } from './repository.js';
 import { S3Store, type StoreLimits } from './s3-store.js';
+import type { RepositorySource } from './source.js';
 import { ObjectChanged } from './store-error.js';
 import { Turns } from './turns.js';
 

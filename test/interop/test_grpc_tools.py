@@ -104,8 +104,9 @@ def test_a_load_as_kserve_sends_it_is_understood(channel):
     load = channel.unary_unary(f"/{SERVICE}/RepositoryModelLoad")
     with pytest.raises(grpc.RpcError) as caught:
         load(b"\x0a\x01m")
-    assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED
-    assert "model 'm'" in caught.value.details()
+    # As Triton's client is answered in this mode; a name of a repository would be UNIMPLEMENTED.
+    assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
+    assert caught.value.details() == "explicit model load / unload is not allowed if polling is enabled"
 
 
 def test_unknown_methods(channel):

@@ -41,6 +41,18 @@ afterEach(async () => {
   vi.mocked(watch).mockReset();
 });
 
+/** The next poll lasts until what this returns is called. */
+function holdPoll(): (waitMs: number) => void {
+  let end = (_: number) => {};
+  poll.mockImplementationOnce(
+    () =>
+      new Promise((resolve) => {
+        end = resolve;
+      }),
+  );
+  return (waitMs) => end(waitMs);
+}
+
 const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
 
 describe('the poller', () => {
@@ -85,13 +97,7 @@ describe('the poller', () => {
   });
 
   it('waits for a poll that lasts, and looks again soon where something moved meanwhile', async () => {
-    let end = (_: number) => {};
-    poll.mockImplementationOnce(
-      () =>
-        new Promise((resolve) => {
-          end = resolve;
-        }),
-    );
+    const end = holdPoll();
     poller.start();
     await pass(10_000);
     watcher.emit('all', 'add', '/r1/new');
@@ -120,13 +126,7 @@ describe('the poller', () => {
   });
 
   it('stops, whatever moves or ends afterwards', async () => {
-    let end = (_: number) => {};
-    poll.mockImplementationOnce(
-      () =>
-        new Promise((resolve) => {
-          end = resolve;
-        }),
-    );
+    const end = holdPoll();
     poller.start();
     await pass(10_000);
     await poller.stop();

@@ -8,7 +8,7 @@ import {
   nodeProto,
   tensorProto,
 } from './onnx-proto.js';
-import { type WireField, WireFile } from './onnx-wire.js';
+import { messages, type WireField, WireFile } from './onnx-wire.js';
 
 /**
  * The files, relative to the ONNX file's folder, in which its tensors have their elements, each once. Reads no element. Throws
@@ -18,8 +18,8 @@ export function externalFiles(path: string): string[] {
   const file = new WireFile(path);
   try {
     const found = new Set<string>();
-    for (const field of file.fields(0, file.size)) {
-      if (field.number === modelProto.graph && field.wire === 2) inGraph(file, field, found);
+    for (const field of messages(file.fields(0, file.size))) {
+      if (field.number === modelProto.graph) inGraph(file, field, found);
     }
     return [...found];
   } finally {
@@ -28,8 +28,7 @@ export function externalFiles(path: string): string[] {
 }
 
 function inGraph(file: WireFile, graph: WireField, found: Set<string>): void {
-  for (const field of file.within(graph)) {
-    if (field.wire !== 2) continue;
+  for (const field of messages(file.within(graph))) {
     if (field.number === graphProto.initializer) inTensor(file, field, found);
     else if (field.number === graphProto.sparseInitializer) inSparse(file, field, found);
     else if (field.number === graphProto.node) inNode(file, field, found);
@@ -38,15 +37,14 @@ function inGraph(file: WireFile, graph: WireField, found: Set<string>): void {
 
 /** Values and indices of a sparse tensor are tensors. */
 function inSparse(file: WireFile, sparse: WireField, found: Set<string>): void {
-  for (const field of file.within(sparse)) if (field.wire === 2 && field.number <= 2) inTensor(file, field, found);
+  for (const field of messages(file.within(sparse))) if (field.number <= 2) inTensor(file, field, found);
 }
 
 /** Constants, and the graphs of loops and branches. */
 function inNode(file: WireFile, node: WireField, found: Set<string>): void {
-  for (const attribute of file.within(node)) {
-    if (attribute.number !== nodeProto.attribute || attribute.wire !== 2) continue;
-    for (const field of file.within(attribute)) {
-      if (field.wire !== 2) continue;
+  for (const attribute of messages(file.within(node))) {
+    if (attribute.number !== nodeProto.attribute) continue;
+    for (const field of messages(file.within(attribute))) {
       if (attributeProto.tensors.includes(field.number)) inTensor(file, field, found);
       else if (attributeProto.graphs.includes(field.number)) inGraph(file, field, found);
     }
@@ -70,8 +68,7 @@ function inTensor(file: WireFile, tensor: WireField, found: Set<string>): void {
 function entryOf(file: WireFile, entry: WireField): { key: string; value: string } {
   let key = '';
   let value = '';
-  for (const field of file.within(entry)) {
-    if (field.wire !== 2) continue;
+  for (const field of messages(file.within(entry))) {
     if (field.number === externalProto.key) key = file.text(field);
     if (field.number === externalProto.value) value = file.text(field);
   }

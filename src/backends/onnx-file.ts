@@ -15,7 +15,7 @@ import {
   valueInfoProto,
   valueKinds,
 } from './onnx-proto.js';
-import { type WireField, WireFile } from './onnx-wire.js';
+import { messages, type WireField, WireFile } from './onnx-wire.js';
 
 /** A ValueInfoProto: its name, and where its type lies. */
 interface NamedValue {
@@ -76,11 +76,6 @@ function findGraph(file: WireFile): WireField {
     'INTERNAL',
     `onnx runtime error 7: Load model from ${file.path} failed:ModelProto does not have a graph.`,
   );
-}
-
-/** A known field of another wire type is an unknown field: protobuf skips it. */
-function* messages(fields: Iterable<WireField>): Generator<WireField> {
-  for (const field of fields) if (field.wire === 2) yield field;
 }
 
 function firstMessage(file: WireFile, message: WireField, number: number): WireField | null {

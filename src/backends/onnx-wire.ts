@@ -119,3 +119,8 @@ export class WireFile {
     );
   }
 }
+
+/** Those that are messages, texts or bytes. A known field of another wire type is an unknown field: protobuf skips it. */
+export function* messages(fields: Iterable<WireField>): Generator<WireField> {
+  for (const field of fields) if (field.wire === 2) yield field;
+}

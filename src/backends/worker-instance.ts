@@ -216,8 +216,7 @@ export class WorkerInstance implements Instance {
   }
 
   #init(): Omit<InstanceInit, 'port'> {
-    const { worker: _, maxRows: __, passive: ___, wakesAtOnce: ____, kind: _____, ...init } = this.#spec;
-    return { ...init, arena: this.#arena.buffer, ring: this.#ringBuffer };
+    return { ...this.#spec, arena: this.#arena.buffer, ring: this.#ringBuffer };
   }
 
   /** BYTES outputs of a batching model have a table of byte positions, for the largest batch. */

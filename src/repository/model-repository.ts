@@ -73,14 +73,15 @@ export class ModelRepository<Loaded extends object> {
 
   /** Loads what the mode says. Throws for a repository that cannot be read; a model that fails has its reason in the index. */
   async start(): Promise<void> {
-    const snapshot = await scanRepositories(this.#settings.scan);
-    const { mode, loadModels } = this.#settings;
+    const { scan, mode, loadModels } = this.#settings;
     const isAll = mode !== 'explicit' || loadModels.includes('*');
+    const snapshot = await scanRepositories(scan, isAll ? null : loadModels);
     const names = isAll ? [...snapshot.keys()] : [...new Set(loadModels)];
     this.#absent = names.filter((name) => !snapshot.has(name));
     for (const name of this.#absent)
       this.#log.error(`failed to load '${name}': no repository has a model of this name`);
-    await Promise.all(names.flatMap((name) => this.#applyIf(snapshot.get(name))));
+    const entries = names.flatMap((name) => snapshot.get(name) ?? []);
+    await Promise.all(entries.map((entry) => this.#follow(entry, stampOfEntry(entry))));
   }
 
   /**
@@ -136,7 +137,7 @@ export class ModelRepository<Loaded extends object> {
   async poll(): Promise<number> {
     await this.#syncAll();
     try {
-      return this.#follow(await scanRepositories(this.#settings.scan));
+      return this.#compare(await scanRepositories(this.#settings.scan));
     } catch (error) {
       this.#log.error(
         `the model repositories cannot be looked at: ${asServerError(error)}; all models stay as they are`,
@@ -157,7 +158,7 @@ export class ModelRepository<Loaded extends object> {
     this.#syncProblem = problem;
   }
 
-  #follow(snapshot: ReadonlyMap<string, ModelEntry>): number {
+  #compare(snapshot: ReadonlyMap<string, ModelEntry>): number {
     let waitMs = 0;
     for (const name of new Set([...this.#applied.keys(), ...snapshot.keys()])) {
       const entry = snapshot.get(name);
@@ -169,7 +170,7 @@ export class ModelRepository<Loaded extends object> {
       const unsettledMs = this.#unsettledMs(name, entry, stamp);
       if (unsettledMs > 0) waitMs = waitMs === 0 ? unsettledMs : Math.min(waitMs, unsettledMs);
       else if (entry === undefined) this.#forget(name);
-      else void this.#applyIf(entry);
+      else void this.#follow(entry, stamp);
     }
     return waitMs;
   }
@@ -180,9 +181,8 @@ export class ModelRepository<Loaded extends object> {
     this.#manager.forget(name);
   }
 
-  async #applyIf(entry: ModelEntry | undefined): Promise<void> {
-    if (entry === undefined) return;
-    const stamp = stampOfEntry(entry);
+  /** Brings the model to what its folder is. */
+  async #follow(entry: ModelEntry, stamp: string): Promise<void> {
     this.#applied.set(entry.name, stamp);
     const wanted = await this.#understand(entry, null);
     // Agents take their time, and the model may be another or gone by now.

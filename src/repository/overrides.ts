@@ -12,8 +12,6 @@ export interface LoadOverrides {
   readonly files: ReadonlyMap<string, Uint8Array>;
 }
 
-export const NO_OVERRIDES: LoadOverrides = { config: null, files: new Map() };
-
 const MOST_FILES = 4096;
 const LONGEST_PATH = 1024;
 

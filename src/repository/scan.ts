@@ -59,38 +59,41 @@ export interface ScanSettings {
 /**
  * Looks at repositories: each folder is a model, each folder in it with a number that does not begin with 0 is a version. Throws
  * INVALID_ARGUMENT for a repository that is no folder; a model that cannot be read has a `problem` instead.
+ * @param only names of models that are looked at; null = all
  */
-export async function scanRepositories(settings: ScanSettings): Promise<Snapshot> {
-  const found: ModelEntry[] = [];
-  for (const repository of roots(settings)) {
-    const names = await modelNames(repository);
-    const entries = await mapBounded(names, PARALLEL_MODELS, (name) =>
-      scanModel(repository, name, settings.configName),
-    );
-    found.push(...entries);
-  }
-  return byName(found, settings);
+export function scanRepositories(settings: ScanSettings, only: readonly string[] | null = null): Promise<Snapshot> {
+  return scanFolders(settings, modelNames, only);
 }
 
 /** The same for the one model of this name; null = no repository has it. Never rejects. */
 export async function scanOneModel(name: string, settings: ScanSettings): Promise<ModelEntry | null> {
-  const folder = folderOf(name, settings);
-  const found: ModelEntry[] = [];
-  for (const repository of roots(settings)) {
-    const names = await foldersIn(repository).catch((): string[] => []);
-    if (names.includes(folder)) found.push(await scanModel(repository, folder, settings.configName));
-  }
-  return byName(found, settings).get(name) ?? null;
+  return (await scanFolders(settings, readableNames, [name])).get(name) ?? null;
 }
 
 /** Names of all models in all repositories, whatever is in their folders. Never rejects: what cannot be read has none. */
 export async function scanNames(settings: ScanSettings): Promise<string[]> {
   const found: { name: string; repository: string }[] = [];
   for (const repository of roots(settings)) {
-    const names = await foldersIn(repository).catch((): string[] => []);
-    found.push(...names.map((name) => ({ name, repository })));
+    found.push(...(await readableNames(repository)).map((name) => ({ name, repository })));
   }
   return [...byName(found, settings).keys()];
+}
+
+async function scanFolders(
+  settings: ScanSettings,
+  namesIn: (repository: string) => Promise<string[]>,
+  only: readonly string[] | null,
+): Promise<Snapshot> {
+  const folders = only === null ? null : new Set(only.map((name) => folderOf(name, settings)));
+  const found: ModelEntry[] = [];
+  for (const repository of roots(settings)) {
+    const names = (await namesIn(repository)).filter((name) => folders?.has(name) ?? true);
+    const entries = await mapBounded(names, PARALLEL_MODELS, (name) =>
+      scanModel(repository, name, settings.configName),
+    );
+    found.push(...entries);
+  }
+  return byName(found, settings);
 }
 
 function roots({ repositories }: ScanSettings): string[] {
@@ -103,7 +106,9 @@ function byName<E extends { readonly name: string; readonly repository: string }
   settings: ScanSettings,
 ): Map<string, E> {
   const models = new Map<string, E>();
-  const isTwice = new Set(found.map(({ name }) => name).filter((name, at, names) => names.indexOf(name) !== at));
+  const seen = new Set<string>();
+  const isTwice = new Set<string>();
+  for (const { name } of found) (seen.has(name) ? isTwice : seen).add(name);
   for (const entry of found) {
     if (!isTwice.has(entry.name)) models.set(entry.name, entry);
     else if (!settings.namespacing) models.set(entry.name, { ...entry, problem: TWICE });
@@ -136,6 +141,10 @@ async function modelNames(repository: string): Promise<string[]> {
       `--model-repository: expected a folder of models, but ${repository} cannot be read (${error.code}: ${reasonOf(error)})`,
     );
   });
+}
+
+function readableNames(repository: string): Promise<string[]> {
+  return foldersIn(repository).catch(() => []);
 }
 
 function reasonOf(error: NodeJS.ErrnoException): string {

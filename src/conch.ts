@@ -84,7 +84,7 @@ export class Conch {
     return this.#metrics?.port ?? 0;
   }
 
-  /** Loads all models, then listens. Throws where a repository cannot be read, or with --exit-on-error where a model does not load. */
+  /** Loads all models, then listens, then follows the folders where the mode says so. Throws where a repository cannot be read, or with --exit-on-error where a model does not load. */
   async start(): Promise<void> {
     await this.#loadModels();
     if (this.#isStopping) return;
@@ -95,12 +95,13 @@ export class Conch {
     this.#log.info(line);
     if (this.#options.allowHttp) await this.#listenHttp(engine, budget);
     if (this.#options.allowMetrics) await this.#listenMetrics(engine);
+    if (this.#options.modelControlMode === 'poll' && !this.#isStopping) this.#poller.start();
   }
 
   /** Not ready at once; what is in flight is answered within the limit, then everything ends. True = all was answered. */
   async stop(): Promise<boolean> {
     this.#isStopping = true;
-    await this.#poller.stop();
+    const watched = this.#poller.stop();
     this.#http?.drain();
     this.#grpc?.drain();
     const answered = this.server.drain();
@@ -112,7 +113,7 @@ export class Conch {
     await Promise.all([this.#http?.close(), this.#grpc?.close(), this.#jsonPool.close()]);
     this.#sockets?.stop();
     if (inTime) await this.server.stop();
-    await repositories;
+    await Promise.all([watched, repositories]);
     this.#telemetry?.stop();
     await this.#metrics?.close();
     return inTime;
@@ -126,7 +127,6 @@ export class Conch {
       await this.server.stop();
       throw new ServerError('INTERNAL', 'failed to load all models');
     }
-    if (this.#options.modelControlMode === 'poll') this.#poller.start();
   }
 
   #repositorySettings(): RepositorySettings {

@@ -135,6 +135,7 @@ export class InferenceServer {
   /** Not ready from now on; resolves when every accepted request is answered. */
   async drain(): Promise<void> {
     this.#state = 'draining';
+    this.#manager.endLoads();
     await Promise.all(this.#manager.loaded().map((model) => model.drain()));
   }
 

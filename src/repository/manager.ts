@@ -150,12 +150,18 @@ export class ModelManager<Loaded extends object> {
     return this.#sorted().flatMap((record) => record.indexEntries());
   }
 
+  /** Loads are out of date from now on: those under way end as soon as they can. What serves goes on. */
+  endLoads(): void {
+    this.#isOver = true;
+    for (const { operations } of this.#models.values()) operations.supersede();
+  }
+
   /**
    * Everything goes, also what is still loading; nothing is found from now on. Resolves when all is taken down. Never rejects: what
    * cannot be taken down is logged. Nothing can be loaded afterwards.
    */
   async unloadAll(): Promise<void> {
-    this.#isOver = true;
+    this.endLoads();
     for (const record of this.#models.values()) this.#unload(record);
     await Promise.all([...this.#models.values()].map(({ operations }) => operations.idle()));
     await Promise.all(this.#leaving);

@@ -133,6 +133,15 @@ const sample = (count: number) =>
     inputs: { INPUT0: { data_type: 'TYPE_FP32', dims: ['1'], zero_data: true } },
   });
 
+test('a server that is stopped during a load ends it, answers its request and ends with 0', async () => {
+  await start({ models: ['slow'], edits: { slow: (config) => config + warmup(endless) } });
+  const loading = load(server, 'slow');
+  await isLoading('slow');
+  server.signal('SIGTERM');
+  expect(errorOf(await loading)).toMatch(/^500 Newer operation has been applied to the model lifecycle/);
+  expect(await server.main.exit).toBe(0);
+});
+
 test('an unload lets what was accepted finish; nobody finds the model meanwhile', async () => {
   await start({ models: ['slow'] }, '--load-model=slow');
   const crowd = await Crowd.ask(
@@ -159,7 +168,7 @@ test('an unload lets what was accepted finish; nobody finds the model meanwhile'
   expect(await state('slow')).toBe('1 READY');
   await unload(server, 'slow');
   await until('all is given back', async () => (await memoryUsed(server)) === 0);
-  expect(await state('slow')).toBe('1 UNAVAILABLE: unloaded');
+  await until('slow is unloaded', async () => (await state('slow')) === '1 UNAVAILABLE: unloaded');
 });
 
 describe('two repositories', () => {

@@ -3,8 +3,8 @@ import { systemClock } from '../src/base/clock.js';
 import { createLog } from '../src/base/log.js';
 import { normalizeConfig } from '../src/config/normalize.js';
 import { parseModelConfig } from '../src/config/pbtxt.js';
+import type { InferResponse, Responder } from '../src/core/infer-response.js';
 import { Model } from '../src/core/model.js';
-import type { ModelRequest, Responder } from '../src/core/model-request.js';
 import { ModelTensors } from '../src/core/model-tensors.js';
 import type { InferenceServer } from '../src/core/server.js';
 import { Arena } from '../src/memory/arena.js';
@@ -96,7 +96,7 @@ const answered = {
   plan: { outputs: [0, 1].map((index) => ({ index, binary: true, classCount: 0 })) },
   outputBegin: (nth: number) => nth * 64,
   outputBytes: () => 64,
-} as unknown as ModelRequest;
+} as unknown as InferResponse;
 
 function report(step: string, ns: number): void {
   process.stdout.write(`${step.padEnd(64)} ${ns.toFixed(0).padStart(7)} ns\n`);

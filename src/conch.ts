@@ -4,7 +4,7 @@ import type { Log } from './base/log.js';
 import type { Mark } from './config/marks.js';
 import type { Machine } from './config/normalize.js';
 import type { Options } from './config/options.js';
-import type { Model } from './core/model.js';
+import type { ServedModel } from './core/served-model.js';
 import { InferenceServer } from './core/server.js';
 import { Arena } from './memory/arena.js';
 import { ModelActions } from './model-actions.js';
@@ -35,7 +35,7 @@ export class Conch {
   readonly #options: Options;
   readonly #log: Log;
   readonly #arena: Arena;
-  readonly #repository: ModelRepository<Model>;
+  readonly #repository: ModelRepository<ServedModel>;
   readonly #poller: Poller;
   #http: HttpListener | null = null;
   #sockets: SocketService | null = null;
@@ -57,12 +57,12 @@ export class Conch {
     this.#arena = new Arena(options.tensorMemoryByteSize);
     const actions = new ModelActions(options, this.#machine, [new OnnxRuntimeBackend()], this.#arena, log);
     const limits = { threads: options.modelLoadThreadCount, retries: options.modelLoadRetryCount };
-    const manager = new ModelManager<Model>(actions, limits, log);
+    const manager = new ModelManager<ServedModel>(actions, limits, log);
     this.#repository = new ModelRepository(this.#repositorySettings(), manager, log);
     const poll = () => this.#repository.poll();
     this.#poller = new Poller({ folders: this.#folders, pollSecs: options.repositoryPollSecs }, poll, log);
     const { id, strictReadiness } = options;
-    const marksOf = ({ name, config }: Model): ReadonlyMap<string, Mark> | null => {
+    const marksOf = ({ name, config }: ServedModel): ReadonlyMap<string, Mark> | null => {
       const entry = manager.sourceOf(name);
       return entry === null ? null : marksOfFile(config, entry, this.#machine);
     };

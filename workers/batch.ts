@@ -1,4 +1,5 @@
 import {
+  ABSENT,
   ARENA_UNIT,
   ENTRY_OFFSET,
   ENTRY_ROW,
@@ -85,7 +86,7 @@ export class TableLine {
     const word = lineOf(slot, index);
     const begin = table[word + LINE_BEGIN]!;
     // The other words of an absent tensor are whatever lay there before.
-    if (begin < 0) {
+    if (begin === ABSENT) {
       this.begin = -1;
       return;
     }

@@ -10,11 +10,12 @@ import {
   STATUS,
   STATUS_NO_ROOM,
   STATUS_OK,
+  STATUS_PARTS,
   tableBytes,
 } from '../memory/layout.js';
 import { RingMemory, RingProducer, readText } from '../memory/ring.js';
 import { ServerError } from '../types/errors.js';
-import { BatchOutputs, outputBytes } from './batch-outputs.js';
+import { BatchOutputs, OutputForm, outputBytes } from './batch-outputs.js';
 import { batchError, died, diedEarly, outOfOutputs } from './failures.js';
 import type { Instance, InstanceEvents, InstanceState } from './instance.js';
 import { type BatchRecord, BatchRecords } from './open-batches.js';
@@ -54,6 +55,7 @@ export class WorkerInstance implements Instance {
   readonly #ringBuffer: SharedArrayBuffer;
   readonly #records = new BatchRecords();
   readonly #tableBytes: number;
+  readonly #form: OutputForm;
   readonly #rowBytes: readonly number[];
   readonly #wakesAtOnce: boolean;
   /** The worker writes the shapes of the state where else the text of an error is. */
@@ -75,6 +77,7 @@ export class WorkerInstance implements Instance {
     this.#log = log;
     this.#ringBuffer = RingMemory.create(spec.maxEntries);
     this.#ring = new RingProducer(new RingMemory(this.#ringBuffer, spec.maxEntries));
+    this.#form = new OutputForm(spec.outputs, spec.batching);
     this.#rowBytes = spec.outputs.map((output) => output.rowBytes);
     this.#wakesAtOnce =
       spec.wakesAtOnce || spec.inputs.reduce((sum, input) => sum + input.rowBytes, 0) > HEAVY_ROW_BYTES;
@@ -313,7 +316,7 @@ export class WorkerInstance implements Instance {
     const base = memory.base(sequence);
     const status = memory.words[base + STATUS]!;
     const record = this.#records.detach(sequence);
-    if (status === STATUS_OK) {
+    if (status === STATUS_OK || status === STATUS_PARTS) {
       const outputs = this.#outputsOf(record, base);
       this.#ring.release();
       this.#events.onRoom();
@@ -329,7 +332,7 @@ export class WorkerInstance implements Instance {
   #outputsOf(record: BatchRecord, base: number): BatchOutputs {
     const { memory } = this.#ring;
     const slot = record.slot as Slot;
-    const outputs = new BatchOutputs(this.#arena, slot, {
+    const outputs = new BatchOutputs(this.#arena, slot, this.#form, {
       rows: record.rows,
       entries: record.count,
       times: {
@@ -339,7 +342,7 @@ export class WorkerInstance implements Instance {
         endUs: memory.time(base, 3),
       },
       contiguous: memory.words[base + PLACEMENT] === 0,
-      outputs: this.#spec.outputs.length,
+      inParts: memory.words[base + STATUS] === STATUS_PARTS,
       stateKey: this.#hasVariableState ? readText(memory, base) : '',
     });
     // Who reads them may take long, and must not hold what was only a guess.

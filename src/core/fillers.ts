@@ -3,7 +3,7 @@ import { InferRequest } from '../backends/request.js';
 import type { TensorLayout } from '../backends/worker-protocol.js';
 import { assert } from '../base/assert.js';
 import { type Arena, alignUp, type Slot } from '../memory/arena.js';
-import { LINE_BEGIN, lineOf, tableBytes, VARIABLE, writeLine } from '../memory/layout.js';
+import { ABSENT, LINE_BEGIN, lineOf, tableBytes, VARIABLE, writeLine } from '../memory/layout.js';
 import type { FillerSource } from '../schedulers/sequence/direct-lane.js';
 import type { InferPlan } from './check-request.js';
 import type { ModelRequest } from './model-request.js';
@@ -64,7 +64,6 @@ export class Fillers implements FillerSource {
   readonly #tensors: ModelTensors;
   readonly #controls: ControlWriter;
   readonly #arena: Arena;
-  readonly #table: Float64Array;
   /** By batch key, the one that was asked for last at the end. */
   readonly #kept = new Map<string, Filler>();
   /** The one at the end of those. */
@@ -74,7 +73,6 @@ export class Fillers implements FillerSource {
     this.#tensors = tensors;
     this.#controls = controls;
     this.#arena = arena;
-    this.#table = new Float64Array(arena.buffer);
   }
 
   filler(like: InferRequest): InferRequest | null {
@@ -141,10 +139,11 @@ export class Fillers implements FillerSource {
     const table = alignUp(tableBytes(feeds.length, 0));
     const slot = this.#takeZeroed([...sizes, ...controlSizes].reduce((sum, size) => sum + alignUp(size), table));
     if (slot === null) return null;
-    for (let index = 0; index < inputs.length; index++) this.#table[lineOf(slot.offset, index) + LINE_BEGIN] = -1;
+    for (let index = 0; index < inputs.length; index++)
+      this.#arena.table[lineOf(slot.offset, index) + LINE_BEGIN] = ABSENT;
     let begin = table;
     const place = (index: number, bytes: number, dims: readonly number[]) => {
-      writeLine(this.#table, lineOf(slot.offset, index), begin, bytes, dims);
+      writeLine(this.#arena.table, lineOf(slot.offset, index), begin, bytes, dims);
       begin += alignUp(bytes);
     };
     plan.inputs.forEach(({ index, backendDims }, nth) => {

@@ -1,7 +1,7 @@
 import type { DataType } from '../types/datatype.js';
 import type { Shape } from '../types/tensor.js';
-import type { Model } from './model.js';
 import type { ModelTensor } from './model-tensors.js';
+import type { ServedModel } from './served-model.js';
 
 export interface TensorMetadata {
   readonly name: string;
@@ -18,7 +18,7 @@ export interface ModelMetadata {
 }
 
 /** What a client may send and will get: shapes as configured, never the `reshape`, with -1 in front where the model batches. */
-export function modelMetadata(model: Model, versions: readonly number[]): ModelMetadata {
+export function modelMetadata(model: ServedModel, versions: readonly number[]): ModelMetadata {
   const { config, tensors } = model;
   const describe = ({ name, datatype, dims }: ModelTensor) => ({
     name,

@@ -20,12 +20,15 @@ import type { SequenceCounts, SequenceSnapshot } from '../schedulers/sequence/se
 import type { FailureReason, ModelStatistics } from '../telemetry/statistics.js';
 import type { SequenceFlags, SequenceId } from '../types/infer.js';
 import { checkRequest, type InferPlan } from './check-request.js';
+import type { Responder } from './infer-response.js';
 import { Lineage } from './lineage.js';
-import { ModelRequest, type Responder } from './model-request.js';
+import { ModelRequest } from './model-request.js';
 import { dynamicScheduler, dynamicSettings, type SequenceParts, sequenceParts } from './model-scheduler.js';
 import type { Labels, ModelTensors } from './model-tensors.js';
+import type { InputSpace, TensorSource } from './request-inputs.js';
 import { schedulerSettings } from './scheduler-settings.js';
 import type { ControlWriter } from './sequence-controls.js';
+import type { ServedModel } from './served-model.js';
 import { Warmup } from './warmup.js';
 import type { WarmupSample } from './warmup-samples.js';
 
@@ -53,17 +56,13 @@ export interface ModelSurroundings {
 }
 
 /** One loaded version of a model: its memory, scheduler, instances and numbers. */
-export class Model {
+export class Model implements ServedModel, InputSpace {
   readonly name: string;
   readonly version: number;
   readonly tensors: ModelTensors;
   readonly statistics: ModelStatistics;
   readonly arena: Arena;
-  /** The arena as 64-bit floats: tensor tables. */
-  readonly arenaTable: Float64Array;
-  /** Null = rows have no fixed size: each request has a slot. */
   readonly planes: RowPlanes | null;
-  /** Null = it has no sequence batching. */
   readonly controls: ControlWriter | null;
   readonly #clock: Clock;
   readonly #log: Log;
@@ -96,7 +95,6 @@ export class Model {
     this.tensors = parts.tensors;
     this.statistics = parts.statistics;
     this.arena = arena;
-    this.arenaTable = new Float64Array(arena.buffer);
     this.#clock = clock;
     this.#log = log;
     this.planes = parts.tensors.hasPlanes ? planesOf(arena, parts.tensors) : null;
@@ -121,37 +119,34 @@ export class Model {
     await this.#group.start().finally(() => signal.removeEventListener('abort', end));
   }
 
-  /** Complete and valid. */
+  get isDecoupled(): boolean {
+    return this.#config.model_transaction_policy?.decoupled ?? false;
+  }
+
   get config(): ModelConfig {
     return this.#config;
   }
 
-  /** Nobody finds it any more: it finishes what it has. */
   get isRetired(): boolean {
     return this.#isRetired;
   }
 
-  /** Every instance serves. */
   get isReady(): boolean {
     return this.#group.isHealthy;
   }
 
-  /** Requests accepted and not yet answered. */
   get inFlight(): number {
     return this.#inFlight;
   }
 
-  /** Requests that no instance has begun. */
   get pending(): number {
     return this.#scheduler.pending;
   }
 
-  /** Its live sequences and the last that ended; null = it has no sequence batching. */
   sequences(): SequenceSnapshot | null {
     return this.#sequences?.scheduler.snapshot() ?? null;
   }
 
-  /** For metrics; null as in `sequences`. */
   sequenceCounts(): SequenceCounts | null {
     return this.#sequences?.scheduler.counts() ?? null;
   }
@@ -160,29 +155,49 @@ export class Model {
     return this.#sequences?.scheduler.has(id) ?? false;
   }
 
-  /**
-   * Takes memory for a request that fits; `sizes` are the bytes of its inputs in the order of the plan, which may be that of another
-   * sequence. The request goes to the model that has its sequence, or that stands in the place of this one: it has the `model` that
-   * answers. Throws RESOURCE_EXHAUSTED.
-   */
   admit(
     plan: InferPlan,
     sizes: readonly number[],
     responder: Responder,
     sequence: SequenceFlags = plan.head,
   ): ModelRequest {
-    const other = this.#lineage.elderWith(sequence.sequenceId, sequence.sequenceStart) ?? this.#lineage.heir;
-    if (other !== null && !this.hasSequence(sequence.sequenceId)) {
+    const other = this.#standIn(sequence);
+    if (other !== null) {
       return other.admit(checkRequest(other.name, other.tensors, plan.head), sizes, responder, sequence);
     }
-    if (this.#isOver) throw notFound(this.name, String(this.version), [this.version]);
-    const request = new ModelRequest(this, plan, responder, sequence);
+    const request = this.#newRequest(plan, responder, sequence);
     const small = plan.inputBytes >= 0 && plan.inputBytes <= SMALL_REQUEST_BYTES;
     const hasRoom =
       small && this.planes !== null ? request.takeRows(this.#scheduler.beginsBatch) : request.takeSlot(sizes);
     if (!hasRoom) throw outOfMemory(this.name);
     this.#admitted++;
     return request;
+  }
+
+  admitSources(
+    plan: InferPlan,
+    sources: readonly TensorSource[],
+    responder: Responder,
+    sequence: SequenceFlags,
+  ): ModelRequest {
+    // Who holds it has it answer, and not its heir; only sequences are where they are.
+    const elder = this.#elderWith(sequence);
+    if (elder !== null) {
+      return elder.admitSources(checkRequest(elder.name, elder.tensors, plan.head), sources, responder, sequence);
+    }
+    const request = this.#newRequest(plan, responder, sequence);
+    if (!request.takeTable(sources)) throw outOfMemory(this.name);
+    this.#admitted++;
+    return request;
+  }
+
+  hold(): void {
+    this.#admitted++;
+  }
+
+  letGo(): void {
+    this.#admitted--;
+    this.#onFinished?.();
   }
 
   /** For `ModelRequest` alone, like the five below. */
@@ -205,8 +220,7 @@ export class Model {
 
   /** Its memory was given back before it was queued. */
   onAbandoned(): void {
-    this.#admitted--;
-    if (this.#onFinished !== null) this.#onFinished();
+    this.letGo();
   }
 
   onCompleted(request: ModelRequest, times: ExecutionTimes): void {
@@ -226,12 +240,6 @@ export class Model {
     this.#ended(request);
   }
 
-  /** Which of the BYTES outputs output `index` is: the worker notes their parts in that order. */
-  stringOutput(index: number): number {
-    return this.tensors.outputs.slice(0, index).filter((output) => output.datatype === 'BYTES').length;
-  }
-
-  /** Takes nothing new; what was accepted is answered. Resolves when nothing is in flight. */
   async drain(): Promise<void> {
     this.#scheduler.stop();
     if (this.#inFlight === 0) return;
@@ -281,6 +289,22 @@ export class Model {
     this.planes?.close();
   }
 
+  #newRequest(plan: InferPlan, responder: Responder, sequence: SequenceFlags): ModelRequest {
+    if (this.#isOver) throw notFound(this.name, String(this.version), [this.version]);
+    return new ModelRequest(this, plan, responder, sequence);
+  }
+
+  /** Who has the sequence, or stands in the place of this one; null = this one answers. */
+  #standIn(sequence: SequenceFlags): Model | null {
+    const other = this.#elderWith(sequence) ?? this.#lineage.heir;
+    return other !== null && !this.hasSequence(sequence.sequenceId) ? other : null;
+  }
+
+  #elderWith({ sequenceId, sequenceStart }: SequenceFlags): Model | null {
+    if (this.hasSequence(sequenceId)) return null;
+    return this.#lineage.elderWith(sequenceId, sequenceStart);
+  }
+
   /** Also whoever stood in its place before: only requests to this one go there. */
   #abandon(): void {
     this.#isAbandoned = true;
@@ -300,9 +324,10 @@ export class Model {
 
   #onExecuted(outputs: BatchOutputs): void {
     this.#executedUs = this.#clock.nowUs();
-    const { startUs, inputsUs, inferUs, endUs } = outputs.times;
-    this.statistics.batchExecuted(outputs.rows, inputsUs - startUs, inferUs - inputsUs, endUs - inferUs, Date.now());
-    this.statistics.batchPlaced(outputs.contiguous);
+    const { times, rows, contiguous } = outputs.batch;
+    const { startUs, inputsUs, inferUs, endUs } = times;
+    this.statistics.batchExecuted(rows, inputsUs - startUs, inferUs - inputsUs, endUs - inferUs, Date.now());
+    this.statistics.batchPlaced(contiguous);
   }
 
   #ended(request: ModelRequest): void {

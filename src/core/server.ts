@@ -6,7 +6,7 @@ import type { ModelRepository } from '../repository/model-repository.js';
 import type { LoadOverrides } from '../repository/overrides.js';
 import { invalid } from '../types/errors.js';
 import { type ModelMetadata, modelMetadata } from './metadata.js';
-import type { Model } from './model.js';
+import type { ServedModel } from './served-model.js';
 
 /** starting: models load. ready. draining: answers what it has, takes nothing new. stopped. */
 export type ServerState = 'starting' | 'ready' | 'draining' | 'stopped';
@@ -17,7 +17,7 @@ export interface ServerSettings {
   readonly version: string;
   readonly strictReadiness: boolean;
   /** Where each value of a model's configuration comes from, by its path; null = that is not known. */
-  readonly marksOf: (model: Model) => ReadonlyMap<string, Mark> | null;
+  readonly marksOf: (model: ServedModel) => ReadonlyMap<string, Mark> | null;
 }
 
 export interface ServerMetadata {
@@ -41,11 +41,11 @@ const extensions = [
 /** Every operation a protocol can ask for. */
 export class InferenceServer {
   readonly #settings: ServerSettings;
-  readonly #manager: ModelManager<Model>;
-  readonly #repository: ModelRepository<Model>;
+  readonly #manager: ModelManager<ServedModel>;
+  readonly #repository: ModelRepository<ServedModel>;
   #state: ServerState = 'starting';
 
-  constructor(settings: ServerSettings, manager: ModelManager<Model>, repository: ModelRepository<Model>) {
+  constructor(settings: ServerSettings, manager: ModelManager<ServedModel>, repository: ModelRepository<ServedModel>) {
     this.#settings = settings;
     this.#manager = manager;
     this.#repository = repository;
@@ -69,11 +69,11 @@ export class InferenceServer {
   }
 
   /** '' = the latest ready version. Throws NOT_FOUND or UNAVAILABLE with the texts of fact sheet 0.3. */
-  find(name: string, version: string): Model {
+  find(name: string, version: string): ServedModel {
     return this.#manager.find(name, version);
   }
 
-  configMarks(model: Model): ReadonlyMap<string, Mark> | null {
+  configMarks(model: ServedModel): ReadonlyMap<string, Mark> | null {
     return this.#settings.marksOf(model);
   }
 
@@ -117,7 +117,7 @@ export class InferenceServer {
   }
 
   /** The ready versions of a model whose statistics are asked for, ascending; throws INVALID_ARGUMENT where there is none (fact sheet 1.4). */
-  loadedVersions(name: string, version: string): Model[] {
+  loadedVersions(name: string, version: string): ServedModel[] {
     const models = this.#manager.loaded().filter((model) => model.name === name);
     if (models.length === 0) throw invalid(`requested model '${name}' is not available`);
     if (version === '') return models;
@@ -128,7 +128,7 @@ export class InferenceServer {
   }
 
   /** All ready versions of all models, by name and version. */
-  loaded(): Model[] {
+  loaded(): ServedModel[] {
     return this.#manager.loaded();
   }
 

@@ -5,7 +5,16 @@ import { InferRequest } from '../backends/request.js';
 import type { Clock } from '../base/clock.js';
 import type { Log } from '../base/log.js';
 import { type Arena, alignUp, type Slot } from '../memory/arena.js';
-import { LINE_BEGIN, lineOf, NO_STATE, STATE_GIVEN, tableBytes, VARIABLE, writeLine } from '../memory/layout.js';
+import {
+  ABSENT,
+  LINE_BEGIN,
+  lineOf,
+  NO_STATE,
+  STATE_GIVEN,
+  tableBytes,
+  VARIABLE,
+  writeLine,
+} from '../memory/layout.js';
 import type { FailureReason, ModelStatistics, WarmupTime } from '../telemetry/statistics.js';
 import type { ServerError } from '../types/errors.js';
 import { fillRandom } from './random-data.js';
@@ -60,7 +69,7 @@ class WarmupRequest extends InferRequest {
 
   override complete(outputs: BatchOutputs): void {
     const { statistics } = this.#surroundings;
-    const { startUs, inputsUs, inferUs, endUs } = outputs.times;
+    const { startUs, inputsUs, inferUs, endUs } = outputs.batch.times;
     const queueUs = Math.max(0, startUs - this.queuedUs);
     statistics.requestSucceeded(1, this.#ageUs, queueUs, inputsUs - startUs, inferUs - inputsUs, endUs - inferUs);
     outputs.release();
@@ -90,12 +99,9 @@ class WarmupRequest extends InferRequest {
 export class Warmup {
   readonly #settings: WarmupSettings;
   readonly #surroundings: WarmupSurroundings;
-  readonly #table: Float64Array;
-
   constructor(settings: WarmupSettings, surroundings: WarmupSurroundings) {
     this.#settings = settings;
     this.#surroundings = surroundings;
-    this.#table = new Float64Array(surroundings.arena.buffer);
   }
 
   /** Resolves when all samples ran, or the instance is stopped or dead; rejects with INVALID_ARGUMENT, which names the sample that failed. */
@@ -142,9 +148,9 @@ export class Warmup {
     let begin = alignUp(tableBytes(lines, 0));
     const slot = arena.takeInput(tensors.reduce((sum, { bytes }) => sum + alignUp(bytes), begin));
     if (slot === null) throw outOfMemory(model);
-    for (let line = 0; line < lines; line++) this.#table[lineOf(slot.offset, line) + LINE_BEGIN] = -1;
+    for (let line = 0; line < lines; line++) arena.table[lineOf(slot.offset, line) + LINE_BEGIN] = ABSENT;
     for (const { line, datatype, dims, bytes, data } of tensors) {
-      writeLine(this.#table, lineOf(slot.offset, line), begin, bytes, dims);
+      writeLine(arena.table, lineOf(slot.offset, line), begin, bytes, dims);
       const target = arena.bytes.subarray(slot.offset + begin, slot.offset + begin + bytes);
       if (data === 'zero') target.fill(0);
       else if (data === 'random') fillRandom(target, datatype);

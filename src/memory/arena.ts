@@ -40,6 +40,8 @@ export class Arena {
   readonly buffer: SharedArrayBuffer;
   readonly bytes: Uint8Array;
   readonly words: Int32Array;
+  /** As 64-bit floats: tensor tables (layout.ts). */
+  readonly table: Float64Array;
   readonly capacity: number;
   #used = 0;
   #slots = 0;
@@ -51,6 +53,7 @@ export class Arena {
     this.buffer = new SharedArrayBuffer(this.capacity);
     this.bytes = new Uint8Array(this.buffer);
     this.words = new Int32Array(this.buffer);
+    this.table = new Float64Array(this.buffer);
     this.#insert(new Slot(0, this.capacity));
   }
 

@@ -43,11 +43,15 @@ export const OUTPUT_GIVEN = 5;
 /** Outputs or error text are complete; the main thread's alone. */
 export const DONE = 6;
 
-/** 0 = outputs, 1 = error of the whole batch (text in the batch), 2 = no room for the outputs. */
+/**
+ * 0 = outputs of all rows together, 1 = error of the whole batch (text in the batch), 2 = no room for the outputs, 3 = outputs of each entry
+ * for itself.
+ */
 export const STATUS = 1;
 export const STATUS_OK = 0;
 export const STATUS_ERROR = 1;
 export const STATUS_NO_ROOM = 2;
+export const STATUS_PARTS = 3;
 /** 0 = one contiguous range, 1 = gathered. */
 export const PLACEMENT = 2;
 export const OUTPUT_OFFSET = 3;
@@ -95,12 +99,18 @@ export function ringBytes(entries: number): number {
  * The tensor table at the head of a variable slot and of every output slot, Float64 each, one line per tensor in the order of
  * the configuration:
  *
- *     | begin, in bytes from the start of the slot; -1 = absent | length in bytes | rank | 16 dimensions |
+ *     | begin, in bytes from the start of the slot; ABSENT = there is none | length in bytes | rank | 16 dimensions |
+ *
+ * A tensor may lie outside of the slot, where another has written it: its begin is as it comes then, or negative.
  *
  * Behind the lines, in output slots only, for each BYTES output of a batching model: entries + 1 byte positions (from the
  * tensor's begin) where the requests' parts begin and end, in the order of the outputs.
+ *
+ * With STATUS_PARTS an output slot begins with such a table for each entry instead, one behind the other, of one line more than there are outputs. The last
+ * line is that of a JSON text: what is to be said of the entry beside its outputs (backends/batch-outputs.ts).
  */
 export const LINE_WORDS = 19;
+export const ABSENT = Number.NEGATIVE_INFINITY;
 export const LINE_BEGIN = 0;
 export const LINE_BYTES = 1;
 export const LINE_RANK = 2;

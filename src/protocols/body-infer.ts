@@ -1,5 +1,5 @@
-import type { Model } from '../core/model.js';
-import type { ModelRequest, Responder } from '../core/model-request.js';
+import type { AcceptedRequest, InferResponse, Responder } from '../core/infer-response.js';
+import type { ServedModel } from '../core/served-model.js';
 import type { ServerError } from '../types/errors.js';
 import { idOf, type PreparedHead, planWithId, sequenceOf } from './head-cache.js';
 import { buildReply, type InferReply } from './infer-reply.js';
@@ -14,9 +14,12 @@ import { Scatter } from './scatter.js';
  * Reused from request to request by those who extend it.
  */
 export abstract class BodyInfer implements Responder, ReplySink {
-  protected model!: Model;
+  protected model!: ServedModel;
   protected prepared: PreparedHead | null = null;
-  protected request: ModelRequest | null = null;
+  /** Until it is answered. */
+  protected request: AcceptedRequest | null = null;
+  /** Until it is sent. */
+  protected response: InferResponse | null = null;
   /** '' = none. */
   protected id = '';
   /** Grows with each use, so that an answer of another thread for an earlier one is known as such. */
@@ -28,8 +31,8 @@ export abstract class BodyInfer implements Responder, ReplySink {
     this.#pool = pool;
   }
 
-  abstract onResponse(request: ModelRequest): void;
-  abstract onError(request: ModelRequest, error: ServerError): void;
+  abstract onResponse(response: InferResponse): void;
+  abstract onError(error: ServerError): void;
   abstract sendText(text: Uint8Array): void;
   abstract sendTensors(headBytes: number, bytes: Uint8Array): void;
   abstract sendViews(headBytes: number, parts: readonly Uint8Array[]): void;
@@ -103,36 +106,50 @@ export abstract class BodyInfer implements Responder, ReplySink {
   }
 
   /** True = the answer was prepared and is sent; false = it must be built. */
-  protected sendPrepared(request: ModelRequest): boolean {
+  protected sendPrepared(response: InferResponse): boolean {
     const { reply } = this.prepared!;
     // Another model may have answered in its place.
-    if (reply === null || request.model !== this.model) return false;
-    if (reply.send(this, request, this.id)) request.release();
+    if (reply === null || response.model !== this.model) return false;
+    if (reply.send(this, response, this.id)) this.releaseResponse();
     return true;
   }
 
-  protected build(request: ModelRequest): InferReply {
-    return buildReply(request, request.model === this.model ? this.prepared : null, this.id);
+  protected build(response: InferResponse): InferReply {
+    return buildReply(response, response.model === this.model ? this.prepared : null, this.id);
+  }
+
+  protected releaseResponse(): void {
+    const { response } = this;
+    this.response = null;
+    response?.release();
+  }
+
+  /** Whatever comes of it now is nobody's. */
+  protected cancelRequest(): void {
+    const { request } = this;
+    this.request = null;
+    request?.cancel();
+    this.releaseResponse();
   }
 
   /** True = another thread writes the answer, and `onWritten` or `fail` follows unless this is used for something else by then. */
-  protected writesLarge(request: ModelRequest): boolean {
-    if (!hasLargeJson(request)) return false;
-    void this.#writeLarge(request);
+  protected writesLarge(response: InferResponse): boolean {
+    if (!hasLargeJson(response)) return false;
+    void this.#writeLarge(response);
     return true;
   }
 
   /** Another thread reads the outputs: they are released when it has, also where the client is gone by then. */
-  async #writeLarge(request: ModelRequest): Promise<void> {
+  async #writeLarge(response: InferResponse): Promise<void> {
     const { use } = this;
-    this.request = null;
+    this.response = null;
     try {
-      const reply = await writeLargeJson(this.#pool, request, this.id);
+      const reply = await writeLargeJson(this.#pool, response, this.id);
       if (use === this.use) this.onWritten(reply);
     } catch (error) {
       if (use === this.use) this.fail(error);
     } finally {
-      request.release();
+      response.release();
     }
   }
 }

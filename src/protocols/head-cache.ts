@@ -1,5 +1,5 @@
 import { checkRequest, type InferPlan, type PlannedInput } from '../core/check-request.js';
-import type { Model } from '../core/model.js';
+import type { ServedModel } from '../core/served-model.js';
 import type { SequenceFlags } from '../types/infer.js';
 import { type DataRange, HeadTemplate, isPlainId } from './head-template.js';
 import type { PreparedReply } from './prepared-reply.js';
@@ -37,11 +37,11 @@ interface Remembered {
  * around its data. One cache per model version: it goes with the model.
  */
 export class HeadCache {
-  readonly #model: Model;
+  readonly #model: ServedModel;
   /** The one that matched last comes first. */
   readonly #heads: Remembered[] = [];
 
-  constructor(model: Model) {
+  constructor(model: ServedModel) {
     this.#model = model;
   }
 
@@ -82,9 +82,9 @@ export class HeadCache {
 
 /** The heads of each model version: they go with it. */
 export class HeadCaches {
-  readonly #caches = new WeakMap<Model, HeadCache>();
+  readonly #caches = new WeakMap<ServedModel, HeadCache>();
 
-  of(model: Model): HeadCache {
+  of(model: ServedModel): HeadCache {
     let cache = this.#caches.get(model);
     if (cache === undefined) {
       cache = new HeadCache(model);

@@ -1,6 +1,6 @@
 import { checkRequest } from '../core/check-request.js';
-import type { Model } from '../core/model.js';
-import type { ModelRequest, Responder } from '../core/model-request.js';
+import type { AcceptedRequest, InferResponse, Responder } from '../core/infer-response.js';
+import type { ServedModel } from '../core/served-model.js';
 import type { InferHead } from '../types/infer.js';
 import { type PreparedHead, prepareHead } from './head-cache.js';
 import type { DataRange } from './head-template.js';
@@ -13,7 +13,7 @@ import { Scatter } from './scatter.js';
 export interface LargeRequest {
   readonly prepared: PreparedHead;
   /** Its tensors are complete; it is the caller's to submit or to abandon. */
-  readonly request: ModelRequest;
+  readonly request: AcceptedRequest;
 }
 
 /**
@@ -22,7 +22,7 @@ export interface LargeRequest {
  */
 export async function readLargeJson(
   pool: JsonPool,
-  model: Model,
+  model: ServedModel,
   body: Buffer,
   headBytes: number,
   check: (prepared: PreparedHead) => void,
@@ -51,19 +51,19 @@ export async function readLargeJson(
 }
 
 /** The JSON of its answer is worth a thread of its own. */
-export function hasLargeJson(request: ModelRequest): boolean {
+export function hasLargeJson(response: InferResponse): boolean {
   let bytes = 0;
-  for (const [nth, { binary, classCount }] of request.plan.outputs.entries()) {
+  for (const [nth, { binary, classCount }] of response.plan.outputs.entries()) {
     if (classCount > 0) return false;
-    if (!binary) bytes += request.outputBytes(nth);
+    if (!binary) bytes += response.outputBytes(nth);
   }
   return bytes > LARGE_TENSOR_BYTES;
 }
 
-/** Builds such an answer; it needs nothing of the request any more, whose outputs must not be released before this is settled. */
-export async function writeLargeJson(pool: JsonPool, request: ModelRequest, id: string): Promise<InferReply> {
-  const { plan, model } = request;
-  const outputs = plan.outputs.map((planned, nth) => ({ ...request.output(nth), binary: planned.binary }));
+/** Builds such an answer, which must not be released before this is settled. */
+export async function writeLargeJson(pool: JsonPool, response: InferResponse, id: string): Promise<InferReply> {
+  const { plan, model } = response;
+  const outputs = plan.outputs.map((planned, nth) => ({ ...response.output(nth), binary: planned.binary }));
   const tensors = outputs.map(({ bytes, ...output }) => ({
     ...output,
     begin: bytes.byteOffset,
@@ -84,13 +84,13 @@ function jsonRanges(head: InferHead): DataRange[] {
   return head.inputs.flatMap(({ source }) => (source.kind === 'json' ? [source] : []));
 }
 
-function writeBinary(request: ModelRequest, prepared: PreparedHead, rest: Buffer): void {
+function writeBinary(request: AcceptedRequest, prepared: PreparedHead, rest: Buffer): void {
   const scatter = new Scatter();
   scatter.begin(request, prepared);
   scatter.write(rest, 0);
 }
 
-function jsonTensors(request: ModelRequest, { plan, ranges, binaryBytes }: PreparedHead): JsonTensor[] {
+function jsonTensors(request: AcceptedRequest, { plan, ranges, binaryBytes }: PreparedHead): JsonTensor[] {
   const nths = binaryBytes.flatMap((bytes, nth) => (bytes < 0 ? [nth] : []));
   return nths.map((nth, index) => {
     const { head, datatype, elements } = plan.inputs[nth]!;

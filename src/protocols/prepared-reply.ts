@@ -1,4 +1,4 @@
-import type { ModelRequest } from '../core/model-request.js';
+import type { InferResponse } from '../core/infer-response.js';
 import { copyWords } from '../memory/copy.js';
 import { LARGE_TENSOR_BYTES } from './json-pool.js';
 import { inferResponseStart, JsonReplyTemplate, type ReplyTensor } from './v2-json-reply.js';
@@ -25,22 +25,22 @@ export interface ReplySink {
 /** The answer to all requests with one head, where shapes and forms of the outputs never differ. */
 export interface PreparedReply {
   /** True = it is sent and the outputs are free; false = views are on their way: the request must be held until they are sent. */
-  send(sink: ReplySink, request: ModelRequest, id: string): boolean;
+  send(sink: ReplySink, response: InferResponse, id: string): boolean;
 }
 
 /**
- * Prepares what `outputs` of `request` are an example of; null = answers can differ in more than the elements of their tensors.
+ * Prepares what `outputs` of `response` are an example of; null = answers can differ in more than the elements of their tensors.
  * @param rest the JSON part of this answer without its start (`inferResponseStart`)
  */
 export function prepareReply(
-  request: ModelRequest,
+  response: InferResponse,
   outputs: readonly ReplyTensor[],
   rest: Uint8Array,
 ): PreparedReply | null {
-  if (!request.hasFixedOutputs) return null;
+  if (!response.hasFixedOutputs) return null;
   const tensorBytes = outputs.reduce((sum, output) => sum + output.bytes.length, 0);
   if (outputs.every(({ binary }) => !binary))
-    return tensorBytes <= LARGE_TENSOR_BYTES ? new JsonReply(request, outputs) : null;
+    return tensorBytes <= LARGE_TENSOR_BYTES ? new JsonReply(response, outputs) : null;
   if (!outputs.every(({ binary }) => binary)) return null;
   const bytes = rest.length + tensorBytes;
   return bytes <= WHOLE_BYTES ? new WholeReply(rest, bytes) : new ViewsReply(rest);
@@ -76,13 +76,13 @@ class WholeReply implements PreparedReply {
     this.#writeStart('');
   }
 
-  send(sink: ReplySink, request: ModelRequest, id: string): boolean {
-    const { arena } = request.model;
-    if (id !== this.#id && !this.#writeStart(id)) return this.#sendLong(sink, request, id);
+  send(sink: ReplySink, response: InferResponse, id: string): boolean {
+    const { arena } = response.model;
+    if (id !== this.#id && !this.#writeStart(id)) return this.#sendLong(sink, response, id);
     let at = this.#tensorBegin;
-    for (let nth = 0; nth < request.plan.outputs.length; nth++) {
-      const bytes = request.outputBytes(nth);
-      copyWords(arena, request.outputBegin(nth), this, at, bytes);
+    for (let nth = 0; nth < response.plan.outputs.length; nth++) {
+      const bytes = response.outputBytes(nth);
+      copyWords(arena, response.outputBegin(nth), this, at, bytes);
       at += bytes;
     }
     sink.sendTensors(this.#tensorBegin - this.#begin, this.#whole);
@@ -102,9 +102,9 @@ class WholeReply implements PreparedReply {
     return true;
   }
 
-  #sendLong(sink: ReplySink, request: ModelRequest, id: string): boolean {
+  #sendLong(sink: ReplySink, response: InferResponse, id: string): boolean {
     const head = Buffer.concat([inferResponseStart(id), this.bytes.subarray(this.#restBegin, this.#tensorBegin)]);
-    sink.sendTensors(head.length, Buffer.concat([head, ...outputViews(request)]));
+    sink.sendTensors(head.length, Buffer.concat([head, ...outputViews(response)]));
     return true;
   }
 }
@@ -116,9 +116,9 @@ class ViewsReply implements PreparedReply {
     this.#rest = rest;
   }
 
-  send(sink: ReplySink, request: ModelRequest, id: string): boolean {
+  send(sink: ReplySink, response: InferResponse, id: string): boolean {
     const head = Buffer.concat([inferResponseStart(id), this.#rest]);
-    sink.sendViews(head.length, [head, ...outputViews(request)]);
+    sink.sendViews(head.length, [head, ...outputViews(response)]);
     return false;
   }
 }
@@ -126,16 +126,16 @@ class ViewsReply implements PreparedReply {
 class JsonReply implements PreparedReply {
   readonly #template: JsonReplyTemplate;
 
-  constructor({ model }: ModelRequest, outputs: readonly ReplyTensor[]) {
+  constructor({ model }: InferResponse, outputs: readonly ReplyTensor[]) {
     this.#template = new JsonReplyTemplate(model.name, String(model.version), outputs);
   }
 
-  send(sink: ReplySink, request: ModelRequest, id: string): boolean {
+  send(sink: ReplySink, response: InferResponse, id: string): boolean {
     const template = this.#template;
     template.begin(id);
-    for (let nth = 0; nth < request.plan.outputs.length; nth++) {
-      const begin = request.outputBegin(nth);
-      template.output(nth, request.model.arena.bytes, begin, begin + request.outputBytes(nth));
+    for (let nth = 0; nth < response.plan.outputs.length; nth++) {
+      const begin = response.outputBegin(nth);
+      template.output(nth, response.model.arena.bytes, begin, begin + response.outputBytes(nth));
     }
     sink.sendText(template.end());
     return true;
@@ -143,9 +143,9 @@ class JsonReply implements PreparedReply {
 }
 
 /** Valid until the request is released. */
-function outputViews(request: ModelRequest): Uint8Array[] {
-  return request.plan.outputs.map((_, nth) => {
-    const begin = request.outputBegin(nth);
-    return request.model.arena.bytes.subarray(begin, begin + request.outputBytes(nth));
+function outputViews(response: InferResponse): Uint8Array[] {
+  return response.plan.outputs.map((_, nth) => {
+    const begin = response.outputBegin(nth);
+    return response.model.arena.bytes.subarray(begin, begin + response.outputBytes(nth));
   });
 }

@@ -1,6 +1,6 @@
 import { checkRequest } from '../core/check-request.js';
-import type { Model } from '../core/model.js';
 import type { ModelTensor } from '../core/model-tensors.js';
+import type { ServedModel } from '../core/served-model.js';
 import { elementBytes } from '../types/datatype.js';
 import { invalid } from '../types/errors.js';
 import type { InferHead } from '../types/infer.js';
@@ -10,7 +10,7 @@ import { type PreparedHead, prepareHead } from './head-cache.js';
  * The head of a raw request: the body is the content of the model's only input, whose name, datatype and shape are deduced; all
  * outputs come back binary (fact sheet 1.10).
  */
-export function rawHead(model: Model, bodyBytes: number): PreparedHead {
+export function rawHead(model: ServedModel, bodyBytes: number): PreparedHead {
   const { inputs } = model.tensors;
   if (inputs.length !== 1) {
     throw invalid(
@@ -64,7 +64,7 @@ function rawNumberShape(input: ModelTensor, bodyBytes: number): number[] {
 }
 
 /** The body as the tensor's bytes: a string gets the length in front that BYTES elements have. */
-export function rawContent(model: Model, body: Buffer): Buffer {
+export function rawContent(model: ServedModel, body: Buffer): Buffer {
   if (model.tensors.inputs[0]?.datatype !== 'BYTES') return body;
   const content = Buffer.allocUnsafe(4 + body.length);
   content.writeUInt32LE(body.length);

@@ -1,16 +1,16 @@
-import type { ModelRequest } from '../core/model-request.js';
+import type { AcceptedRequest } from '../core/infer-response.js';
 import { copyBytes } from '../memory/copy.js';
 import type { PreparedHead } from './head-cache.js';
 
 /** Writes the bytes behind the head, as they come in, to where the request's tensors lie. Reused from request to request. */
 export class Scatter {
-  #request: ModelRequest | null = null;
+  #request: AcceptedRequest | null = null;
   #sizes: readonly number[] = [];
   #nth = 0;
   /** Bytes of input `#nth` that are written. */
   #written = 0;
 
-  begin(request: ModelRequest, head: PreparedHead): void {
+  begin(request: AcceptedRequest, head: PreparedHead): void {
     this.#request = request;
     this.#sizes = head.binaryBytes;
     this.#nth = 0;

@@ -6,6 +6,7 @@ import { Warmup } from '../../src/core/warmup.js';
 import type { WarmupSample, WarmupTensor } from '../../src/core/warmup-samples.js';
 import { Arena } from '../../src/memory/arena.js';
 import {
+  ABSENT,
   LINE_BEGIN,
   LINE_BYTES,
   LINE_DIMS,
@@ -56,7 +57,7 @@ async function finish(us: number): Promise<void> {
   clock.advance(10 + us);
   instance.open = [];
   const times = { startUs, inputsUs: startUs, inferUs: startUs + us, endUs: startUs + us };
-  for (const request of requests) request.complete({ times, release() {} } as BatchOutputs, 0, 0);
+  for (const request of requests) request.complete({ batch: { times }, release() {} } as unknown as BatchOutputs, 0, 0);
   await turn();
 }
 
@@ -71,7 +72,7 @@ test('a request has the tensors of the sample in a slot of its own', async () =>
   expect(request).toMatchObject({ rows: 1, row: VARIABLE, state: NO_STATE });
   const table = new Float64Array(arena.buffer);
   const at = (line: number, word: number) => table[lineOf(request!.slotOffset, line) + word]!;
-  expect(at(0, LINE_BEGIN)).toBe(-1);
+  expect(at(0, LINE_BEGIN)).toBe(ABSENT);
   expect([at(1, LINE_BYTES), at(1, LINE_RANK), at(1, LINE_DIMS), at(1, LINE_DIMS + 1)]).toEqual([4, 2, 1, 1]);
   expect([at(2, LINE_BYTES), at(2, LINE_DIMS + 1)]).toEqual([70, 70]);
   const bytes = (line: number) => {

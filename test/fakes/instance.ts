@@ -3,7 +3,7 @@ import type { Instance, InstanceState } from '../../src/backends/instance.js';
 import type { InferRequest } from '../../src/backends/request.js';
 import { ServerError } from '../../src/types/errors.js';
 
-const noOutputs = { stateKey: '' } as BatchOutputs;
+const noOutputs = { batch: { stateKey: '' } } as BatchOutputs;
 
 /** An instance that seals and finishes batches only when told to. */
 export class PuppetInstance implements Instance {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { InstanceInit, TensorLayout } from '../../src/backends/worker-protocol.js';
-import { LINE_BEGIN, LINE_BYTES, LINE_DIMS, LINE_RANK, VARIABLE } from '../../src/memory/layout.js';
+import { ABSENT, LINE_BEGIN, LINE_BYTES, LINE_DIMS, LINE_RANK, VARIABLE } from '../../src/memory/layout.js';
 import type { DataType } from '../../src/types/datatype.js';
 import type { SealedBatch } from '../../workers/batch.js';
 import { InputBinder } from '../../workers/inputs.js';
@@ -80,7 +80,7 @@ describe('an input is copied', () => {
 });
 
 test('an input that a request leaves out is null', () => {
-  writeLine(4096, -1, 0, []);
+  writeLine(4096, ABSENT, 0, []);
   table[4096 / 8 + LINE_RANK] = 1e12;
   expect(binderOf('FP32', 0).bind(batchOf(false, [4096, VARIABLE, 1]))).toBeNull();
 });

@@ -1,4 +1,4 @@
-import type { Model } from '../../core/model.js';
+import type { ServedModel } from '../../core/served-model.js';
 import type { InferenceServer } from '../../core/server.js';
 import { ServerError } from '../../types/errors.js';
 import { checkUnload, loadOverrides } from '../load-request.js';
@@ -45,7 +45,7 @@ function modelStatistics(server: InferenceServer, { name, version }: ProtoMessag
   return { model_stats: models.map(statisticsOf) };
 }
 
-function statisticsOf(model: Model): object {
+function statisticsOf(model: ServedModel): object {
   return { name: model.name, version: String(model.version), ...model.statistics.snapshot() };
 }
 

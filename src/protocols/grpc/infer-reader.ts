@@ -1,5 +1,5 @@
 import { checkRequest, type InferPlan } from '../../core/check-request.js';
-import type { Model } from '../../core/model.js';
+import type { ServedModel } from '../../core/served-model.js';
 import type { InferenceServer } from '../../core/server.js';
 import { copyBytes } from '../../memory/copy.js';
 import type { SequenceFlags, SequenceId } from '../../types/infer.js';
@@ -15,7 +15,7 @@ const REMEMBERED_MESSAGES = 32;
 
 /** What requests with the same head have in common. */
 export interface PreparedInfer {
-  readonly model: Model;
+  readonly model: ServedModel;
   /** Name and version as the client wrote them. */
   readonly modelName: string;
   readonly modelVersion: string;
@@ -183,7 +183,7 @@ export class InferReader {
   }
 }
 
-function prepare(model: Model, { modelName, modelVersion }: WireInferRequest, plan: InferPlan): PreparedInfer {
+function prepare(model: ServedModel, { modelName, modelVersion }: WireInferRequest, plan: InferPlan): PreparedInfer {
   const sizes = plan.inputs.map(({ bytes }) => bytes);
   return { model, modelName, modelVersion, plan, sizes, hasStrings: sizes.includes(-1), replies: null };
 }

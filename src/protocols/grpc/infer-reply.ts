@@ -1,4 +1,4 @@
-import type { ModelRequest } from '../../core/model-request.js';
+import type { InferResponse } from '../../core/infer-response.js';
 import { invalid } from '../../types/errors.js';
 import type { GrpcCall, PartsHolder } from './engine.js';
 import type { IdBytes } from './id-bytes.js';
@@ -11,22 +11,22 @@ const LARGEST_COPIED_REPLY = 64 * 1024;
 const LARGEST_MESSAGE = 2_147_483_647;
 
 /**
- * Sends the answer to `request`, prepared where the first of its kind has been seen. True = its outputs are free; false = views of
+ * Sends the answer to `response`, prepared where the first of its kind has been seen. True = its outputs are free; false = views of
  * them are on their way, until `holder` is told. Throws INVALID_ARGUMENT for what no message can hold.
  */
 export function sendUnary(
   call: GrpcCall,
   prepared: PreparedInfer,
-  request: ModelRequest,
+  response: InferResponse,
   id: IdBytes,
   holder: PartsHolder,
 ): boolean {
-  const message = repliesOf(prepared, request)?.unary?.write(request, id) ?? null;
+  const message = repliesOf(prepared, response)?.unary?.write(response, id) ?? null;
   if (message !== null) {
     call.reply(message);
     return true;
   }
-  const { parts, bytes } = buildReply(prepared, request, id, false);
+  const { parts, bytes } = buildReply(prepared, response, id, false);
   if (bytes > LARGEST_COPIED_REPLY) call.replyParts(parts, holder);
   else call.reply(Buffer.concat(parts));
   return bytes <= LARGEST_COPIED_REPLY;
@@ -36,24 +36,24 @@ export function sendUnary(
 export function sendStreamed(
   call: GrpcCall,
   prepared: PreparedInfer,
-  request: ModelRequest,
+  response: InferResponse,
   id: IdBytes,
   holder: PartsHolder,
 ): boolean {
-  const message = repliesOf(prepared, request)?.stream?.write(request, id) ?? null;
+  const message = repliesOf(prepared, response)?.stream?.write(response, id) ?? null;
   if (message !== null) {
     call.send(message);
     return true;
   }
-  const { parts, bytes } = buildReply(prepared, request, id, true);
+  const { parts, bytes } = buildReply(prepared, response, id, true);
   if (bytes > LARGEST_COPIED_REPLY) call.sendParts(parts, holder);
   else call.send(Buffer.concat(parts));
   return bytes <= LARGEST_COPIED_REPLY;
 }
 
 /** Null = none are known, or another model has answered in the place of the one that was asked. */
-function repliesOf({ model, replies }: PreparedInfer, request: ModelRequest): PreparedReplies | null {
-  return request.model === model ? replies : null;
+function repliesOf({ model, replies }: PreparedInfer, response: InferResponse): PreparedReplies | null {
+  return response.model === model ? replies : null;
 }
 
 /** `parts` are views into the outputs: valid until the request is released. */
@@ -63,12 +63,12 @@ interface BuiltReply {
 }
 
 /** Builds an answer of any form, and prepares those that follow where they cannot be of another. */
-function buildReply(prepared: PreparedInfer, request: ModelRequest, id: IdBytes, isStream: boolean): BuiltReply {
-  const outputs = request.plan.outputs.map((_, nth) => request.output(nth));
-  const replies = repliesOf(prepared, request);
-  if (replies !== null) replies[isStream ? 'stream' : 'unary'] = ReplyTemplate.of(request, outputs, isStream);
+function buildReply(prepared: PreparedInfer, response: InferResponse, id: IdBytes, isStream: boolean): BuiltReply {
+  const outputs = response.plan.outputs.map((_, nth) => response.output(nth));
+  const replies = repliesOf(prepared, response);
+  if (replies !== null) replies[isStream ? 'stream' : 'unary'] = ReplyTemplate.of(response, outputs, isStream);
   const writer = new WireWriter();
-  writeResponseHead(writer, request, outputs, isStream);
+  writeResponseHead(writer, response, outputs, isStream);
   const parts: Uint8Array[] = [];
   for (const { bytes } of outputs) {
     parts.push(Buffer.from(writer.header(RAW_OUTPUT_CONTENTS, bytes.length).view), bytes);

@@ -1,4 +1,4 @@
-import type { ModelRequest } from '../../core/model-request.js';
+import type { InferResponse } from '../../core/infer-response.js';
 import type { OutputTensor } from '../../types/infer.js';
 import { varintBytes, WireWriter } from './wire-writer.js';
 
@@ -20,14 +20,14 @@ export const INFER_RESPONSE = 2;
 /** An entry of `parameters`: "triton_final_response" = true (fact sheet 3.6). */
 const finalResponse = new WireWriter().string(1, 'triton_final_response').bytes(2, Uint8Array.of(8, 1)).view;
 
-/** Everything before the contents of the tensors. `isStream`: it says that it is the last response to its request. */
+/** Everything before the contents of the tensors. `isStream`: it says that it is the last response to its response. */
 export function writeResponseHead(
   writer: WireWriter,
-  request: ModelRequest,
+  response: InferResponse,
   outputs: readonly OutputTensor[],
   isStream: boolean,
 ): void {
-  const { model } = request;
+  const { model } = response;
   writer.string(MODEL_NAME, model.name).string(MODEL_VERSION, String(model.version));
   if (isStream) writer.bytes(PARAMETERS, finalResponse);
   for (const output of outputs) writer.bytes(OUTPUTS, outputHead(output));

@@ -1,4 +1,4 @@
-import type { ModelRequest, Responder } from '../../core/model-request.js';
+import type { AcceptedRequest, InferResponse, Responder } from '../../core/infer-response.js';
 import { asServerError, type ServerError } from '../../types/errors.js';
 import type { PartsHolder } from './engine.js';
 import { IdBytes } from './id-bytes.js';
@@ -11,13 +11,16 @@ import type { MessagePieces } from './message-pieces.js';
  */
 export abstract class InferTask implements Responder, PartsHolder {
   protected prepared: PreparedInfer | null = null;
-  protected request: ModelRequest | null = null;
+  /** Until it is answered. */
+  protected request: AcceptedRequest | null = null;
+  /** Until it is sent. */
+  protected response: InferResponse | null = null;
   protected error: ServerError | null = null;
   /** Its model had it: an error is that model's answer. */
   protected wasAccepted = false;
   protected readonly id = new IdBytes();
 
-  /** `request` is answered, or `error` says why not. May come before `start` returns. */
+  /** There is a `response`, or `error` says why not. May come before `start` returns. */
   protected abstract settled(): void;
 
   abstract onPartsReleased(): void;
@@ -61,11 +64,13 @@ export abstract class InferTask implements Responder, PartsHolder {
     this.settled();
   }
 
-  onResponse(): void {
+  onResponse(response: InferResponse): void {
+    this.request = null;
+    this.response = response;
     this.settled();
   }
 
-  onError(_request: ModelRequest, error: ServerError): void {
+  onError(error: ServerError): void {
     this.request = null;
     this.error = error;
     this.wasAccepted = true;
@@ -74,20 +79,26 @@ export abstract class InferTask implements Responder, PartsHolder {
 
   /** Nobody waits for the answer any more. */
   cancel(): void {
-    const request = this.request;
+    const { request } = this;
     this.request = null;
     request?.cancel();
-    request?.release();
+    this.#releaseResponse();
   }
 
   /** Its answer is sent, or it was cancelled: it can be used for another. */
   protected clear(): void {
-    this.request?.release();
     this.request = null;
+    this.#releaseResponse();
     this.prepared = null;
     this.error = null;
     this.wasAccepted = false;
     this.id.clear();
+  }
+
+  #releaseResponse(): void {
+    const { response } = this;
+    this.response = null;
+    response?.release();
   }
 
   #read(reader: InferReader, message: Buffer): void {

@@ -1,4 +1,4 @@
-import type { ModelRequest, Responder } from '../../core/model-request.js';
+import type { AcceptedRequest, Responder } from '../../core/infer-response.js';
 import { type BodyBudget, BodyBuffer } from '../body-buffer.js';
 import { IdBytes } from './id-bytes.js';
 import { RAW_INPUT_CONTENTS } from './infer-message.js';
@@ -26,7 +26,7 @@ export class MessagePieces {
   #state: PiecesState = 'head';
   /** Where the next field begins, as far as fields are whole. */
   #scanned = 0;
-  #request: ModelRequest | null = null;
+  #request: AcceptedRequest | null = null;
   #entries: RawEntries | null = null;
 
   constructor(reader: InferReader, budget: BodyBudget) {
@@ -56,7 +56,7 @@ export class MessagePieces {
    * The message is complete: the request it filled, which is the caller's from now on, or null = it is `whole`. Throws where the
    * message ends too early.
    */
-  finish(): ModelRequest | null {
+  finish(): AcceptedRequest | null {
     this.#entries?.end();
     const request = this.#request;
     this.#request = null;

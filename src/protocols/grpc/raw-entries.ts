@@ -1,5 +1,5 @@
 import { requestTag } from '../../core/check-request.js';
-import type { ModelRequest } from '../../core/model-request.js';
+import type { AcceptedRequest } from '../../core/infer-response.js';
 import { copyBytes } from '../../memory/copy.js';
 import { invalid } from '../../types/errors.js';
 import type { IdBytes } from './id-bytes.js';
@@ -19,7 +19,7 @@ type EntryState = 'tag' | 'length' | 'entry' | 'skipped' | 'skipped-varint';
  * Other known fields behind them are refused: what they say would come too late.
  */
 export class RawEntries {
-  readonly #request: ModelRequest;
+  readonly #request: AcceptedRequest;
   readonly #sizes: readonly number[];
   readonly #id: IdBytes;
   #state: EntryState = 'tag';
@@ -33,7 +33,7 @@ export class RawEntries {
   #written = 0;
 
   /** @param id of this request: the one in its plan may be another's */
-  constructor(request: ModelRequest, sizes: readonly number[], id: IdBytes) {
+  constructor(request: AcceptedRequest, sizes: readonly number[], id: IdBytes) {
     this.#request = request;
     this.#sizes = sizes;
     this.#id = id;

@@ -1,4 +1,4 @@
-import type { ModelRequest } from '../../core/model-request.js';
+import type { InferResponse } from '../../core/infer-response.js';
 import { copyWords } from '../../memory/copy.js';
 import type { OutputTensor } from '../../types/infer.js';
 import type { IdBytes } from './id-bytes.js';
@@ -36,15 +36,15 @@ export class ReplyTemplate {
   readonly #headBegin: number;
   readonly #tensorsEnd: number;
 
-  /** Null = answers like `outputs` of `request` can differ in more than their elements, or are too large to be copied. */
-  static of(request: ModelRequest, outputs: readonly OutputTensor[], isStream: boolean): ReplyTemplate | null {
+  /** Null = answers like `outputs` of `response` can differ in more than their elements, or are too large to be copied. */
+  static of(response: InferResponse, outputs: readonly OutputTensor[], isStream: boolean): ReplyTemplate | null {
     const bytes = outputs.reduce((sum, output) => sum + output.bytes.length, 0);
-    return request.hasFixedOutputs && bytes <= WHOLE_BYTES ? new ReplyTemplate(request, outputs, isStream) : null;
+    return response.hasFixedOutputs && bytes <= WHOLE_BYTES ? new ReplyTemplate(response, outputs, isStream) : null;
   }
 
-  private constructor(request: ModelRequest, outputs: readonly OutputTensor[], isStream: boolean) {
+  private constructor(response: InferResponse, outputs: readonly OutputTensor[], isStream: boolean) {
     const writer = new WireWriter();
-    writeResponseHead(writer, request, outputs, isStream);
+    writeResponseHead(writer, response, outputs, isStream);
     const head = writer.view;
     const firstRaw = outputs.length === 0 ? 0 : 1 + varintBytes(outputs[0]!.bytes.length);
     this.#isStream = isStream;
@@ -57,12 +57,12 @@ export class ReplyTemplate {
     this.#begins = this.#writeRawHeads(outputs, this.#headBegin + head.length);
   }
 
-  /** The answer to `request`; valid until the next `write`. Null = its id is too long for this. */
-  write(request: ModelRequest, id: IdBytes): Uint8Array | null {
+  /** The answer to `response`; valid until the next `write`. Null = its id is too long for this. */
+  write(response: InferResponse, id: IdBytes): Uint8Array | null {
     if (id.length > LONGEST_ID_BYTES) return null;
-    const { arena } = request.model;
+    const { arena } = response.model;
     for (let nth = 0; nth < this.#begins.length; nth++) {
-      copyWords(arena, request.outputBegin(nth), this, this.#begins[nth]!, request.outputBytes(nth));
+      copyWords(arena, response.outputBegin(nth), this, this.#begins[nth]!, response.outputBytes(nth));
     }
     const end = id.length === 0 ? this.#tensorsEnd : this.#writeId(id);
     const begin = this.#isStream ? this.#wrap(end) : this.#headBegin;

@@ -63,7 +63,7 @@ export class StreamTask extends InferTask {
   #sendResponse(call: GrpcCall): void {
     this.#state = 'sending';
     try {
-      if (sendStreamed(call, this.prepared!, this.request!, this.id, this)) this.#recycle();
+      if (sendStreamed(call, this.prepared!, this.response!, this.id, this)) this.#recycle();
     } catch (error) {
       this.wasAccepted = true;
       this.error = asServerError(error);

@@ -77,7 +77,7 @@ export class UnaryInfer extends InferTask implements GrpcCallOwner {
   #reply(call: GrpcCall): void {
     this.#state = 'over';
     try {
-      if (sendUnary(call, this.prepared!, this.request!, this.id, this)) this.#recycle();
+      if (sendUnary(call, this.prepared!, this.response!, this.id, this)) this.#recycle();
     } catch (error) {
       this.error = asServerError(error);
     }

@@ -1,5 +1,5 @@
 import { modelConfigToJson } from '../../config/config-json.js';
-import type { Model } from '../../core/model.js';
+import type { ServedModel } from '../../core/served-model.js';
 import type { InferenceServer } from '../../core/server.js';
 import { statisticsJson } from '../../telemetry/statistics.js';
 import { invalid, ServerError } from '../../types/errors.js';
@@ -57,7 +57,7 @@ function replyConfig(server: InferenceServer, exchange: HttpExchange, { model: n
   replyJsonText(exchange, 200, text);
 }
 
-function replyStatistics(exchange: HttpExchange, models: readonly Model[]): void {
+function replyStatistics(exchange: HttpExchange, models: readonly ServedModel[]): void {
   const entries = models.map((model) => ({
     name: model.name,
     version: String(model.version),

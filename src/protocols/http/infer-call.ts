@@ -1,5 +1,5 @@
-import type { Model } from '../../core/model.js';
-import type { ModelRequest } from '../../core/model-request.js';
+import type { InferResponse } from '../../core/infer-response.js';
+import type { ServedModel } from '../../core/served-model.js';
 import { asServerError, invalid, type ServerError } from '../../types/errors.js';
 import { type BodyBudget, BodyBuffer } from '../body-buffer.js';
 import {
@@ -32,7 +32,7 @@ export interface InferHost {
   readonly pool: JsonPool;
   headerLength(text: string, bodyBytes: number): number;
   readonly heads: HeadCaches;
-  readonly server: { find(name: string, version: string): Model };
+  readonly server: { find(name: string, version: string): ServedModel };
   /** The call has no exchange and no request any more. */
   recycle(call: InferCall): void;
 }
@@ -98,24 +98,22 @@ export class InferCall extends BodyInfer implements BodySink, ExchangeOwner {
   }
 
   onAborted(): void {
-    const request = this.request;
-    this.request = null;
+    this.cancelRequest();
     this.#finish();
-    request?.cancel();
-    request?.release();
   }
 
-  onResponse(request: ModelRequest): void {
+  onResponse(response: InferResponse): void {
+    this.request = null;
+    this.response = response;
     try {
-      if (this.#replyEncoding === 'identity' && this.sendPrepared(request)) return;
-      if (!this.writesLarge(request)) this.#sendReply(request, this.build(request));
+      if (this.#replyEncoding === 'identity' && this.sendPrepared(response)) return;
+      if (!this.writesLarge(response)) this.#sendReply(this.build(response));
     } catch (error) {
-      request.release();
       this.fail(error);
     }
   }
 
-  onError(_request: ModelRequest, error: ServerError): void {
+  onError(error: ServerError): void {
     this.request = null;
     this.fail(error);
   }
@@ -138,9 +136,7 @@ export class InferCall extends BodyInfer implements BodySink, ExchangeOwner {
 
   /** The request is dropped, where there is one that cannot be submitted any more. */
   protected override fail(error: unknown): void {
-    const { request } = this;
-    this.request = null;
-    request?.cancel();
+    this.cancelRequest();
     this.#state = 'done';
     this.#body.clear();
     replyError(this.#exchange!, asServerError(error));
@@ -152,7 +148,7 @@ export class InferCall extends BodyInfer implements BodySink, ExchangeOwner {
   }
 
   protected override onWritten(reply: InferReply): void {
-    this.#sendReply(null, reply);
+    this.#sendReply(reply);
   }
 
   #readHeaders(exchange: HttpExchange): void {
@@ -255,10 +251,10 @@ export class InferCall extends BodyInfer implements BodySink, ExchangeOwner {
     this.submit();
   }
 
-  /** @param request is released when its views are not needed; null = `reply` has none of them */
-  #sendReply(request: ModelRequest | null, reply: InferReply): void {
+  /** The response is released as soon as its views are not needed. */
+  #sendReply(reply: InferReply): void {
     if (this.#replyEncoding !== 'identity') {
-      this.#compressReply(request, reply);
+      this.#compressReply(reply);
       return;
     }
     const bytes = reply.parts.reduce((sum, part) => sum + part.length, 0);
@@ -268,14 +264,14 @@ export class InferCall extends BodyInfer implements BodySink, ExchangeOwner {
     }
     const whole = reply.parts.length === 1 ? reply.parts[0]! : Buffer.concat(reply.parts);
     this.#exchange!.reply(200, this.#headersOf(reply.headBytes), whole);
-    request?.release();
+    this.releaseResponse();
   }
 
-  #compressReply(request: ModelRequest | null, reply: InferReply): void {
+  #compressReply(reply: InferReply): void {
     const use = this.use;
     const encoding = this.#replyEncoding as Exclude<Encoding, 'identity'>;
     const plain = Buffer.concat(reply.parts);
-    request?.release();
+    this.releaseResponse();
     compress(encoding, plain, (bytes) => {
       if (use !== this.use) return;
       const headers = this.#headersOf(reply.headBytes);
@@ -295,8 +291,8 @@ export class InferCall extends BodyInfer implements BodySink, ExchangeOwner {
 
   #finish(): void {
     if (this.#exchange === null) return;
-    this.request?.release();
     this.request = null;
+    this.releaseResponse();
     this.prepared = null;
     this.#exchange = null;
     this.#state = 'done';

@@ -1,9 +1,9 @@
-import type { Model } from '../../core/model.js';
+import type { ServedModel } from '../../core/served-model.js';
 import { invalid } from '../../types/errors.js';
 import type { SequenceId } from '../../types/infer.js';
 
 /** The live view of a model's sequences; ids of 64 bits are exact. Throws INVALID_ARGUMENT for a model that has none. */
-export function sequencesJson(model: Model): string {
+export function sequencesJson(model: ServedModel): string {
   const snapshot = model.sequences();
   if (snapshot === null) throw invalid(`model '${model.name}' has no sequence_batching, so it keeps no sequences`);
   const { strategy, slots, live, ended } = snapshot;

@@ -1,4 +1,4 @@
-import type { ModelRequest } from '../../core/model-request.js';
+import type { InferResponse } from '../../core/infer-response.js';
 import { asServerError, invalid, ServerError } from '../../types/errors.js';
 import { checkBodySize, checkJsonSize, checkTensorBytes } from '../body-checks.js';
 import { BodyInfer } from '../body-infer.js';
@@ -119,15 +119,17 @@ export class InferTask extends BodyInfer implements Task, PartsHolder {
     if (!this.#hasViews) this.#recycle();
   }
 
-  onResponse(request: ModelRequest): void {
+  onResponse(response: InferResponse): void {
+    this.request = null;
+    this.response = response;
     try {
-      if (this.prepared!.reply !== null || !this.writesLarge(request)) this.#settle();
+      if (this.prepared!.reply !== null || !this.writesLarge(response)) this.#settle();
     } catch (error) {
       this.fail(error);
     }
   }
 
-  onError(_request: ModelRequest, error: ServerError): void {
+  onError(error: ServerError): void {
     this.request = null;
     this.fail(error);
   }
@@ -224,7 +226,7 @@ export class InferTask extends BodyInfer implements Task, PartsHolder {
   #sendAnswer(): void {
     const reply = this.#reply;
     if (reply !== null) this.#sendReply(reply);
-    else if (!this.sendPrepared(this.request!)) this.#sendReply(this.build(this.request!));
+    else if (!this.sendPrepared(this.response!)) this.#sendReply(this.build(this.response!));
   }
 
   #sendReply({ headBytes, parts }: InferReply): void {
@@ -254,19 +256,16 @@ export class InferTask extends BodyInfer implements Task, PartsHolder {
 
   /** Whatever comes of the request now goes nowhere. */
   #drop(): void {
-    const { request } = this;
     this.use++;
-    this.request = null;
     this.#reply = null;
-    request?.cancel();
-    request?.release();
+    this.cancelRequest();
   }
 
   #recycle(): void {
     if (this.#state === 'idle') return;
     this.#state = 'idle';
-    this.request?.release();
     this.request = null;
+    this.releaseResponse();
     this.prepared = null;
     this.id = '';
     this.#owner = null;

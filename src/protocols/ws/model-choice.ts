@@ -1,4 +1,4 @@
-import type { Model } from '../../core/model.js';
+import type { ServedModel } from '../../core/served-model.js';
 import type { InferenceServer } from '../../core/server.js';
 import { invalid } from '../../types/errors.js';
 import type { HeadCaches, PreparedHead } from '../head-cache.js';
@@ -9,17 +9,17 @@ const RECENT_MODELS = 4;
 /** Which model the messages of a connection are for. */
 export interface ModelChoice {
   /** Of what was found last. */
-  readonly model: Model;
+  readonly model: ServedModel;
   /** A head that was seen before; null = `find` and `prepare` have to read it. */
   known(message: Buffer, begin: number, end: number): PreparedHead | null;
   /** Throws a ServerError where there is no such model, or it is not ready. */
-  find(named: { readonly modelName: string; readonly modelVersion: string }): Model;
+  find(named: { readonly modelName: string; readonly modelVersion: string }): ServedModel;
   prepare(message: Buffer, begin: number, end: number): PreparedHead;
 }
 
 /** The model of the path. Looked up for each message: it may be loaded anew. */
 export class PathModel implements ModelChoice {
-  model!: Model;
+  model!: ServedModel;
   readonly #server: InferenceServer;
   readonly #caches: HeadCaches;
   readonly #name: string;
@@ -38,7 +38,7 @@ export class PathModel implements ModelChoice {
     return this.#caches.of(this.find()).known(message, begin, end);
   }
 
-  find(): Model {
+  find(): ServedModel {
     this.model = this.#server.find(this.#name, this.#version);
     return this.model;
   }
@@ -51,7 +51,7 @@ export class PathModel implements ModelChoice {
 interface NamedModel {
   readonly name: string;
   readonly version: string;
-  readonly model: Model;
+  readonly model: ServedModel;
 }
 
 /**
@@ -59,7 +59,7 @@ interface NamedModel {
  * knows the model.
  */
 export class MessageModel implements ModelChoice {
-  model!: Model;
+  model!: ServedModel;
   readonly #server: InferenceServer;
   readonly #caches: HeadCaches;
   /** The one that was asked last comes first. */
@@ -85,7 +85,7 @@ export class MessageModel implements ModelChoice {
     return null;
   }
 
-  find({ modelName, modelVersion }: { modelName: string; modelVersion: string }): Model {
+  find({ modelName, modelVersion }: { modelName: string; modelVersion: string }): ServedModel {
     if (modelName === '') throw invalid("the message names no model: it needs 'model_name' beside 'inputs'");
     this.model = this.#server.find(modelName, modelVersion);
     const known = this.#recent.findIndex(({ name, version }) => name === modelName && version === modelVersion);

@@ -46,7 +46,7 @@ export class Step extends InferRequest {
   }
 
   override complete(outputs: BatchOutputs, index: number, firstRow: number): void {
-    this.sequenceOf.stateKey = outputs.stateKey;
+    this.sequenceOf.stateKey = outputs.batch.stateKey;
     this.#owner.onStepEnded(this, null);
     this.request.complete(outputs, index, firstRow);
   }

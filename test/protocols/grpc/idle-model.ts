@@ -1,8 +1,8 @@
 import { systemClock } from '../../../src/base/clock.js';
 import { normalizeConfig } from '../../../src/config/normalize.js';
 import { parseModelConfig } from '../../../src/config/pbtxt.js';
+import type { AcceptedRequest, Responder } from '../../../src/core/infer-response.js';
 import { Model } from '../../../src/core/model.js';
-import type { ModelRequest, Responder } from '../../../src/core/model-request.js';
 import { ModelTensors } from '../../../src/core/model-tensors.js';
 import type { InferenceServer } from '../../../src/core/server.js';
 import { Arena } from '../../../src/memory/arena.js';
@@ -51,7 +51,7 @@ export function serverOf(...models: Model[]): InferenceServer {
 export const nobody: Responder = { onResponse: () => {}, onError: () => {} };
 
 /** The bytes of all inputs of a request that is filled, which is then given up. */
-export function takeInputs(request: ModelRequest): Buffer[] {
+export function takeInputs(request: AcceptedRequest): Buffer[] {
   const inputs = request.plan.inputs.map((_, nth) => {
     const begin = request.inputBegin(nth);
     return Buffer.from(request.model.arena.bytes.slice(begin, begin + request.inputBytes(nth)));

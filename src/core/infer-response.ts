@@ -1,0 +1,65 @@
+import type { Arena } from '../memory/arena.js';
+import type { ServerError } from '../types/errors.js';
+import type { OutputTensor, ParameterValue } from '../types/infer.js';
+import type { Shape } from '../types/tensor.js';
+import type { InferPlan } from './check-request.js';
+
+/** Who answered: what an answer says of its model. */
+export interface Answerer {
+  readonly name: string;
+  readonly version: number;
+  /** Where the outputs lie. */
+  readonly arena: Arena;
+}
+
+/** One answer to a request. Its outputs, counted as those of the plan are, can be read until `release`. */
+export interface InferResponse {
+  readonly model: Answerer;
+  readonly plan: InferPlan;
+  readonly rows: number;
+  /** Nothing follows to its request. */
+  readonly isFinal: boolean;
+  /** It only says that the request is over: there is no output, not even an empty one (decoupled models). */
+  readonly isEmpty: boolean;
+  /** What the model says beside its outputs; null = nothing. */
+  readonly parameters: ReadonlyMap<string, ParameterValue> | null;
+  /** True = all answers to this plan with as many rows have outputs of the same shapes and sizes, given as they are. */
+  readonly hasFixedOutputs: boolean;
+  /** False = the model made no such output. */
+  hasOutput(nth: number): boolean;
+  /** Byte position in the arena. */
+  outputBegin(nth: number): number;
+  outputBytes(nth: number): number;
+  /** With the batch dimension, where there is one. */
+  outputShape(nth: number): Shape;
+  /** Output `nth` as the client gets it, classified where it asked for that. A view, valid until `release`. */
+  output(nth: number): OutputTensor;
+  /** The outputs are not needed any more; to be called once. */
+  release(): void;
+}
+
+/**
+ * Who gets the answers: one, or of a decoupled model any number, of which the last is final; or an error, which is the last too. Nothing
+ * is called after `cancel` or `abandon`, and not inside `submit`'s error.
+ */
+export interface Responder {
+  /** The responder must release each response; a decoupled model is slowed down until it does. */
+  onResponse(response: InferResponse): void;
+  onError(error: ServerError): void;
+}
+
+/** A request that has memory for its tensors, until the last byte of its answer is sent. */
+export interface AcceptedRequest {
+  /** Who answers; it may be another than was asked, which stands in its place. */
+  readonly model: Answerer;
+  readonly plan: InferPlan;
+  /** Where input `nth` of the plan is to be written, as byte position in the arena. */
+  inputBegin(nth: number): number;
+  inputBytes(nth: number): number;
+  /** Its data is complete: checks what only the data tells and queues it. Throws a ServerError, and has given everything back. */
+  submit(): void;
+  /** It will never be submitted: gives its memory back. */
+  abandon(): void;
+  /** The client is gone, before or after `submit`. */
+  cancel(): void;
+}

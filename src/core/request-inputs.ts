@@ -1,0 +1,148 @@
+import { type Arena, alignUp, type Slot } from '../memory/arena.js';
+import { ABSENT, LINE_BEGIN, LINE_BYTES, lineOf, tableBytes, VARIABLE, writeLine } from '../memory/layout.js';
+import { NO_ROWS, type RowPlanes } from '../memory/planes.js';
+import type { SequenceFlags } from '../types/infer.js';
+import type { InferPlan } from './check-request.js';
+import type { ModelTensors } from './model-tensors.js';
+import type { ControlWriter } from './sequence-controls.js';
+
+/** What a model has for the inputs of its requests. */
+export interface InputSpace {
+  readonly arena: Arena;
+  readonly tensors: ModelTensors;
+  /** Null = rows have no fixed size: each request has a slot. */
+  readonly planes: RowPlanes | null;
+  /** Null = it has no sequence batching. */
+  readonly controls: ControlWriter | null;
+}
+
+/** A tensor that somebody else has written: where it lies in the arena, bytes. */
+export interface TensorSource {
+  readonly begin: number;
+  readonly bytes: number;
+}
+
+/** Where the inputs of one request lie: in rows of the planes, in a slot of its own, or where others wrote them. */
+export class RequestInputs {
+  /** Byte offset in the arena of the block of rows, or of the slot. */
+  slotOffset = 0;
+  /** Row in the block; VARIABLE = it has a slot. */
+  row = VARIABLE;
+  readonly #space: InputSpace;
+  readonly #plan: InferPlan;
+  readonly #sequence: SequenceFlags;
+  /** Row of the planes; NO_ROWS = it has a slot. */
+  #planeRow = NO_ROWS;
+  #slot: Slot | null = null;
+
+  constructor(space: InputSpace, plan: InferPlan, sequence: SequenceFlags) {
+    this.#space = space;
+    this.#plan = plan;
+    this.#sequence = sequence;
+  }
+
+  /** Takes neighbouring rows of the planes; false = there is no room. */
+  takeRows(rows: number, beginsBatch: boolean): boolean {
+    const { controls } = this.#space;
+    const planes = this.#space.planes!;
+    if (beginsBatch) planes.cut();
+    const row = planes.take(rows);
+    if (row === NO_ROWS) return false;
+    this.#planeRow = row;
+    this.row = row % planes.rowsPerBlock;
+    this.slotOffset = planes.blockOffset(row);
+    if (controls !== null) this.#writeControls(controls);
+    return true;
+  }
+
+  /** Takes a slot for inputs of these sizes, in the order of the plan, and writes its tensor table; false = there is no room. */
+  takeSlot(sizes: readonly number[]): boolean {
+    if (!this.#take(sizes)) return false;
+    let begin = alignUp(tableBytes(this.#space.tensors.feeds.length, 0));
+    for (let nth = 0; nth < sizes.length; nth++) {
+      this.#writeInput(nth, begin, sizes[nth]!);
+      begin += alignUp(sizes[nth]!);
+    }
+    this.#placeControls(begin);
+    return true;
+  }
+
+  /** Takes a slot for nothing but a tensor table, which says where the inputs lie; false = there is no room. */
+  takeTable(sources: readonly TensorSource[]): boolean {
+    if (!this.#take([])) return false;
+    for (let nth = 0; nth < sources.length; nth++) {
+      const { begin, bytes } = sources[nth]!;
+      this.#writeInput(nth, begin - this.slotOffset, bytes);
+    }
+    this.#placeControls(alignUp(tableBytes(this.#space.tensors.feeds.length, 0)));
+    return true;
+  }
+
+  /** Byte position in the arena of input `nth` of the plan. */
+  begin(nth: number): number {
+    return this.#feedBegin(this.#plan.inputs[nth]!.index);
+  }
+
+  bytes(nth: number): number {
+    const input = this.#plan.inputs[nth]!;
+    return input.bytes >= 0 ? input.bytes : this.#space.arena.table[this.#line(input.index) + LINE_BYTES]!;
+  }
+
+  /** Gives the memory back, where that was not done before. */
+  give(rows: number): void {
+    if (this.#planeRow !== NO_ROWS) this.#space.planes!.give(this.#planeRow, rows);
+    if (this.#slot !== null) this.#space.arena.give(this.#slot);
+    this.#planeRow = NO_ROWS;
+    this.#slot = null;
+  }
+
+  /** A slot for a table, inputs of these sizes and the controls of the sequence. */
+  #take(sizes: readonly number[]): boolean {
+    const { tensors, controls, arena } = this.#space;
+    let bytes = alignUp(tableBytes(tensors.feeds.length, 0));
+    for (let nth = 0; nth < sizes.length; nth++) bytes += alignUp(sizes[nth]!);
+    for (let nth = 0; nth < (controls?.controls.length ?? 0); nth++) {
+      bytes += alignUp(controls!.bytes(nth, this.#sequence));
+    }
+    this.#slot = arena.takeInput(bytes);
+    if (this.#slot === null) return false;
+    this.slotOffset = this.#slot.offset;
+    for (let index = 0; index < tensors.inputs.length; index++) arena.table[this.#line(index) + LINE_BEGIN] = ABSENT;
+    return true;
+  }
+
+  #writeInput(nth: number, begin: number, bytes: number): void {
+    const { index, backendDims } = this.#plan.inputs[nth]!;
+    writeLine(this.#space.arena.table, this.#line(index), begin, bytes, backendDims);
+  }
+
+  /** The controls of its sequence, which no client sends, one behind the other from `first` on in the slot. */
+  #placeControls(first: number): void {
+    const { controls, tensors, arena } = this.#space;
+    if (controls === null) return;
+    const dims = tensors.maxBatchSize > 0 ? [1, 1] : [1];
+    let begin = first;
+    for (let nth = 0; nth < controls.controls.length; nth++) {
+      const bytes = controls.bytes(nth, this.#sequence);
+      writeLine(arena.table, this.#line(tensors.inputs.length + nth), begin, bytes, dims);
+      begin += alignUp(bytes);
+    }
+    this.#writeControls(controls);
+  }
+
+  #writeControls(writer: ControlWriter): void {
+    const first = this.#space.tensors.inputs.length;
+    for (let nth = 0; nth < writer.controls.length; nth++) {
+      writer.write(nth, this.#sequence, this.#feedBegin(first + nth));
+    }
+  }
+
+  #feedBegin(index: number): number {
+    if (this.#slot === null) return this.#space.planes!.rowOffset(index, this.#planeRow);
+    return this.slotOffset + this.#space.arena.table[this.#line(index) + LINE_BEGIN]!;
+  }
+
+  #line(index: number): number {
+    return lineOf(this.slotOffset, index);
+  }
+}

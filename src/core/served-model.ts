@@ -1,0 +1,47 @@
+import type { ModelConfig } from '../config/model-config.js';
+import type { SequenceCounts, SequenceSnapshot } from '../schedulers/sequence/sequence-view.js';
+import type { ModelStatistics } from '../telemetry/statistics.js';
+import type { SequenceFlags } from '../types/infer.js';
+import type { InferPlan } from './check-request.js';
+import type { AcceptedRequest, Answerer, Responder } from './infer-response.js';
+import type { ModelTensors } from './model-tensors.js';
+import type { TensorSource } from './request-inputs.js';
+
+/** One version of a model that requests find: it runs in instances of its own, or is an ensemble of others. */
+export interface ServedModel extends Answerer {
+  /** Complete and valid. */
+  readonly config: ModelConfig;
+  readonly tensors: ModelTensors;
+  readonly statistics: ModelStatistics;
+  /** It answers a request any number of times. */
+  readonly isDecoupled: boolean;
+  /** Nobody finds it any more: it finishes what it has. */
+  readonly isRetired: boolean;
+  /** All that it needs to answer serves. */
+  readonly isReady: boolean;
+  /** Requests accepted and not yet answered. */
+  readonly inFlight: number;
+  /** Requests that nobody has begun. */
+  readonly pending: number;
+  /** Its live sequences and the last that ended; null = it has no sequence batching. */
+  sequences(): SequenceSnapshot | null;
+  /** For metrics; null as in `sequences`. */
+  sequenceCounts(): SequenceCounts | null;
+  /**
+   * Takes memory for a request that fits; `sizes` are the bytes of its inputs in the order of the plan, which may be that of another
+   * sequence. The request goes to the model that has its sequence, or that stands in the place of this one. Throws RESOURCE_EXHAUSTED.
+   */
+  admit(plan: InferPlan, sizes: readonly number[], responder: Responder, sequence?: SequenceFlags): AcceptedRequest;
+  /** As `admit`, for a request whose tensors are there already and stay until it is over: one source for each input of the plan. */
+  admitSources(
+    plan: InferPlan,
+    sources: readonly TensorSource[],
+    responder: Responder,
+    sequence: SequenceFlags,
+  ): AcceptedRequest;
+  /** Somebody will send it requests even when nobody finds it: it ends when all have let go of it. */
+  hold(): void;
+  letGo(): void;
+  /** Takes nothing new; what was accepted is answered. Resolves when nothing is in flight. */
+  drain(): Promise<void>;
+}

@@ -1,3 +1,4 @@
+import { assert } from '../base/assert.js';
 import { NO_STATE } from '../memory/layout.js';
 import type { FailureReason } from '../telemetry/statistics.js';
 import type { ServerError } from '../types/errors.js';
@@ -33,4 +34,20 @@ export abstract class InferRequest {
   /** Its rows are `firstRow` and following of `outputs`, its place in the batch `index`. It must release its share of them. */
   abstract complete(outputs: BatchOutputs, index: number, firstRow: number): void;
   abstract fail(error: ServerError, reason: FailureReason): void;
+
+  /** Answers given to `respond` that nobody has read yet: its model waits when there are many. */
+  get unread(): number {
+    return 0;
+  }
+
+  /** Set by whoever waits for `unread` to fall. */
+  onRead: (() => void) | null = null;
+
+  /**
+   * An answer of a decoupled model: entry 0 of `outputs`, whose share it must release, or nothing but the news that it is the last. Comes before
+   * or after `complete`, which then says no more than that the execution is over; never after the last or `fail`.
+   */
+  respond(_outputs: BatchOutputs | null, _isFinal: boolean): void {
+    assert(false, 'a model that is not decoupled answered as one that is');
+  }
 }

@@ -55,9 +55,16 @@ export class Conch {
     this.#options = options;
     this.#log = log;
     this.#arena = new Arena(options.tensorMemoryByteSize);
-    const actions = new ModelActions(options, this.#machine, [new OnnxRuntimeBackend()], this.#arena, log);
+    const surroundings = {
+      options,
+      machine: this.#machine,
+      backends: [new OnnxRuntimeBackend()],
+      arena: this.#arena,
+      log,
+    };
+    const actions = new ModelActions(surroundings, (name, modelVersion) => manager.find(name, modelVersion));
     const limits = { threads: options.modelLoadThreadCount, retries: options.modelLoadRetryCount };
-    const manager = new ModelManager<ServedModel>(actions, limits, log);
+    const manager: ModelManager<ServedModel> = new ModelManager(actions, limits, log);
     this.#repository = new ModelRepository(this.#repositorySettings(), manager, log);
     const poll = () => this.#repository.poll();
     this.#poller = new Poller({ folders: this.#folders, pollSecs: options.repositoryPollSecs }, poll, log);

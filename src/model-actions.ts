@@ -2,28 +2,45 @@ import type { Backend } from './backends/backend.js';
 import { monotonicUs, systemClock } from './base/clock.js';
 import type { Log } from './base/log.js';
 import type { ModelConfig } from './config/model-config.js';
-import { type Machine, normalizeConfig } from './config/normalize.js';
+import { isEnsemble, type Machine, normalizeConfig } from './config/normalize.js';
 import type { Options } from './config/options.js';
 import { validateConfig } from './config/validate.js';
+import { loadEnsemble } from './core/ensemble/load-ensemble.js';
 import { adjustModel, type LoadSettings, loadModel, type ModelVersionSource } from './core/load-model.js';
-import type { Model } from './core/model.js';
+import { Model } from './core/model.js';
+import type { ServedModel } from './core/served-model.js';
 import type { Arena } from './memory/arena.js';
 import type { ManagerActions } from './repository/manager.js';
 import { removeOverrides } from './repository/overrides.js';
 import type { WantedModel, WantedVersion } from './repository/wanted.js';
 import { latencyDetail } from './server-telemetry.js';
+import { ModelStatistics } from './telemetry/statistics.js';
+
+export interface ActionSurroundings {
+  readonly options: Options;
+  readonly machine: Machine;
+  readonly backends: readonly Backend[];
+  readonly arena: Arena;
+  readonly log: Log;
+}
 
 /** What the manager of models does with them. */
-export class ModelActions implements ManagerActions<Model> {
+export class ModelActions implements ManagerActions<ServedModel> {
   readonly #options: Options;
   readonly #arena: Arena;
   readonly #log: Log;
   readonly #settings: LoadSettings;
+  readonly #find: (name: string, version: string) => ServedModel;
 
-  constructor(options: Options, machine: Machine, backends: readonly Backend[], arena: Arena, log: Log) {
+  /** @param find the model that requests find; '' = its latest version */
+  constructor(
+    { options, machine, backends, arena, log }: ActionSurroundings,
+    find: (name: string, version: string) => ServedModel,
+  ) {
     this.#options = options;
     this.#arena = arena;
     this.#log = log;
+    this.#find = find;
     this.#settings = {
       backends: new Map(backends.map((backend) => [backend.name, backend])),
       autoComplete: !options.disableAutoCompleteConfig,
@@ -37,26 +54,41 @@ export class ModelActions implements ManagerActions<Model> {
     };
   }
 
-  async load(model: WantedModel, version: WantedVersion, signal: AbortSignal): Promise<Model> {
+  async load(model: WantedModel, version: WantedVersion, signal: AbortSignal): Promise<ServedModel> {
     const startUs = monotonicUs();
-    const { sequenceMaxBacklog } = this.#options;
-    const surroundings = { arena: this.#arena, clock: systemClock, log: this.#log, sequenceMaxBacklog };
-    const loaded = await loadModel(sourceOf(model, version), this.#settings, surroundings, signal);
+    const source = sourceOf(model, version);
+    const loaded = isEnsemble(source.config) ? await this.#loadEnsemble(source) : await this.#loadModel(source, signal);
     loaded.statistics.loadSeconds = (monotonicUs() - startUs) / 1e6;
     return loaded;
   }
 
-  adjust(loaded: Model, model: WantedModel, version: WantedVersion): Promise<boolean> {
+  async adjust(loaded: ServedModel, model: WantedModel, version: WantedVersion): Promise<boolean> {
+    if (!(loaded instanceof Model) || isEnsemble(sourceOf(model, version).config)) return false;
     return adjustModel(loaded, sourceOf(model, version), this.#settings, this.#log);
   }
 
-  async unload(loaded: Model, heir: Model | null): Promise<void> {
+  async unload(loaded: ServedModel, heir: ServedModel | null): Promise<void> {
     await loaded.retire(heir);
     await loaded.stop();
   }
 
   async discard({ directory }: WantedModel): Promise<void> {
     await removeOverrides(directory);
+  }
+
+  #loadModel(source: ModelVersionSource, signal: AbortSignal): Promise<ServedModel> {
+    const { sequenceMaxBacklog } = this.#options;
+    const surroundings = { arena: this.#arena, clock: systemClock, log: this.#log, sequenceMaxBacklog };
+    return loadModel(source, this.#settings, surroundings, signal);
+  }
+
+  #loadEnsemble(source: ModelVersionSource): Promise<ServedModel> {
+    return loadEnsemble(source, {
+      arena: this.#arena,
+      clock: systemClock,
+      statistics: (config) => new ModelStatistics(this.#settings.latencyDetail(config)),
+      find: this.#find,
+    });
   }
 }
 

@@ -81,6 +81,7 @@ export class TableLine {
   begin = -1;
   bytes = 0;
   dims: number[] = [];
+  readonly #own: number[] = [];
 
   read(table: Float64Array, slot: number, index: number): void {
     const word = lineOf(slot, index);
@@ -93,6 +94,8 @@ export class TableLine {
     this.begin = slot + begin;
     this.bytes = table[word + LINE_BYTES]!;
     const rank = table[word + LINE_RANK]!;
-    this.dims = Array.from(table.subarray(word + LINE_DIMS, word + LINE_DIMS + rank));
+    this.dims = this.#own;
+    this.dims.length = rank;
+    for (let i = 0; i < rank; i++) this.dims[i] = table[word + LINE_DIMS + i]!;
   }
 }

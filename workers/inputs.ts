@@ -63,17 +63,30 @@ export class InputBinder {
   }
 
   #gather(batch: SealedBatch): BoundInput | null {
-    let length = 0;
+    // Parts that are neighbours are one piece; where all are, it is the tensor.
+    let begin = 0;
+    let bytes = 0;
+    let copied = 0;
     for (let entry = 0; entry < batch.entries; entry++) {
-      const begin = this.#locate(batch, entry);
-      if (begin < 0) return null;
-      const bytes = this.#line.bytes;
-      this.#reserve(length + bytes);
-      copyBytes(this.#arena, begin, this.#scratch, length, bytes);
-      length += bytes;
+      const at = this.#locate(batch, entry);
+      if (at < 0) return null;
+      if (entry > 0 && at !== begin + bytes) {
+        copied = this.#copy(begin, bytes, copied);
+        bytes = 0;
+      }
+      if (bytes === 0) begin = at;
+      bytes += this.#line.bytes;
     }
     this.#bound.dims = [batch.rows, ...this.#line.dims.slice(1)];
-    return this.#set(this.#scratch, 0, length);
+    if (copied === 0) return this.#setRange(begin, bytes);
+    return this.#set(this.#scratch, 0, this.#copy(begin, bytes, copied));
+  }
+
+  /** Copies a piece behind the `length` bytes that are there already; the result is how many are there then. */
+  #copy(begin: number, bytes: number, length: number): number {
+    this.#reserve(length + bytes);
+    copyBytes(this.#arena, begin, this.#scratch, length, bytes);
+    return length + bytes;
   }
 
   /** Byte position of one entry's part; its length and dimensions are in `#line`. -1 = absent. */

@@ -50,6 +50,7 @@ class InstanceLoop {
   readonly #batch: SealedBatch;
   readonly #binders: readonly InputBinder[];
   readonly #bound: (BoundInput | null)[];
+  readonly #arena: SharedArrayBuffer;
   readonly #writer: OutputWriter;
   readonly #runner: Runner;
   readonly #place: OutputPlace | null;
@@ -60,6 +61,7 @@ class InstanceLoop {
     this.#batch = new SealedBatch(memory);
     this.#binders = init.inputs.map((_, index) => new InputBinder(init, index));
     this.#bound = init.inputs.map(() => null);
+    this.#arena = init.arena;
     this.#writer = new OutputWriter(init, this.#ring);
     this.#runner = runner;
     this.#place = this.#writer.allFixed ? (output, rows) => this.#writer.placeOf(output, rows) : null;
@@ -89,12 +91,18 @@ class InstanceLoop {
     }
   }
 
+  /** Some input had to be copied together. */
+  get #isGathered(): boolean {
+    for (const input of this.#bound) if (input !== null && input.memory.buffer !== this.#arena) return true;
+    return false;
+  }
+
   #run(): void {
     const { memory, base } = this.#ring;
     const batch = this.#batch;
     memory.setTime(base, 0, monotonicUs());
     for (let i = 0; i < this.#binders.length; i++) this.#bound[i] = this.#binders[i]!.bind(batch);
-    memory.words[base + PLACEMENT] = batch.contiguous || batch.entries === 1 ? 0 : 1;
+    memory.words[base + PLACEMENT] = this.#isGathered ? 1 : 0;
     memory.setTime(base, 1, monotonicUs());
     const outputs = this.#runner.run(this.#bound, batch, this.#place);
     memory.setTime(base, 2, monotonicUs());

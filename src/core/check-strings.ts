@@ -1,4 +1,6 @@
 import { invalid } from '../types/errors.js';
+import { requestTag } from './check-request.js';
+import type { AcceptedRequest } from './infer-response.js';
 
 /** Where a BYTES tensor lies, and what its messages name. */
 export interface StringsContext {
@@ -6,6 +8,22 @@ export interface StringsContext {
   readonly tag: string;
   readonly input: string;
   readonly model: string;
+}
+
+/** Checks the elements of all BYTES inputs of a request whose data is complete. Throws as `checkStrings`. */
+export function checkInputStrings(request: AcceptedRequest): void {
+  const { plan, model } = request;
+  const { inputs, head } = plan;
+  for (let nth = 0; nth < inputs.length; nth++) {
+    const input = inputs[nth]!;
+    if (input.datatype !== 'BYTES') continue;
+    const begin = request.inputBegin(nth);
+    checkStrings(model.arena.bytes.subarray(begin, begin + request.inputBytes(nth)), input.elements, {
+      tag: requestTag(head.id),
+      input: input.head.name,
+      model: model.name,
+    });
+  }
 }
 
 /**

@@ -25,6 +25,10 @@ export interface InferResponse {
   readonly parameters: ReadonlyMap<string, ParameterValue> | null;
   /** True = all answers to this plan with as many rows have outputs of the same shapes and sizes, given as they are. */
   readonly hasFixedOutputs: boolean;
+  /** What it took to gather the inputs, to run the model and to write the outputs: microseconds, of the whole batch. */
+  readonly inputUs: number;
+  readonly inferUs: number;
+  readonly outputUs: number;
   /** False = the model made no such output. */
   hasOutput(nth: number): boolean;
   /** Byte position in the arena. */

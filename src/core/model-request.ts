@@ -5,13 +5,13 @@ import type { FailureReason } from '../telemetry/statistics.js';
 import type { ServerError } from '../types/errors.js';
 import type { OutputTensor, ParameterValue, SequenceFlags } from '../types/infer.js';
 import type { Shape } from '../types/tensor.js';
-import { type InferPlan, requestTag } from './check-request.js';
-import { checkStrings } from './check-strings.js';
+import type { InferPlan } from './check-request.js';
+import { checkInputStrings } from './check-strings.js';
 import { classify } from './classification.js';
 import type { AcceptedRequest, InferResponse, Responder } from './infer-response.js';
 import type { Model } from './model.js';
 import { toClient } from './model-tensors.js';
-import { RequestInputs, type TensorSource } from './request-inputs.js';
+import { type PlacedTensor, RequestInputs, type SourceReader } from './request-inputs.js';
 
 /** filling: its memory is taken, its data arrives. submitted: the scheduler's. answered: outputs are out. released: all is given back. */
 type RequestState = 'filling' | 'submitted' | 'answered' | 'released';
@@ -75,9 +75,9 @@ export class ModelRequest extends InferRequest implements AcceptedRequest, Infer
   }
 
   /** Reads its inputs where they are; false = there is no room to say where that is. */
-  takeTable(sources: readonly TensorSource[]): boolean {
+  takeTable(sources: readonly PlacedTensor[], reader: SourceReader): boolean {
     this.#hasOwnStrings = false;
-    return this.#inputs.takeTable(sources);
+    return this.#inputs.takeTable(sources, reader);
   }
 
   inputBegin(nth: number): number {
@@ -91,7 +91,7 @@ export class ModelRequest extends InferRequest implements AcceptedRequest, Infer
   submit(): void {
     assert(this.#state === 'filling', 'a request was submitted twice');
     try {
-      if (this.#hasOwnStrings) this.#checkStrings();
+      if (this.#hasOwnStrings) checkInputStrings(this);
       this.#state = 'submitted';
       this.model.enqueue(this);
     } catch (error) {
@@ -145,9 +145,23 @@ export class ModelRequest extends InferRequest implements AcceptedRequest, Infer
     this.#outputs = null;
   }
 
+  get inputUs(): number {
+    const { startUs, inputsUs } = this.#answered().batch.times;
+    return inputsUs - startUs;
+  }
+
+  get inferUs(): number {
+    const { inputsUs, inferUs } = this.#answered().batch.times;
+    return inferUs - inputsUs;
+  }
+
+  get outputUs(): number {
+    const { inferUs, endUs } = this.#answered().batch.times;
+    return endUs - inferUs;
+  }
+
   get hasFixedOutputs(): boolean {
-    const { outputs } = this.model.tensors;
-    return this.plan.outputs.every(({ index, classCount }) => classCount === 0 && outputs[index]!.rowBytes > 0);
+    return this.plan.outputs.every(({ index, classCount }) => classCount === 0 && this.model.hasFixedOutput(index));
   }
 
   hasOutput(nth: number): boolean {
@@ -183,19 +197,5 @@ export class ModelRequest extends InferRequest implements AcceptedRequest, Infer
   #answered(): BatchOutputs {
     assert(this.#outputs !== null, 'outputs were read before the answer or after release');
     return this.#outputs;
-  }
-
-  #checkStrings(): void {
-    const { inputs, head } = this.plan;
-    for (let nth = 0; nth < inputs.length; nth++) {
-      const input = inputs[nth]!;
-      if (input.datatype !== 'BYTES') continue;
-      const begin = this.inputBegin(nth);
-      checkStrings(this.model.arena.bytes.subarray(begin, begin + this.inputBytes(nth)), input.elements, {
-        tag: requestTag(head.id),
-        input: input.head.name,
-        model: this.model.name,
-      });
-    }
   }
 }

@@ -25,15 +25,12 @@ import { Lineage } from './lineage.js';
 import { ModelRequest } from './model-request.js';
 import { dynamicScheduler, dynamicSettings, type SequenceParts, sequenceParts } from './model-scheduler.js';
 import type { Labels, ModelTensors } from './model-tensors.js';
-import type { InputSpace, TensorSource } from './request-inputs.js';
+import { type InputSpace, type PlacedTensor, SMALL_REQUEST_BYTES, type SourceReader } from './request-inputs.js';
 import { schedulerSettings } from './scheduler-settings.js';
 import type { ControlWriter } from './sequence-controls.js';
 import type { ServedModel } from './served-model.js';
 import { Warmup } from './warmup.js';
 import type { WarmupSample } from './warmup-samples.js';
-
-/** Requests up to this size lie in planes of rows; larger ones have a slot of their own from their first byte. */
-export const SMALL_REQUEST_BYTES = 64 * 1024;
 
 export interface ModelParts {
   readonly name: string;
@@ -119,6 +116,14 @@ export class Model implements ServedModel, InputSpace {
     await this.#group.start().finally(() => signal.removeEventListener('abort', end));
   }
 
+  get steps(): readonly ServedModel[] {
+    return [];
+  }
+
+  hasFixedOutput(index: number): boolean {
+    return this.tensors.outputs[index]!.rowBytes > 0;
+  }
+
   get isDecoupled(): boolean {
     return this.#config.model_transaction_policy?.decoupled ?? false;
   }
@@ -176,17 +181,17 @@ export class Model implements ServedModel, InputSpace {
 
   admitSources(
     plan: InferPlan,
-    sources: readonly TensorSource[],
-    responder: Responder,
+    sources: readonly PlacedTensor[],
+    reader: Responder & SourceReader,
     sequence: SequenceFlags,
   ): ModelRequest {
     // Who holds it has it answer, and not its heir; only sequences are where they are.
     const elder = this.#elderWith(sequence);
     if (elder !== null) {
-      return elder.admitSources(checkRequest(elder.name, elder.tensors, plan.head), sources, responder, sequence);
+      return elder.admitSources(checkRequest(elder.name, elder.tensors, plan.head), sources, reader, sequence);
     }
-    const request = this.#newRequest(plan, responder, sequence);
-    if (!request.takeTable(sources)) throw outOfMemory(this.name);
+    const request = this.#newRequest(plan, reader, sequence);
+    if (!request.takeTable(sources, reader)) throw outOfMemory(this.name);
     this.#admitted++;
     return request;
   }
@@ -248,12 +253,10 @@ export class Model implements ServedModel, InputSpace {
     });
   }
 
-  /**
-   * Nobody finds it any more. Resolves when it has answered what it accepted, and no sequence is live that requests to `heir` go on with; it
-   * takes nothing new then.
-   * @param heir null = nothing stands in its place, and its sequences are over
-   */
-  async retire(heir: Model | null): Promise<void> {
+  /** Resolves when also no sequence is live that requests to its heir go on with; it takes nothing new then. */
+  async retire(successor: ServedModel | null): Promise<void> {
+    // What is no model of this kind cannot go on with its sequences.
+    const heir = successor instanceof Model ? successor : null;
     this.#isRetired = true;
     if (heir?.version === this.version) this.#lineage.replacedBy(heir);
     const scheduler = this.#sequences?.scheduler ?? null;
@@ -279,7 +282,6 @@ export class Model implements ServedModel, InputSpace {
     this.#dynamic?.reconfigure(dynamicSettings(this.name, settings), new RequestQueue(settings.queue));
   }
 
-  /** Ends the instances and gives the memory back; after `drain` or `retire`. */
   async stop(): Promise<void> {
     this.#isOver = true;
     await this.#group.stop();

@@ -6,6 +6,9 @@ import type { InferPlan } from './check-request.js';
 import type { ModelTensors } from './model-tensors.js';
 import type { ControlWriter } from './sequence-controls.js';
 
+/** Requests up to this size lie in planes of rows; larger ones have a slot of their own from their first byte. */
+export const SMALL_REQUEST_BYTES = 64 * 1024;
+
 /** What a model has for the inputs of its requests. */
 export interface InputSpace {
   readonly arena: Arena;
@@ -17,9 +20,15 @@ export interface InputSpace {
 }
 
 /** A tensor that somebody else has written: where it lies in the arena, bytes. */
-export interface TensorSource {
+export interface PlacedTensor {
   readonly begin: number;
   readonly bytes: number;
+}
+
+/** Who holds tensors that others read. */
+export interface SourceReader {
+  /** They are not read any more, by whoever was given them; once, also where that was cancelled. */
+  onSourcesRead(): void;
 }
 
 /** Where the inputs of one request lie: in rows of the planes, in a slot of its own, or where others wrote them. */
@@ -34,6 +43,7 @@ export class RequestInputs {
   /** Row of the planes; NO_ROWS = it has a slot. */
   #planeRow = NO_ROWS;
   #slot: Slot | null = null;
+  #reader: SourceReader | null = null;
 
   constructor(space: InputSpace, plan: InferPlan, sequence: SequenceFlags) {
     this.#space = space;
@@ -57,7 +67,7 @@ export class RequestInputs {
 
   /** Takes a slot for inputs of these sizes, in the order of the plan, and writes its tensor table; false = there is no room. */
   takeSlot(sizes: readonly number[]): boolean {
-    if (!this.#take(sizes)) return false;
+    if (!this.#take(sizes, true)) return false;
     let begin = alignUp(tableBytes(this.#space.tensors.feeds.length, 0));
     for (let nth = 0; nth < sizes.length; nth++) {
       this.#writeInput(nth, begin, sizes[nth]!);
@@ -67,9 +77,10 @@ export class RequestInputs {
     return true;
   }
 
-  /** Takes a slot for nothing but a tensor table, which says where the inputs lie; false = there is no room. */
-  takeTable(sources: readonly TensorSource[]): boolean {
-    if (!this.#take([])) return false;
+  /** Takes a slot for nothing but a tensor table, which says where the inputs lie until `reader` is told; false = there is no room. */
+  takeTable(sources: readonly PlacedTensor[], reader: SourceReader): boolean {
+    if (!this.#take([], false)) return false;
+    this.#reader = reader;
     for (let nth = 0; nth < sources.length; nth++) {
       const { begin, bytes } = sources[nth]!;
       this.#writeInput(nth, begin - this.slotOffset, bytes);
@@ -94,17 +105,23 @@ export class RequestInputs {
     if (this.#slot !== null) this.#space.arena.give(this.#slot);
     this.#planeRow = NO_ROWS;
     this.#slot = null;
+    const reader = this.#reader;
+    this.#reader = null;
+    reader?.onSourcesRead();
   }
 
-  /** A slot for a table, inputs of these sizes and the controls of the sequence. */
-  #take(sizes: readonly number[]): boolean {
+  /**
+   * A slot for a table, inputs of these sizes and the controls of the sequence.
+   * @param isOwn its tensors come from a client, who can be refused; else they are half-way through an ensemble
+   */
+  #take(sizes: readonly number[], isOwn: boolean): boolean {
     const { tensors, controls, arena } = this.#space;
     let bytes = alignUp(tableBytes(tensors.feeds.length, 0));
     for (let nth = 0; nth < sizes.length; nth++) bytes += alignUp(sizes[nth]!);
     for (let nth = 0; nth < (controls?.controls.length ?? 0); nth++) {
       bytes += alignUp(controls!.bytes(nth, this.#sequence));
     }
-    this.#slot = arena.takeInput(bytes);
+    this.#slot = isOwn ? arena.takeInput(bytes) : arena.take(bytes);
     if (this.#slot === null) return false;
     this.slotOffset = this.#slot.offset;
     for (let index = 0; index < tensors.inputs.length; index++) arena.table[this.#line(index) + LINE_BEGIN] = ABSENT;

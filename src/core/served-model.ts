@@ -5,7 +5,7 @@ import type { SequenceFlags } from '../types/infer.js';
 import type { InferPlan } from './check-request.js';
 import type { AcceptedRequest, Answerer, Responder } from './infer-response.js';
 import type { ModelTensors } from './model-tensors.js';
-import type { TensorSource } from './request-inputs.js';
+import type { PlacedTensor, SourceReader } from './request-inputs.js';
 
 /** One version of a model that requests find: it runs in instances of its own, or is an ensemble of others. */
 export interface ServedModel extends Answerer {
@@ -23,6 +23,10 @@ export interface ServedModel extends Answerer {
   readonly inFlight: number;
   /** Requests that nobody has begun. */
   readonly pending: number;
+  /** Its models, where it is an ensemble; they outlive it. */
+  readonly steps: readonly ServedModel[];
+  /** Every answer with as many rows has output `index` of one shape and size. */
+  hasFixedOutput(index: number): boolean;
   /** Its live sequences and the last that ended; null = it has no sequence batching. */
   sequences(): SequenceSnapshot | null;
   /** For metrics; null as in `sequences`. */
@@ -32,11 +36,11 @@ export interface ServedModel extends Answerer {
    * sequence. The request goes to the model that has its sequence, or that stands in the place of this one. Throws RESOURCE_EXHAUSTED.
    */
   admit(plan: InferPlan, sizes: readonly number[], responder: Responder, sequence?: SequenceFlags): AcceptedRequest;
-  /** As `admit`, for a request whose tensors are there already and stay until it is over: one source for each input of the plan. */
+  /** As `admit`, for a request whose tensors are there already, one for each input of the plan, and stay until `reader` is told. */
   admitSources(
     plan: InferPlan,
-    sources: readonly TensorSource[],
-    responder: Responder,
+    sources: readonly PlacedTensor[],
+    reader: Responder & SourceReader,
     sequence: SequenceFlags,
   ): AcceptedRequest;
   /** Somebody will send it requests even when nobody finds it: it ends when all have let go of it. */
@@ -44,4 +48,11 @@ export interface ServedModel extends Answerer {
   letGo(): void;
   /** Takes nothing new; what was accepted is answered. Resolves when nothing is in flight. */
   drain(): Promise<void>;
+  /**
+   * Nobody finds it any more. Resolves when it has answered what it accepted and all have let go of it.
+   * @param heir what is found in its place; null = nothing is
+   */
+  retire(heir: ServedModel | null): Promise<void>;
+  /** Ends what it runs in, and gives its memory back; after `drain` or `retire`. */
+  stop(): Promise<void>;
 }

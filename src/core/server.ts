@@ -136,11 +136,23 @@ export class InferenceServer {
   async drain(): Promise<void> {
     this.#state = 'draining';
     this.#manager.endLoads();
-    await Promise.all(this.#manager.loaded().map((model) => model.drain()));
+    await drainAll(this.#manager.loaded());
   }
 
   async stop(): Promise<void> {
     await this.#manager.unloadAll();
     this.#state = 'stopped';
   }
+}
+
+/** A model goes on until the ensembles that it is a step of have drained. */
+async function drainAll(models: readonly ServedModel[]): Promise<void> {
+  const drained = new Map<ServedModel, Promise<void>>();
+  const drain = (model: ServedModel): Promise<void> => {
+    const users = models.filter(({ steps }) => steps.includes(model));
+    const done = drained.get(model) ?? Promise.all(users.map(drain)).then(() => model.drain());
+    drained.set(model, done);
+    return done;
+  };
+  await Promise.all(models.map(drain));
 }

@@ -1,0 +1,238 @@
+import { assert } from '../../base/assert.js';
+import type { FailureReason } from '../../telemetry/statistics.js';
+import { asServerError, invalid, ServerError } from '../../types/errors.js';
+import type { SequenceFlags } from '../../types/infer.js';
+import { type InferPlan, requestTag } from '../check-request.js';
+import { checkInputStrings } from '../check-strings.js';
+import type { AcceptedRequest, InferResponse, Responder } from '../infer-response.js';
+import type { PlacedTensor, RequestInputs, SourceReader } from '../request-inputs.js';
+import type { Ensemble } from './ensemble.js';
+import type { EnsemblePlan } from './ensemble-plan.js';
+import { EmptyResponse, EnsembleResponse } from './ensemble-response.js';
+import { Flow } from './flow.js';
+import { Source } from './source.js';
+import type { StepRun } from './step-run.js';
+
+/** Where the tensors of a request lie: in memory of its own, or where another ensemble has them. */
+export type EnsembleInputs =
+  | { readonly kind: 'own'; readonly memory: RequestInputs }
+  | { readonly kind: 'others'; readonly sources: readonly PlacedTensor[]; readonly reader: SourceReader };
+
+/** filling: its data arrives. running: its steps do. over: it has answered, or never will. */
+type RequestState = 'filling' | 'running' | 'over';
+
+/**
+ * One request to an ensemble: sends its tensors through the steps and answers with what comes out. It runs no thread and has no queue of its own: its steps
+ * wait in those of their models.
+ */
+export class EnsembleRequest implements AcceptedRequest {
+  readonly model: Ensemble;
+  readonly plan: InferPlan;
+  readonly steps: EnsemblePlan;
+  readonly rows: number;
+  /** When its data was complete, monotonic microseconds. */
+  arrivedUs = 0;
+  /** Of all its steps together. */
+  inputUs = 0;
+  inferUs = 0;
+  outputUs = 0;
+  readonly #inputs: EnsembleInputs;
+  readonly #responder: Responder;
+  readonly #sequence: SequenceFlags;
+  #state: RequestState = 'filling';
+  #root: Flow | null = null;
+  #error: ServerError | null = null;
+  #isCancelled = false;
+  #hasInputs = true;
+  /** Those that wait or run. */
+  readonly #runs: StepRun[] = [];
+
+  constructor(model: Ensemble, plan: InferPlan, inputs: EnsembleInputs, responder: Responder, sequence: SequenceFlags) {
+    this.model = model;
+    this.plan = plan;
+    this.steps = model.stepsOf(plan);
+    this.rows = Math.max(1, plan.batchSize);
+    this.#inputs = inputs;
+    this.#responder = responder;
+    this.#sequence = sequence;
+  }
+
+  /** No step begins any more. */
+  get isAborted(): boolean {
+    return this.#error !== null || this.#isCancelled;
+  }
+
+  inputBegin(nth: number): number {
+    return this.#inputs.kind === 'own' ? this.#inputs.memory.begin(nth) : this.#inputs.sources[nth]!.begin;
+  }
+
+  inputBytes(nth: number): number {
+    return this.#inputs.kind === 'own' ? this.#inputs.memory.bytes(nth) : this.#inputs.sources[nth]!.bytes;
+  }
+
+  submit(): void {
+    assert(this.#state === 'filling', 'a request was submitted twice');
+    try {
+      if (this.#inputs.kind === 'own') checkInputStrings(this);
+      this.model.enqueue(this);
+    } catch (error) {
+      this.abandon();
+      throw error;
+    }
+    this.#state = 'running';
+    this.#begin();
+  }
+
+  abandon(): void {
+    assert(this.#state === 'filling', 'a submitted request was abandoned');
+    this.#state = 'over';
+    this.release();
+  }
+
+  cancel(): void {
+    if (this.#state === 'filling') this.abandon();
+    if (this.#state !== 'running' || this.#isCancelled) return;
+    this.#isCancelled = true;
+    this.#root!.abandon();
+    for (const run of this.#runs.splice(0)) {
+      run.isOver = true;
+      if (run.request === null) run.flow.onInputsRead(run.place);
+      else run.request.cancel();
+      this.model.stepEnded(run, this);
+    }
+    this.#fail('CANCELED');
+  }
+
+  /** For flows: a step can begin. */
+  startStep(run: StepRun): void {
+    this.#runs.push(run);
+    this.model.stepBegins(run, this);
+  }
+
+  /** For the ensemble: it is the step's turn. */
+  sendStep(run: StepRun): void {
+    const { flow, place } = run;
+    try {
+      const { plan, outputShapes } = this.steps.planStep(place, flow.shapes, flow.bytes);
+      const { inputs, step } = this.steps.route.steps[place]!;
+      const sources: PlacedTensor[] = [];
+      for (const { tensor } of inputs) {
+        if (flow.sources[tensor] !== null) sources.push({ begin: flow.begins[tensor]!, bytes: flow.bytes[tensor]! });
+      }
+      run.outputShapes = outputShapes;
+      run.request = step.model.admitSources(plan, sources, run, this.#sequence);
+    } catch (error) {
+      flow.onInputsRead(place);
+      this.#stepFailed(run, error);
+      return;
+    }
+    try {
+      run.request.submit();
+    } catch (error) {
+      this.#stepFailed(run, error);
+    }
+  }
+
+  runEnded(run: StepRun): void {
+    run.isOver = true;
+    run.request = null;
+    this.#runs.splice(this.#runs.indexOf(run), 1);
+    this.model.stepEnded(run, this);
+    if (this.#runs.length === 0 && this.#error !== null) this.#deliverError(this.#error);
+  }
+
+  /** A step failed: the request does, when the steps that run have ended. */
+  abort(error: ServerError): void {
+    if (this.isAborted) return;
+    this.#error = new ServerError(error.code, `in ensemble '${this.model.name}', ${error.message}`);
+    this.#root!.abandon();
+    for (const run of [...this.#runs]) {
+      if (run.request !== null || run.isOver) continue;
+      run.flow.onInputsRead(run.place);
+      this.runEnded(run);
+    }
+    if (this.#runs.length === 0 && this.#state === 'running') this.#deliverError(this.#error);
+  }
+
+  /** For flows: all that was asked for is there, or is known to be missing. */
+  onAnswer(flow: Flow): void {
+    const isOnly = this.steps.route.depth === 0;
+    if (isOnly && this.steps.route.outputs.some((tensor) => flow.sources[tensor] === null)) {
+      this.#unset(flow);
+      return;
+    }
+    if (isOnly) this.#succeed();
+    this.#responder.onResponse(new EnsembleResponse(this, flow, isOnly));
+  }
+
+  /** For flows: every step is over, and all answers are given. */
+  onOver(): void {
+    if (this.#state === 'over') return;
+    this.#succeed();
+    this.#responder.onResponse(new EmptyResponse(this));
+  }
+
+  /** Nobody reads its inputs any more. */
+  release(): void {
+    if (!this.#hasInputs) return;
+    this.#hasInputs = false;
+    if (this.#inputs.kind === 'own') this.#inputs.memory.give(this.rows);
+    else this.#inputs.reader.onSourcesRead();
+    if (this.#state === 'over') this.model.letGo();
+  }
+
+  /** What a step's answer took. */
+  addTimes(response: InferResponse): void {
+    this.inputUs += response.inputUs;
+    this.inferUs += response.inferUs;
+    this.outputUs += response.outputUs;
+  }
+
+  #begin(): void {
+    const root = new Flow(this, null);
+    this.#root = root;
+    const source = new Source(this);
+    const { inputs } = this.plan;
+    for (let nth = 0; nth < inputs.length; nth++) {
+      const { index, head } = inputs[nth]!;
+      root.put(index, source, this.inputBegin(nth), this.inputBytes(nth), head.shape);
+    }
+    if (!source.isRead) this.release();
+    for (let index = 0; index < this.model.tensors.inputs.length; index++) root.settle(index);
+    root.proceed();
+  }
+
+  #stepFailed(run: StepRun, error: unknown): void {
+    run.isOver = true;
+    this.abort(asServerError(error));
+    this.runEnded(run);
+  }
+
+  #unset(flow: Flow): void {
+    flow.releaseOutputs();
+    const why = 'unexpected deadlock, at least one output is not set while no more ensemble steps can be made';
+    this.#error = invalid(`in ensemble '${this.model.name}', ${requestTag(this.plan.head.id)}${why}`);
+    this.#deliverError(this.#error);
+  }
+
+  #succeed(): void {
+    this.#end();
+    this.model.onSucceeded(this);
+  }
+
+  #deliverError(error: ServerError): void {
+    if (this.#state === 'over') return;
+    this.#fail('OTHER');
+    this.#responder.onError(error);
+  }
+
+  #fail(reason: FailureReason): void {
+    this.#end();
+    this.model.onFailed(this, reason);
+  }
+
+  #end(): void {
+    this.#state = 'over';
+    if (!this.#hasInputs) this.model.letGo();
+  }
+}

@@ -1,0 +1,144 @@
+import type { OutputTensor } from '../../types/infer.js';
+import type { Shape } from '../../types/tensor.js';
+import type { InferPlan } from '../check-request.js';
+import { classify } from '../classification.js';
+import type { InferResponse } from '../infer-response.js';
+import { bridgeShape } from './bridge.js';
+import type { Ensemble } from './ensemble.js';
+import type { EnsembleRequest } from './ensemble-request.js';
+import type { Flow } from './flow.js';
+
+/** An answer whose outputs are tensors of steps, where those left them. */
+export class EnsembleResponse implements InferResponse {
+  readonly isFinal: boolean;
+  readonly isEmpty = false;
+  readonly parameters = null;
+  readonly #request: EnsembleRequest;
+  readonly #flow: Flow;
+
+  constructor(request: EnsembleRequest, flow: Flow, isFinal: boolean) {
+    this.#request = request;
+    this.#flow = flow;
+    this.isFinal = isFinal;
+  }
+
+  get model(): Ensemble {
+    return this.#request.model;
+  }
+
+  get plan(): InferPlan {
+    return this.#request.plan;
+  }
+
+  get rows(): number {
+    return this.#request.rows;
+  }
+
+  get inputUs(): number {
+    return this.#request.inputUs;
+  }
+
+  get inferUs(): number {
+    return this.#request.inferUs;
+  }
+
+  get outputUs(): number {
+    return this.#request.outputUs;
+  }
+
+  get hasFixedOutputs(): boolean {
+    const { model, plan } = this;
+    return (
+      this.isFinal && plan.outputs.every(({ index, classCount }) => classCount === 0 && model.hasFixedOutput(index))
+    );
+  }
+
+  hasOutput(nth: number): boolean {
+    return this.#flow.sources[this.#tensor(nth)] !== null;
+  }
+
+  outputBegin(nth: number): number {
+    return this.#flow.begins[this.#tensor(nth)]!;
+  }
+
+  outputBytes(nth: number): number {
+    return this.#flow.bytes[this.#tensor(nth)]!;
+  }
+
+  outputShape(nth: number): Shape {
+    const { tensors, graph } = this.model;
+    const tensor = this.#tensor(nth);
+    const { dims } = tensors.outputs[this.plan.outputs[nth]!.index]!;
+    return bridgeShape(this.#flow.shapes[tensor]!, graph.tensors[tensor]!.batched, {
+      dims,
+      batched: tensors.maxBatchSize > 0,
+    });
+  }
+
+  output(nth: number): OutputTensor {
+    const { index, classCount } = this.plan.outputs[nth]!;
+    const { tensors, graph, arena } = this.model;
+    const { name, datatype, labels } = tensors.outputs[index]!;
+    const begin = this.outputBegin(nth);
+    const bytes = arena.bytes.subarray(begin, begin + this.outputBytes(nth));
+    const tensor: OutputTensor = { name, datatype, shape: this.outputShape(nth), bytes };
+    if (classCount === 0) return tensor;
+    // Without labels of its own it has those of the step (fact sheet 13).
+    const known = labels ?? graph.tensors[this.#tensor(nth)]!.source.labels;
+    return {
+      name,
+      datatype: 'BYTES',
+      ...classify(tensor, classCount, tensors.maxBatchSize > 0 ? this.rows : null, known),
+    };
+  }
+
+  release(): void {
+    this.#flow.releaseOutputs();
+  }
+
+  #tensor(nth: number): number {
+    return this.model.graph.outputs[this.plan.outputs[nth]!.index]!;
+  }
+}
+
+/** The end of a request that was answered any number of times before. */
+export class EmptyResponse implements InferResponse {
+  readonly isFinal = true;
+  readonly isEmpty = true;
+  readonly parameters = null;
+  readonly hasFixedOutputs = false;
+  readonly inputUs = 0;
+  readonly inferUs = 0;
+  readonly outputUs = 0;
+  readonly model: Ensemble;
+  readonly plan: InferPlan;
+  readonly rows: number;
+
+  constructor({ model, plan, rows }: EnsembleRequest) {
+    this.model = model;
+    this.plan = plan;
+    this.rows = rows;
+  }
+
+  hasOutput(): boolean {
+    return false;
+  }
+
+  outputBegin(): number {
+    throw new RangeError('an empty response has no outputs');
+  }
+
+  outputBytes(): number {
+    throw new RangeError('an empty response has no outputs');
+  }
+
+  outputShape(): Shape {
+    throw new RangeError('an empty response has no outputs');
+  }
+
+  output(): OutputTensor {
+    throw new RangeError('an empty response has no outputs');
+  }
+
+  release(): void {}
+}

@@ -1,0 +1,255 @@
+import { outOfMemory } from '../../backends/failures.js';
+import type { Clock } from '../../base/clock.js';
+import type { ModelConfig } from '../../config/model-config.js';
+import type { Arena } from '../../memory/arena.js';
+import { RowPlanes } from '../../memory/planes.js';
+import { notFound } from '../../repository/lookup.js';
+import { stopping } from '../../schedulers/refusals.js';
+import type { FailureReason, ModelStatistics } from '../../telemetry/statistics.js';
+import type { SequenceFlags } from '../../types/infer.js';
+import { checkRequest, type InferPlan } from '../check-request.js';
+import type { AcceptedRequest, Responder } from '../infer-response.js';
+import type { ModelTensors } from '../model-tensors.js';
+import {
+  type InputSpace,
+  type PlacedTensor,
+  RequestInputs,
+  SMALL_REQUEST_BYTES,
+  type SourceReader,
+} from '../request-inputs.js';
+import type { ServedModel } from '../served-model.js';
+import { EnsemblePlan } from './ensemble-plan.js';
+import { type EnsembleInputs, EnsembleRequest } from './ensemble-request.js';
+import type { Graph } from './graph.js';
+import { type Route, routeTo } from './route.js';
+import { StepGate } from './step-gate.js';
+import type { StepRun } from './step-run.js';
+
+export interface EnsembleParts {
+  readonly name: string;
+  readonly version: number;
+  readonly config: ModelConfig;
+  readonly tensors: ModelTensors;
+  readonly graph: Graph;
+  readonly statistics: ModelStatistics;
+}
+
+/**
+ * One version of an ensemble: models one behind the other, as one. It is bound to the versions of its steps that were there when it was loaded, which
+ * stay for it when others take their place.
+ */
+export class Ensemble implements ServedModel, InputSpace {
+  readonly name: string;
+  readonly version: number;
+  readonly config: ModelConfig;
+  readonly tensors: ModelTensors;
+  readonly statistics: ModelStatistics;
+  readonly graph: Graph;
+  readonly arena: Arena;
+  readonly planes: RowPlanes | null;
+  readonly controls = null;
+  readonly isDecoupled: boolean;
+  readonly #clock: Clock;
+  /** By step; null = any number of requests may be at its model. */
+  readonly #gates: readonly (StepGate | null)[];
+  /** By the outputs that were asked for. */
+  readonly #routes = new Map<string, Route>();
+  readonly #plans = new WeakMap<InferPlan, EnsemblePlan>();
+  #heir: ServedModel | null = null;
+  #inFlight = 0;
+  /** Requests that have memory, or are not answered. */
+  #admitted = 0;
+  #isRetired = false;
+  #isStopped = false;
+  #isOver = false;
+  #onIdle: (() => void) | null = null;
+  #onFinished: (() => void) | null = null;
+
+  constructor(parts: EnsembleParts, { arena, clock }: { readonly arena: Arena; readonly clock: Clock }) {
+    this.name = parts.name;
+    this.version = parts.version;
+    this.config = parts.config;
+    this.tensors = parts.tensors;
+    this.statistics = parts.statistics;
+    this.graph = parts.graph;
+    this.arena = arena;
+    this.#clock = clock;
+    this.planes = parts.tensors.hasPlanes ? planesOf(arena, parts.tensors) : null;
+    this.isDecoupled = this.#routeTo(this.graph.outputs).depth > 0;
+    const limit = parts.config.ensemble_scheduling?.max_inflight_requests ?? 0;
+    this.#gates = this.graph.steps.map(() => (limit > 0 ? new StepGate(limit) : null));
+    for (const step of this.steps) step.hold();
+  }
+
+  get steps(): readonly ServedModel[] {
+    return this.graph.steps.map(({ model }) => model);
+  }
+
+  get isRetired(): boolean {
+    return this.#isRetired;
+  }
+
+  get isReady(): boolean {
+    return this.steps.every(({ isReady }) => isReady);
+  }
+
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** None: an ensemble has no queue. */
+  get pending(): number {
+    return 0;
+  }
+
+  sequences(): null {
+    return null;
+  }
+
+  sequenceCounts(): null {
+    return null;
+  }
+
+  hasFixedOutput(index: number): boolean {
+    const { step, source } = this.graph.tensors[this.graph.outputs[index]!]!;
+    const { rowBytes } = this.tensors.outputs[index]!;
+    if (rowBytes === 0 || source.rowBytes !== rowBytes) return false;
+    return step < 0 || this.#stepHasFixed(step, source.name);
+  }
+
+  admit(
+    plan: InferPlan,
+    sizes: readonly number[],
+    responder: Responder,
+    sequence: SequenceFlags = plan.head,
+  ): AcceptedRequest {
+    const heir = this.#heir;
+    if (heir !== null) return heir.admit(checkRequest(heir.name, heir.tensors, plan.head), sizes, responder, sequence);
+    const memory = new RequestInputs(this, plan, sequence);
+    const isSmall = plan.inputBytes >= 0 && plan.inputBytes <= SMALL_REQUEST_BYTES;
+    const hasRoom =
+      isSmall && this.planes !== null ? memory.takeRows(Math.max(1, plan.batchSize), false) : memory.takeSlot(sizes);
+    if (!hasRoom) throw outOfMemory(this.name);
+    return this.#newRequest(plan, { kind: 'own', memory }, responder, sequence);
+  }
+
+  admitSources(
+    plan: InferPlan,
+    sources: readonly PlacedTensor[],
+    reader: Responder & SourceReader,
+    sequence: SequenceFlags,
+  ): AcceptedRequest {
+    return this.#newRequest(plan, { kind: 'others', sources, reader }, reader, sequence);
+  }
+
+  hold(): void {
+    this.#admitted++;
+  }
+
+  letGo(): void {
+    this.#admitted--;
+    this.#onFinished?.();
+  }
+
+  async drain(): Promise<void> {
+    this.#isStopped = true;
+    if (this.#inFlight === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#onIdle = resolve;
+    });
+  }
+
+  /** Nobody finds it any more. Resolves when it has answered what it accepted, and has let go of its steps. */
+  async retire(heir: ServedModel | null): Promise<void> {
+    this.#isRetired = true;
+    this.#heir = heir;
+    await new Promise<void>((resolve) => {
+      this.#onFinished = () => {
+        if (this.#admitted === 0) resolve();
+      };
+      this.#onFinished();
+    });
+    this.#isOver = true;
+    this.planes?.close();
+    for (const step of this.steps) step.letGo();
+  }
+
+  /** It has nothing that ends. */
+  async stop(): Promise<void> {}
+
+  /** For `EnsembleRequest` alone, like all below. */
+  enqueue(request: EnsembleRequest): void {
+    if (this.#isStopped) throw stopping();
+    this.#inFlight++;
+    request.arrivedUs = this.#clock.nowUs();
+  }
+
+  stepsOf(plan: InferPlan): EnsemblePlan {
+    let known = this.#plans.get(plan);
+    if (known === undefined) {
+      const outputs = [...new Set(plan.outputs.map(({ index }) => this.graph.outputs[index]!))];
+      known = new EnsemblePlan(this.graph, this.#routeTo(outputs), plan.head);
+      this.#plans.set(plan, known);
+    }
+    return known;
+  }
+
+  stepBegins(run: StepRun, request: EnsembleRequest): void {
+    const gate = this.#gateOf(run, request);
+    if (gate === null) request.sendStep(run);
+    else gate.enter(run, request);
+  }
+
+  stepEnded(run: StepRun, request: EnsembleRequest): void {
+    if (run.isInside) this.#gateOf(run, request)!.leave();
+  }
+
+  onSucceeded({ rows, arrivedUs, inputUs, inferUs, outputUs }: EnsembleRequest): void {
+    const { statistics } = this;
+    statistics.requestSucceeded(rows, this.#clock.nowUs() - arrivedUs, 0, inputUs, inferUs, outputUs);
+    statistics.batchExecuted(rows, inputUs, inferUs, outputUs, Date.now());
+    this.#ended();
+  }
+
+  onFailed({ arrivedUs }: EnsembleRequest, reason: FailureReason): void {
+    this.statistics.requestFailed(reason, this.#clock.nowUs() - arrivedUs);
+    this.#ended();
+  }
+
+  #newRequest(plan: InferPlan, inputs: EnsembleInputs, responder: Responder, sequence: SequenceFlags): EnsembleRequest {
+    if (this.#isOver) throw notFound(this.name, String(this.version), [this.version]);
+    this.#admitted++;
+    return new EnsembleRequest(this, plan, inputs, responder, sequence);
+  }
+
+  #routeTo(outputs: readonly number[]): Route {
+    const key = outputs.join();
+    const route = this.#routes.get(key) ?? routeTo(this.graph, outputs);
+    this.#routes.set(key, route);
+    return route;
+  }
+
+  #gateOf(run: StepRun, request: EnsembleRequest): StepGate | null {
+    return this.#gates[request.steps.route.steps[run.place]!.at]!;
+  }
+
+  #stepHasFixed(step: number, output: string): boolean {
+    const { model } = this.graph.steps[step]!;
+    return model.hasFixedOutput(model.tensors.outputIndex.get(output)!);
+  }
+
+  #ended(): void {
+    this.#inFlight--;
+    if (this.#inFlight > 0) return;
+    this.#onIdle?.();
+    this.#onIdle = null;
+  }
+}
+
+function planesOf(arena: Arena, tensors: ModelTensors): RowPlanes {
+  return new RowPlanes(
+    arena,
+    tensors.feeds.map((input) => input.rowBytes),
+    tensors.maxRows,
+  );
+}

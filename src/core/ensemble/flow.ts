@@ -1,0 +1,272 @@
+import type { ServerError } from '../../types/errors.js';
+import type { Shape } from '../../types/tensor.js';
+import type { InferResponse } from '../infer-response.js';
+import type { EnsembleRequest } from './ensemble-request.js';
+import type { Route, RouteStep } from './route.js';
+import { Source } from './source.js';
+import { StepRun } from './step-run.js';
+
+/**
+ * One pass through the steps of one level of an ensemble: all of them, where none is decoupled. Each answer of a decoupled step begins a pass of the next level,
+ * which finds the tensors of this one too; answers with one number belong to one pass, whichever step they are of.
+ *
+ * A tensor is settled when it is there or known to be missing; a step starts when all that it reads is settled.
+ */
+export class Flow {
+  readonly level: number;
+  /** By tensor of the graph: where it lies, while somebody has to read it. Null = it is missing, or not there yet. */
+  readonly sources: (Source | null)[];
+  readonly begins: number[];
+  readonly bytes: number[];
+  readonly shapes: (Shape | null)[];
+  readonly #request: EnsembleRequest;
+  readonly #route: Route;
+  readonly #parent: Flow | null;
+  readonly #isSettled: boolean[];
+  /** By place in the route: tensors to settle before it starts; -1 = it has started, or is another level's. */
+  readonly #waits: number[];
+  /** Steps of this level that are not over. */
+  #openSteps = 0;
+  #openOutputs: number;
+  /** Passes of the next level, by the number of the answer; null = that one is over. */
+  readonly #passes: (Flow | null)[] = [];
+  /** Of the first of them that is not over. */
+  #firstOpen = 0;
+  /** Decoupled steps that have given all their answers. */
+  readonly #ended: StepRun[] = [];
+  #isAnswered = false;
+  #isEnded = false;
+
+  constructor(request: EnsembleRequest, parent: Flow | null) {
+    const { route } = request.steps;
+    const tensors = route.readers.length;
+    this.level = parent === null ? 0 : parent.level + 1;
+    this.#request = request;
+    this.#route = route;
+    this.#parent = parent;
+    this.sources = new Array(tensors).fill(null);
+    this.begins = new Array(tensors).fill(0);
+    this.bytes = new Array(tensors).fill(0);
+    this.shapes = new Array(tensors).fill(null);
+    this.#isSettled = new Array(tensors).fill(false);
+    this.#waits = [];
+    for (const { level, reads } of route.steps) {
+      this.#waits.push(level === this.level ? reads.length : -1);
+      if (level === this.level) this.#openSteps++;
+    }
+    this.#openOutputs = route.outputs.length;
+  }
+
+  /** Every step of it and below is over, and it gave its answer. */
+  get isOver(): boolean {
+    if (this.#openSteps > 0 || this.#firstOpen < this.#passes.length) return false;
+    return this.level < this.#route.depth || this.#isAnswered;
+  }
+
+  /** A tensor is there: bytes `begin` and following of what `source` holds. */
+  put(tensor: number, source: Source, begin: number, bytes: number, shape: Shape): void {
+    this.sources[tensor] = source;
+    this.begins[tensor] = begin;
+    this.bytes[tensor] = bytes;
+    this.shapes[tensor] = shape;
+    this.#claim(tensor, source);
+  }
+
+  /** Everybody hears that the tensor is there, or is missing. */
+  settle(tensor: number): void {
+    if (this.#isSettled[tensor] || this.#request.isAborted) return;
+    this.#isSettled[tensor] = true;
+    if (this.#route.outputs.includes(tensor)) this.#openOutputs--;
+    for (const place of this.#route.readers[tensor]!) {
+      if (this.#waits[place]! > 0 && --this.#waits[place]! === 0) this.#start(place);
+    }
+    for (const pass of this.#passes) pass?.inherit(this, tensor);
+  }
+
+  inherit(from: Flow, tensor: number): void {
+    this.#adopt(from, tensor);
+    this.proceed();
+  }
+
+  /** Answers, where everything for that is there; then says whether it is over. */
+  proceed(): void {
+    if (this.#request.isAborted) return;
+    if (this.level === this.#route.depth && !this.#isAnswered && this.#openSteps + this.#openOutputs === 0) {
+      if (!this.#isTurn) return;
+      this.#isAnswered = true;
+      this.#request.onAnswer(this);
+    }
+    if (this.isOver) this.#end();
+  }
+
+  onResponse(run: StepRun, response: InferResponse): void {
+    this.#request.addTimes(response);
+    const isDecoupled = this.#stepOf(run).step.model.isDecoupled;
+    if (response.isFinal) this.#request.runEnded(run);
+    if (this.#request.isAborted) response.release();
+    else if (isDecoupled) this.#takePart(run, response);
+    else this.#take(run, response);
+    if (response.isFinal) this.#stepEnded(run);
+  }
+
+  onError(run: StepRun, error: ServerError): void {
+    this.#request.runEnded(run);
+    this.#request.abort(error);
+  }
+
+  /** What step `place` reads need not stay for it any more. */
+  onInputsRead(place: number): void {
+    for (const tensor of this.#route.steps[place]!.reads) this.sources[tensor]?.unclaim();
+  }
+
+  /** No step begins any more, and there will be no answer: only what runs still reads its tensors. */
+  abandon(): void {
+    for (const pass of this.#passes) pass?.abandon();
+    for (let place = 0; place < this.#waits.length; place++) {
+      if (this.#waits[place]! >= 0) this.onInputsRead(place);
+      this.#waits[place] = -1;
+    }
+    if (!this.#isAnswered) this.releaseOutputs();
+    this.#isAnswered = true;
+    this.#dropDeeper();
+  }
+
+  /** Its answer is not read any more. */
+  releaseOutputs(): void {
+    if (this.level < this.#route.depth) return;
+    for (const tensor of this.#route.outputs) this.sources[tensor]?.unclaim();
+  }
+
+  /** Answers leave in the order of the passes. */
+  get #isTurn(): boolean {
+    const parent = this.#parent;
+    return parent === null || (parent.#passes[parent.#firstOpen] === this && parent.#isTurn);
+  }
+
+  #stepOf(run: StepRun): RouteStep {
+    return this.#route.steps[run.place]!;
+  }
+
+  #start(place: number): void {
+    this.#waits[place] = -1;
+    const { inputs } = this.#route.steps[place]!;
+    if (inputs.some(({ tensor, optional }) => !optional && this.sources[tensor] === null)) this.#skip(place);
+    else this.#request.startStep(new StepRun(this, place));
+  }
+
+  /** It lacks an input that it needs: what it would write is missing too. */
+  #skip(place: number): void {
+    this.onInputsRead(place);
+    this.#openSteps--;
+    const { step, outputs } = this.#route.steps[place]!;
+    if (step.model.isDecoupled) this.#answersEnd(new StepRun(this, place));
+    else for (const { tensor } of outputs) this.settle(tensor);
+  }
+
+  #take(run: StepRun, response: InferResponse): void {
+    const source = new Source(response);
+    const { outputs } = this.#stepOf(run);
+    for (let nth = 0; nth < outputs.length; nth++) {
+      if (!response.hasOutput(nth)) continue;
+      const shape = run.outputShapes[nth] ?? response.outputShape(nth);
+      this.put(outputs[nth]!.tensor, source, response.outputBegin(nth), response.outputBytes(nth), shape);
+    }
+    if (!source.isRead) response.release();
+    for (let nth = 0; nth < outputs.length; nth++) this.settle(outputs[nth]!.tensor);
+  }
+
+  #takePart(run: StepRun, response: InferResponse): void {
+    if (response.isEmpty) {
+      response.release();
+      return;
+    }
+    const number = run.answers++;
+    const pass = this.#passAt(number);
+    pass.#take(run, response);
+    pass.proceed();
+  }
+
+  #passAt(number: number): Flow {
+    const known = this.#passes[number];
+    if (known != null) return known;
+    const pass = new Flow(this.#request, this);
+    this.#passes[number] = pass;
+    pass.#adoptAll(this);
+    // Of a step that has ended with fewer answers there is nothing in this one.
+    for (const run of this.#ended) if (run.answers <= number) pass.#miss(run.place);
+    return pass;
+  }
+
+  #miss(place: number): void {
+    for (const { tensor } of this.#route.steps[place]!.outputs) this.settle(tensor);
+    this.proceed();
+  }
+
+  #stepEnded(run: StepRun): void {
+    if (this.#request.isAborted) return;
+    this.#openSteps--;
+    if (this.#stepOf(run).step.model.isDecoupled) this.#answersEnd(run);
+    this.proceed();
+  }
+
+  /** A decoupled step answers no more: what it would write in further passes is missing. */
+  #answersEnd(run: StepRun): void {
+    this.#ended.push(run);
+    for (const pass of this.#passes.slice(run.answers)) if (pass !== null) pass.#miss(run.place);
+  }
+
+  #adoptAll(parent: Flow): void {
+    for (let tensor = 0; tensor < parent.#isSettled.length; tensor++) {
+      if (!parent.#isSettled[tensor] || this.#route.levels[tensor]! > parent.level) continue;
+      this.#adopt(parent, tensor);
+    }
+  }
+
+  #adopt(from: Flow, tensor: number): void {
+    const source = from.sources[tensor]!;
+    if (source !== null) this.put(tensor, source, from.begins[tensor]!, from.bytes[tensor]!, from.shapes[tensor]!);
+    this.settle(tensor);
+  }
+
+  /** For all that reads the tensor here; for all that may in deeper passes, once. */
+  #claim(tensor: number, source: Source): void {
+    for (const place of this.#route.readers[tensor]!) if (this.#waits[place]! >= 0) source.claim();
+    if (this.level === this.#route.depth) {
+      if (this.#route.outputs.includes(tensor)) source.claim();
+    } else if (this.#isReadDeeper(tensor)) source.claim();
+  }
+
+  #isReadDeeper(tensor: number): boolean {
+    const { readers, steps, outputs } = this.#route;
+    return outputs.includes(tensor) || readers[tensor]!.some((place) => steps[place]!.level > this.level);
+  }
+
+  #dropDeeper(): void {
+    if (this.level === this.#route.depth) return;
+    for (let tensor = 0; tensor < this.sources.length; tensor++) {
+      if (this.#isReadDeeper(tensor)) this.sources[tensor]?.unclaim();
+    }
+  }
+
+  #end(): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.#dropDeeper();
+    const parent = this.#parent;
+    if (parent === null) this.#request.onOver();
+    else parent.#passEnded(this);
+  }
+
+  #passEnded(pass: Flow): void {
+    this.#passes[this.#passes.indexOf(pass)] = null;
+    while (this.#firstOpen < this.#passes.length && this.#passes[this.#firstOpen] === null) this.#firstOpen++;
+    this.#passes[this.#firstOpen]?.proceedAll();
+    if (this.isOver) this.#end();
+  }
+
+  /** It may have waited for its turn, or one below it. */
+  proceedAll(): void {
+    this.#passes[this.#firstOpen]?.proceedAll();
+    this.proceed();
+  }
+}

@@ -1,0 +1,83 @@
+import type { Graph, GraphStep, StepTensor } from './graph.js';
+
+/** A step that has to run. */
+export interface RouteStep {
+  readonly step: GraphStep;
+  /** Its place in the configuration. */
+  readonly at: number;
+  readonly inputs: readonly StepTensor[];
+  /** Those that somebody reads. */
+  readonly outputs: readonly StepTensor[];
+  /** Different tensors among its inputs. */
+  readonly reads: readonly number[];
+  /** How many decoupled steps are before it, one behind the other. */
+  readonly level: number;
+}
+
+/**
+ * What of an ensemble has to run for some of its outputs: nothing that is not needed (fact sheet 5.6). Behind a decoupled step everything runs once
+ * for each of its answers, one level deeper.
+ */
+export interface Route {
+  /** In the order of the configuration. */
+  readonly steps: readonly RouteStep[];
+  /** By tensor of the graph: places in `steps` of those that read it. */
+  readonly readers: readonly (readonly number[])[];
+  /** By tensor of the graph: on which level it is written. */
+  readonly levels: readonly number[];
+  /** Tensors of the graph that were asked for. */
+  readonly outputs: readonly number[];
+  /** The level on which answers are complete; 0 = there is one answer. */
+  readonly depth: number;
+}
+
+/** @param outputs tensors of the graph, each once */
+export function routeTo(graph: Graph, outputs: readonly number[]): Route {
+  const needed = neededSteps(graph, outputs);
+  const read = new Set([...outputs, ...needed.flatMap((at) => graph.steps[at]!.inputs.map(({ tensor }) => tensor))]);
+  const levels = tensorLevels(graph);
+  const steps = needed.map((at): RouteStep => {
+    const step = graph.steps[at]!;
+    const reads = [...new Set(step.inputs.map(({ tensor }) => tensor))];
+    return {
+      step,
+      at,
+      inputs: step.inputs,
+      outputs: step.outputs.filter(({ tensor }) => read.has(tensor)),
+      reads,
+      level: Math.max(0, ...reads.map((tensor) => levels[tensor]!)),
+    };
+  });
+  const readers = graph.tensors.map((_, tensor) =>
+    steps.flatMap(({ reads }, place) => (reads.includes(tensor) ? [place] : [])),
+  );
+  return { steps, readers, levels, outputs, depth: Math.max(0, ...outputs.map((tensor) => levels[tensor]!)) };
+}
+
+/** Ascending. */
+function neededSteps({ steps, tensors }: Graph, outputs: readonly number[]): number[] {
+  const needed = new Set<number>();
+  const open = [...outputs];
+  for (let tensor = open.pop(); tensor !== undefined; tensor = open.pop()) {
+    const at = tensors[tensor]!.step;
+    if (at < 0 || needed.has(at)) continue;
+    needed.add(at);
+    for (const input of steps[at]!.inputs) open.push(input.tensor);
+  }
+  return [...needed].sort((a, b) => a - b);
+}
+
+function tensorLevels({ steps, tensors }: Graph): number[] {
+  const levels = new Map<number, number>();
+  const levelOf = (tensor: number): number => {
+    const at = tensors[tensor]!.step;
+    if (at < 0) return 0;
+    const known = levels.get(tensor);
+    if (known !== undefined) return known;
+    const { inputs, model } = steps[at]!;
+    const level = Math.max(0, ...inputs.map((input) => levelOf(input.tensor))) + (model.isDecoupled ? 1 : 0);
+    levels.set(tensor, level);
+    return level;
+  };
+  return tensors.map((_, tensor) => levelOf(tensor));
+}

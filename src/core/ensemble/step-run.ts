@@ -1,0 +1,38 @@
+import type { ServerError } from '../../types/errors.js';
+import type { Shape } from '../../types/tensor.js';
+import type { AcceptedRequest, InferResponse, Responder } from '../infer-response.js';
+import type { SourceReader } from '../request-inputs.js';
+import type { Flow } from './flow.js';
+
+/** One execution of a step for one request. */
+export class StepRun implements Responder, SourceReader {
+  readonly flow: Flow;
+  /** Of the step in the route. */
+  readonly place: number;
+  /** Answers that came, of a decoupled step. */
+  answers = 0;
+  /** Null = it waits to be sent, or is over. */
+  request: AcceptedRequest | null = null;
+  /** By output of the step: its shape in every answer to this; null = that of the answer. */
+  outputShapes: readonly (Shape | null)[] = [];
+  isOver = false;
+  /** The gate of its step has let it in. */
+  isInside = false;
+
+  constructor(flow: Flow, place: number) {
+    this.flow = flow;
+    this.place = place;
+  }
+
+  onResponse(response: InferResponse): void {
+    this.flow.onResponse(this, response);
+  }
+
+  onError(error: ServerError): void {
+    this.flow.onError(this, error);
+  }
+
+  onSourcesRead(): void {
+    this.flow.onInputsRead(this.place);
+  }
+}

@@ -160,7 +160,17 @@ const remedies: readonly Remedy[] = [
   remedy(/^batch input data type must be/, 'TYPE_INT32 or TYPE_FP32', 'write one of the two'),
   remedy(/^unknown source input name/, 'the name of an input of this configuration', 'correct the name'),
   remedy(/^unknown target output name/, 'the name of an output of this configuration', 'correct the name'),
-  remedy(/^target output name '(.*)' can only be specified once/, "one entry for '$1'", 'take the other out'),
+  remedy(
+    /^source input name .* is optional/,
+    'a source that every request has',
+    'take optional out, or name another input',
+  ),
+  remedy(
+    /^target output name '.*' has a variable-size dimension/,
+    'no -1 in dims where the source input has no dimension',
+    'correct dims, or name the input that has the shape',
+  ),
+  remedy(/^target (?:in|out)put name '(.*)' can only be specified once/, "one entry for '$1'", 'take the other out'),
   // Instances, and the rest
   remedy(
     /has kind KIND_GPU but no GPUs are available/,
@@ -233,6 +243,12 @@ const remedies: readonly Remedy[] = [
     'optional: false, or max_batch_size: 0',
     'take optional out, or write max_batch_size: 0',
   ),
+  remedy(
+    /provides input with shape (.*) for batch input/,
+    'an input of shape $1 in the model file',
+    'name another target, or export the model with that shape',
+  ),
+  remedy(/ragged input.*not supported for optional/, 'optional: false', 'take optional or allow_ragged_batch out'),
   remedy(/ragged input/, 'an input of shape [-1] in the model file', 'take allow_ragged_batch out'),
   remedy(/^scalar tensor/, '[ 1 ]', 'write dims: [ 1 ]'),
   remedy(

@@ -3,10 +3,8 @@ import type { ModelSignature, SignatureTensor } from '../types/model.js';
 import { type Shape, sameShape, shapeText } from '../types/tensor.js';
 import { checkControl } from './check-controls.js';
 import type { FieldPath } from './config-source.js';
-import { dataTypeInConfig } from './datatype.js';
-import type { ConfigDataType, ModelConfig, ModelInput, ModelOutput, SequenceState } from './model-config.js';
-
-type Tensors = ReadonlyMap<string, SignatureTensor>;
+import type { BatchInput, ModelConfig, ModelInput, ModelOutput, SequenceState } from './model-config.js';
+import { byName, checkType, findTensor, type Tensors, unable } from './signature-tensors.js';
 
 /**
  * Holds a complete configuration against the model's own signature. Throws INVALID_ARGUMENT that names the tensor, both shapes with
@@ -34,6 +32,7 @@ export function signatureChecks(config: ModelConfig, signature: ModelSignature):
     ),
     { field: ['input'], run: () => checkCount(config, signature, inputs) },
     ...each(['input'], config.input, (input) => checkInput(config, input, inputs)),
+    ...each(['batch_input'], config.batch_input, (batchInput) => checkBatchInput(config, batchInput, inputs)),
     ...each(['output'], config.output, (output) => checkOutput(config, output, outputs)),
     ...each(['sequence_batching', 'state'], sequence?.state ?? [], (state) =>
       checkState(config, state, inputs, outputs),
@@ -43,18 +42,6 @@ export function signatureChecks(config: ModelConfig, signature: ModelSignature):
 
 function each<T>(field: FieldPath, items: readonly T[], check: (item: T) => void): SignatureCheck[] {
   return items.map((item, index) => ({ field: [...field, index], run: () => check(item) }));
-}
-
-function byName(tensors: readonly SignatureTensor[]): Tensors {
-  return new Map(tensors.map((tensor) => [tensor.name, tensor]));
-}
-
-function find(kind: 'input' | 'output', name: string, tensors: Tensors): SignatureTensor {
-  const tensor = tensors.get(name);
-  if (tensor !== undefined) return tensor;
-  throw invalid(
-    `unexpected inference ${kind} '${name}', allowed ${kind}s are: ${[...tensors.keys()].sort().join(', ')}`,
-  );
 }
 
 /** Every input of the graph needs a value; those with one of their own may be listed. */
@@ -96,14 +83,20 @@ function checkInput(config: ModelConfig, input: ModelInput, inputs: Tensors): vo
         'Set max_batch_size to 0 or take the optional input out',
     );
   }
-  const model = find('input', input.name, inputs);
+  const model = findTensor('input', input.name, inputs);
   checkType(config, `input '${input.name}'`, input.data_type, model);
+  if (input.allow_ragged_batch && input.optional) {
+    throw unable(
+      config,
+      `configuration expects model provides input with shape [-1] for ragged input '${input.name}', which is not supported for optional input`,
+    );
+  }
   if (input.allow_ragged_batch) checkRagged(config, input, model);
   else checkShape(config, input, model, isStricter);
 }
 
 function checkOutput(config: ModelConfig, output: ModelOutput, outputs: Tensors): void {
-  const model = find('output', output.name, outputs);
+  const model = findTensor('output', output.name, outputs);
   checkType(config, `output '${output.name}'`, output.data_type, model);
   const isScattered = config.batch_output.some(({ target_name }) => target_name.includes(output.name));
   if (!isScattered) checkShape(config, output, model, sameShape);
@@ -112,14 +105,8 @@ function checkOutput(config: ModelConfig, output: ModelOutput, outputs: Tensors)
 /** Types only: a state has the shape that the model gave it. */
 function checkState(config: ModelConfig, state: SequenceState, inputs: Tensors, outputs: Tensors): void {
   const { input_name, output_name, data_type } = state;
-  checkType(config, `input state '${input_name}'`, data_type, find('input', input_name, inputs));
-  checkType(config, `output state '${output_name}'`, data_type, find('output', output_name, outputs));
-}
-
-function checkType(config: ModelConfig, what: string, configured: ConfigDataType, model: SignatureTensor): void {
-  const provided = dataTypeInConfig(model.datatype);
-  if (configured === provided) return;
-  throw unable(config, `configuration expects datatype ${configured} for ${what}, model provides ${provided}`);
+  checkType(config, `input state '${input_name}'`, data_type, findTensor('input', input_name, inputs));
+  checkType(config, `output state '${output_name}'`, data_type, findTensor('output', output_name, outputs));
 }
 
 /** The requests' elements arrive in one row: `[-1]`. */
@@ -129,6 +116,32 @@ function checkRagged(config: ModelConfig, input: ModelInput, model: SignatureTen
     config,
     `configuration expects model provides input with shape [-1]  for ragged input '${input.name}', model provides ${shapeText(model.shape)}`,
   );
+}
+
+/** Each of its targets is an input of the model that takes its type and shape. */
+function checkBatchInput(
+  config: ModelConfig,
+  { kind, target_name, data_type, source_input }: BatchInput,
+  inputs: Tensors,
+): void {
+  const source = config.input.find(({ name }) => name === source_input[0]);
+  const dims = source?.reshape?.shape ?? source?.dims ?? [];
+  const rank = config.max_batch_size > 0 ? dims.length : Math.max(0, dims.length - 1);
+  const shape = kind === 'BATCH_ITEM_SHAPE' ? [-1, rank] : [-1];
+  for (const name of target_name) {
+    const model = findTensor('input', name, inputs);
+    checkType(config, `batch input '${name}'`, data_type, model);
+    if (canBe(shape, model.shape)) continue;
+    throw unable(
+      config,
+      `configuration expects model provides input with shape ${shapeText(shape)} for batch input '${name}', model provides ${shapeText(model.shape)}`,
+    );
+  }
+}
+
+/** What one leaves open, the other may say. */
+function canBe(a: Shape, b: Shape): boolean {
+  return a.length === b.length && a.every((dim, i) => dim === b[i] || dim === -1 || b[i] === -1);
 }
 
 /** An input may be stricter than the model, where the model leaves a dimension open. */
@@ -182,8 +195,4 @@ function shapeError(config: ModelConfig, tensor: ModelInput | ModelOutput, full:
     `model '${config.name}', tensor '${tensor.name}': the model expects ${model.length} dimensions (shape ${shapeText(model)}) but the model ` +
       `configuration specifies ${full.length} dimensions ${form}. To fit the model, ${field} should be ${expected}`,
   );
-}
-
-function unable(config: ModelConfig, what: string): ServerError {
-  return invalid(`unable to load model '${config.name}', ${what}`);
 }

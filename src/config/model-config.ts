@@ -1,3 +1,5 @@
+import type { BatchInputKind } from '../types/batch-io.js';
+
 /**
  * The ModelConfig message (fact sheet 4.1) with the field names of `proto/model_config.proto`, so that a file, its JSON and the code
  * are searched by one word. Repeated fields are arrays, maps are plain records, scalars are always there (proto default), unset
@@ -81,13 +83,7 @@ export interface ModelOutput {
 }
 
 export interface BatchInput {
-  kind:
-    | 'BATCH_ELEMENT_COUNT'
-    | 'BATCH_ACCUMULATED_ELEMENT_COUNT'
-    | 'BATCH_ACCUMULATED_ELEMENT_COUNT_WITH_ZERO'
-    | 'BATCH_MAX_ELEMENT_COUNT_AS_SHAPE'
-    | 'BATCH_ITEM_SHAPE'
-    | 'BATCH_ITEM_SHAPE_FLATTEN';
+  kind: BatchInputKind;
   target_name: string[];
   data_type: ConfigDataType;
   source_input: string[];

@@ -84,26 +84,56 @@ function fixedRuns(dims: readonly number[]): number[] {
 
 /** `batch_input` and `batch_output`. */
 export function validateBatchIo(config: ModelConfig): void {
-  const inputs = new Set(config.input.map((input) => input.name));
   const outputs = new Set(config.output.map((output) => output.name));
-  for (const { kind, data_type, source_input } of config.batch_input) {
-    checkSources('batch input', kind, source_input, inputs);
+  const fed = new Set([...config.input.map((input) => input.name), ...sequenceInputs(config)]);
+  for (const { kind, data_type, source_input, target_name } of config.batch_input) {
+    checkSources(config, 'batch input', kind, source_input);
+    for (const name of target_name) {
+      if (fed.has(name)) throw invalid(`target input name '${name}' can only be specified once`);
+      fed.add(name);
+    }
     if (data_type !== 'TYPE_INT32' && data_type !== 'TYPE_FP32') {
       throw invalid('batch input data type must be TYPE_INT32 or TYPE_FP32');
     }
   }
   const targets = new Set<string>();
   for (const { kind, target_name, source_input } of config.batch_output) {
-    checkSources('batch output', kind, source_input, inputs);
+    checkSources(config, 'batch output', kind, source_input);
     for (const name of target_name) {
       if (!outputs.has(name)) throw invalid(`unknown target output name '${name}'`);
       if (targets.has(name)) throw invalid(`target output name '${name}' can only be specified once`);
       targets.add(name);
+      checkScattered(config, name, source_input[0]!);
     }
   }
 }
 
-function checkSources(what: string, kind: string, sources: readonly string[], inputs: ReadonlySet<string>): void {
+/** Inputs of the model that sequences feed. */
+function sequenceInputs({ sequence_batching }: ModelConfig): string[] {
+  const controls = sequence_batching?.control_input.map(({ name }) => name) ?? [];
+  const states = sequence_batching?.state.map(({ input_name }) => input_name) ?? [];
+  return [...controls, ...states];
+}
+
+function checkSources(config: ModelConfig, what: string, kind: string, sources: readonly string[]): void {
   if (sources.length !== 1) throw invalid(`${what} kind '${kind}' expects 1 source input, got ${sources.length}`);
-  for (const name of sources) if (!inputs.has(name)) throw invalid(`unknown source input name '${name}'`);
+  const source = config.input.find(({ name }) => name === sources[0]);
+  if (source === undefined) throw invalid(`unknown source input name '${sources[0]}'`);
+  if (source.optional)
+    throw invalid(`source input name '${source.name}' is optional, which is not supported for ${what}s`);
+}
+
+/** A variable dimension of a scattered output is that of its source, at the same place. */
+function checkScattered(config: ModelConfig, target: string, source: string): void {
+  const dims = modelDims(config.output.find(({ name }) => name === target)!);
+  const { length } = modelDims(config.input.find(({ name }) => name === source)!);
+  const beyond = dims.findIndex((dim, index) => dim === -1 && index >= length);
+  if (beyond < 0) return;
+  throw invalid(
+    `target output name '${target}' has a variable-size dimension ${beyond}, but source input '${source}' has ${length} dimensions`,
+  );
+}
+
+function modelDims({ reshape, dims }: ModelInput | ModelOutput): readonly number[] {
+  return reshape?.shape ?? dims;
 }

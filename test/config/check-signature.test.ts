@@ -83,6 +83,49 @@ describe('inputs', () => {
       `${unable}configuration expects model provides input with shape [-1]  for ragged input 'x', model provides [-1,-1]`,
     );
   });
+
+  test('are not ragged and optional', () => {
+    expect(check(input('dims: [ -1 ] allow_ragged_batch: true optional: true'), signature(['x FP32 [-1]'], []))).toBe(
+      `${unable}configuration expects model provides input with shape [-1] for ragged input 'x', which is not supported for optional input`,
+    );
+  });
+});
+
+describe('batch inputs', () => {
+  const text = (kind: string, dims = '-1, -1') =>
+    `max_batch_size: 8 ${input(`dims: [ ${dims} ] allow_ragged_batch: true`)} batch_input { kind: ${kind} target_name: "b" data_type: TYPE_INT32 source_input: "x" }`;
+
+  test.each([
+    ['BATCH_ELEMENT_COUNT', 'b INT32 [-1]'],
+    ['BATCH_ELEMENT_COUNT', 'b INT32 [1]'],
+    ['BATCH_ITEM_SHAPE', 'b INT32 [-1,2]'],
+    ['BATCH_ITEM_SHAPE', 'b INT32 [-1,-1]'],
+    ['BATCH_ITEM_SHAPE', 'b INT32 [8,-1]'],
+    ['BATCH_ITEM_SHAPE_FLATTEN', 'b INT32 [-1]'],
+  ])('%s is %s in the model', (kind, tensor) => {
+    expect(check(text(kind), signature(['x FP32 [-1]', tensor], []))).toBe('accepted');
+  });
+
+  test('of the shapes of rows, without batching, take the first dimension for them', () => {
+    const nobatch = text('BATCH_ITEM_SHAPE', '-1, 4, 4').replace('max_batch_size: 8', '');
+    expect(check(nobatch, signature(['x FP32 [-1]', 'b INT32 [-1,2]'], []))).toBe('accepted');
+  });
+
+  test('have the type, the name and the shape of the model', () => {
+    const ofModel = (tensor: string) => signature(['x FP32 [-1]', tensor], []);
+    expect(check(text('BATCH_ELEMENT_COUNT'), ofModel('b FP32 [-1]'))).toBe(
+      `${unable}configuration expects datatype TYPE_INT32 for batch input 'b', model provides TYPE_FP32`,
+    );
+    expect(check(text('BATCH_ELEMENT_COUNT'), ofModel('c INT32 [-1]'))).toBe(
+      "Invalid argument: unexpected inference input 'b', allowed inputs are: c, x",
+    );
+    expect(check(text('BATCH_ELEMENT_COUNT'), ofModel('b INT32 [-1,1]'))).toBe(
+      `${unable}configuration expects model provides input with shape [-1] for batch input 'b', model provides [-1,1]`,
+    );
+    expect(check(text('BATCH_ITEM_SHAPE'), ofModel('b INT32 [-1,3]'))).toBe(
+      `${unable}configuration expects model provides input with shape [-1,2] for batch input 'b', model provides [-1,3]`,
+    );
+  });
 });
 
 describe('which inputs there are', () => {

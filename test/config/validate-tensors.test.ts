@@ -86,6 +86,26 @@ describe('batch inputs and outputs', () => {
       'batch_output { source_input: [ "x", "x" ] }',
       "batch output kind 'BATCH_SCATTER_WITH_INPUT_SHAPE' expects 1 source input, got 2",
     ],
+    [
+      'batch_input { source_input: "x" data_type: TYPE_INT32 target_name: [ "n", "n" ] }',
+      "target input name 'n' can only be specified once",
+    ],
+    [
+      'batch_input { source_input: "x" data_type: TYPE_INT32 target_name: "x" }',
+      "target input name 'x' can only be specified once",
+    ],
+    [
+      'max_batch_size: 2 sequence_batching { control_input { name: "c" control { int32_false_true: [ 0, 1 ] } } } batch_input { source_input: "x" data_type: TYPE_INT32 target_name: "c" }',
+      "target input name 'c' can only be specified once",
+    ],
+    [
+      'input { name: "o" data_type: TYPE_FP32 dims: 1 optional: true } batch_input { source_input: "o" data_type: TYPE_INT32 }',
+      "source input name 'o' is optional, which is not supported for batch inputs",
+    ],
+    [
+      'output { name: "w" data_type: TYPE_FP32 dims: [ 2, -1, 4 ] } batch_output { source_input: "x" target_name: "w" }',
+      "target output name 'w' has a variable-size dimension 1, but source input 'x' has 1 dimensions",
+    ],
     ['batch_output { source_input: "y" }', "unknown source input name 'y'"],
     ['batch_output { source_input: "x" target_name: "q" }', "unknown target output name 'q'"],
     [

@@ -2,6 +2,7 @@ import type { InstanceInit, TensorLayout } from '../src/backends/worker-protocol
 import { copyBytes } from '../src/memory/copy.js';
 import { VARIABLE } from '../src/memory/layout.js';
 import { elementBytes } from '../src/types/datatype.js';
+import { elementCount, type Shape } from '../src/types/tensor.js';
 import { type SealedBatch, TableLine } from './batch.js';
 
 /** One input of one execution: `bytes` bytes of `memory` from `begin` on, which is aligned to its elements; BYTES with their lengths. */
@@ -25,7 +26,7 @@ export class InputBinder {
   readonly #table: Float64Array;
   readonly #alignment: number;
   readonly #line = new TableLine();
-  /** Of rows in a plane, which have one shape; how many there are is not known here. */
+  /** Of the rows of one entry in a plane. */
   readonly #planeDims: number[];
   readonly #bound: BoundInput;
   /** Never empty: it must have an address. */
@@ -51,14 +52,14 @@ export class InputBinder {
 
   #bindPlane(batch: SealedBatch): BoundInput {
     const { rowBytes, dims } = this.layout;
-    this.#bound.dims = this.#batching ? [batch.rows, ...dims] : dims;
+    this.#bound.dims = this.#fed(this.#batching ? [batch.rows, ...dims] : dims);
     return this.#setRange(this.#planeBegin(batch, 0), batch.rows * rowBytes);
   }
 
   #bindSlot(batch: SealedBatch): BoundInput | null {
     this.#line.read(this.#table, batch.slots[0]!, this.#index);
     if (this.#line.begin < 0) return null;
-    this.#bound.dims = this.#line.dims;
+    this.#bound.dims = this.#fed(this.#line.dims);
     return this.#setRange(this.#line.begin, this.#line.bytes);
   }
 
@@ -67,6 +68,7 @@ export class InputBinder {
     let begin = 0;
     let bytes = 0;
     let copied = 0;
+    let elements = 0;
     for (let entry = 0; entry < batch.entries; entry++) {
       const at = this.#locate(batch, entry);
       if (at < 0) return null;
@@ -76,8 +78,9 @@ export class InputBinder {
       }
       if (bytes === 0) begin = at;
       bytes += this.#line.bytes;
+      if (this.layout.ragged) elements += elementCount(this.#line.dims);
     }
-    this.#bound.dims = [batch.rows, ...this.#line.dims.slice(1)];
+    this.#bound.dims = this.layout.ragged ? [elements] : [batch.rows, ...this.#line.dims.slice(1)];
     if (copied === 0) return this.#setRange(begin, bytes);
     return this.#set(this.#scratch, 0, this.#copy(begin, bytes, copied));
   }
@@ -95,13 +98,20 @@ export class InputBinder {
       this.#line.read(this.#table, batch.slots[entry]!, this.#index);
       return this.#line.begin;
     }
-    this.#line.bytes = batch.rowCounts[entry]! * this.layout.rowBytes;
+    const rows = batch.rowCounts[entry]!;
+    this.#line.bytes = rows * this.layout.rowBytes;
+    this.#planeDims[0] = rows;
     this.#line.dims = this.#planeDims;
     return this.#planeBegin(batch, entry);
   }
 
   #planeBegin(batch: SealedBatch, entry: number): number {
     return batch.slots[entry]! + this.layout.planeOffset + batch.firstRows[entry]! * this.layout.rowBytes;
+  }
+
+  /** The shape that the backend gets for one that the requests have together. */
+  #fed(shape: Shape): Shape {
+    return this.layout.ragged ? [elementCount(shape)] : shape;
   }
 
   #setRange(begin: number, bytes: number): BoundInput {

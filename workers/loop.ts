@@ -1,16 +1,17 @@
 import { ERROR_CLASSES, type InstanceInit, type WorkerMessage } from '../src/backends/worker-protocol.js';
 import { monotonicUs } from '../src/base/clock.js';
-import { ERROR_CLASS, PLACEMENT, STATUS, STATUS_ERROR, STATUS_NO_ROOM, STATUS_OK } from '../src/memory/layout.js';
+import { ERROR_CLASS, PLACEMENT, STATUS, STATUS_ERROR, STATUS_NO_ROOM } from '../src/memory/layout.js';
 import { RingConsumer, RingMemory } from '../src/memory/ring.js';
 import { asServerError } from '../src/types/errors.js';
 import { SealedBatch } from './batch.js';
+import { BatchInputBinder } from './batch-inputs.js';
 import { type BoundInput, InputBinder } from './inputs.js';
 import { NoRoom, OutputWriter, type RunOutput } from './outputs.js';
 
 /** What a backend does in its worker: runs one execution at a time. */
 export interface Runner {
   /**
-   * Inputs and outputs in the order of the configuration; an input is null where the batch has none. `place` says where in the arena
+   * Inputs and outputs in the order of the configuration, batch inputs behind the others; an input is null where the batch has none. `place` says where in the arena
    * an output of known shape will lie, for a backend that can write it there itself (null = shapes are not known). Throws what the
    * clients shall read.
    */
@@ -48,8 +49,10 @@ function tell(init: InstanceInit, message: WorkerMessage): void {
 class InstanceLoop {
   readonly #ring: RingConsumer;
   readonly #batch: SealedBatch;
-  readonly #binders: readonly InputBinder[];
+  readonly #binders: readonly (InputBinder | BatchInputBinder)[];
   readonly #bound: (BoundInput | null)[];
+  /** So many of them come from requests. */
+  readonly #inputs: number;
   readonly #arena: SharedArrayBuffer;
   readonly #writer: OutputWriter;
   readonly #runner: Runner;
@@ -59,8 +62,12 @@ class InstanceLoop {
     const memory = new RingMemory(init.ring, init.maxEntries);
     this.#ring = new RingConsumer(memory);
     this.#batch = new SealedBatch(memory);
-    this.#binders = init.inputs.map((_, index) => new InputBinder(init, index));
-    this.#bound = init.inputs.map(() => null);
+    this.#binders = [
+      ...init.inputs.map((_, index) => new InputBinder(init, index)),
+      ...init.batchInputs.map((layout) => new BatchInputBinder(init, layout)),
+    ];
+    this.#bound = this.#binders.map(() => null);
+    this.#inputs = init.inputs.length;
     this.#arena = init.arena;
     this.#writer = new OutputWriter(init, this.#ring);
     this.#runner = runner;
@@ -79,8 +86,7 @@ class InstanceLoop {
     const { words } = this.#ring.memory;
     const { base } = this.#ring;
     try {
-      this.#run();
-      words[base + STATUS] = STATUS_OK;
+      words[base + STATUS] = this.#run();
     } catch (error) {
       words[base + STATUS] = error instanceof NoRoom ? STATUS_NO_ROOM : STATUS_ERROR;
       const { code, message } = asServerError(error);
@@ -93,11 +99,15 @@ class InstanceLoop {
 
   /** Some input had to be copied together. */
   get #isGathered(): boolean {
-    for (const input of this.#bound) if (input !== null && input.memory.buffer !== this.#arena) return true;
+    for (let i = 0; i < this.#inputs; i++) {
+      const input = this.#bound[i]!;
+      if (input !== null && input.memory.buffer !== this.#arena) return true;
+    }
     return false;
   }
 
-  #run(): void {
+  /** The result is the batch's status. */
+  #run(): number {
     const { memory, base } = this.#ring;
     const batch = this.#batch;
     memory.setTime(base, 0, monotonicUs());
@@ -106,9 +116,10 @@ class InstanceLoop {
     memory.setTime(base, 1, monotonicUs());
     const outputs = this.#runner.run(this.#bound, batch, this.#place);
     memory.setTime(base, 2, monotonicUs());
-    this.#writer.write(batch, outputs);
+    const status = this.#writer.write(batch, outputs);
     const stateKey = this.#runner.commit();
     if (stateKey !== null) this.#ring.writeText(stateKey);
     memory.setTime(base, 3, monotonicUs());
+    return status;
   }
 }

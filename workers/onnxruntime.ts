@@ -1,4 +1,5 @@
 import type { InstanceInit, OnnxSettings, StateLayout, TensorLayout } from '../src/backends/worker-protocol.js';
+import type { DataType } from '../src/types/datatype.js';
 import type { SealedBatch } from './batch.js';
 import { type BoundInput, InputBinder } from './inputs.js';
 import { type OutputPlace, type Runner, serveInstance } from './loop.js';
@@ -30,7 +31,8 @@ class OnnxRunner implements Runner {
   readonly #library: OrtLibrary;
   readonly #values: OrtValues;
   readonly #session: Handle;
-  readonly #inputLayouts: readonly TensorLayout[];
+  /** Of inputs, batch inputs and states. */
+  readonly #inputTypes: readonly DataType[];
   readonly #outputLayouts: readonly TensorLayout[];
   readonly #batching: boolean;
   readonly #arena: ArenaMemory;
@@ -54,12 +56,15 @@ class OnnxRunner implements Runner {
     this.#library = library;
     this.#values = new OrtValues(library);
     this.#session = openSession(library, init.settings);
-    this.#inputLayouts = [...init.inputs, ...init.states.map(asInput)];
+    this.#inputTypes = [...init.inputs, ...init.batchInputs, ...init.states].map(({ datatype }) => datatype);
     this.#outputLayouts = init.outputs;
     this.#batching = init.batching;
     const bytes = new Uint8Array(init.arena);
     this.#arena = { bytes, base: library.addressOf(bytes) };
-    const inputNames = [...init.inputs.map(({ name }) => name), ...init.states.map(({ input }) => input)];
+    const inputNames = [
+      ...[...init.inputs, ...init.batchInputs].map(({ name }) => name),
+      ...init.states.map(({ input }) => input),
+    ];
     const outputNames = [
       ...new Set([...init.outputs.map(({ name }) => name), ...init.states.map(({ output }) => output)]),
     ];
@@ -70,11 +75,11 @@ class OnnxRunner implements Runner {
       output: this.#outputs.slots[outputNames.indexOf(output)]!,
     }));
     this.#states = init.states.length === 0 ? null : new ImplicitStates(init, this.#values, bindings);
-    const fed = { ...init, inputs: this.#inputLayouts };
+    const fed = { ...init, inputs: [...init.inputs, ...init.states.map(asInput)] };
     this.#givenStates = init.states.map((_, nth) => new InputBinder(fed, init.inputs.length + nth));
     this.#placed = init.outputs.map(() => new PlacedOutput());
     this.#canPlace = outputNames.length === init.outputs.length + init.states.length;
-    this.#defaults = init.inputs.map((input) => defaultOf(init.settings, input.name));
+    this.#defaults = inputNames.map((name) => defaultOf(init.settings, name));
   }
 
   run(inputs: readonly (BoundInput | null)[], batch: SealedBatch, place: OutputPlace | null): readonly RunOutput[] {
@@ -112,13 +117,13 @@ class OnnxRunner implements Runner {
       states.prepare(batch);
       return;
     }
-    const first = this.#inputLayouts.length - this.#givenStates.length;
+    const first = this.#inputTypes.length - this.#givenStates.length;
     for (const [nth, state] of this.#givenStates.entries()) this.#bind(first + nth, state.bind(batch));
   }
 
   #bind(index: number, input: BoundInput | null): void {
     if (input === null) return;
-    const { datatype } = this.#inputLayouts[index]!;
+    const datatype = this.#inputTypes[index]!;
     const { dims, memory, begin, bytes } = input;
     const slot = this.#inputs.slots[index]!;
     if (datatype === 'BYTES') this.#values.makeStrings(dims, memory, begin, bytes, slot);
@@ -177,7 +182,7 @@ class OnnxRunner implements Runner {
 }
 
 function asInput({ input, datatype, dims }: StateLayout): TensorLayout {
-  return { name: input, datatype, dims, rowBytes: 0, planeOffset: 0 };
+  return { name: input, datatype, dims, rowBytes: 0, planeOffset: 0, ragged: false };
 }
 
 function defaultOf({ defaults }: OnnxSettings, name: string): BoundInput | null {

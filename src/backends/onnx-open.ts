@@ -1,7 +1,8 @@
 import protobuf from 'protobufjs';
 import { invalid } from '../types/errors.js';
+import type { InputDefault } from '../types/model.js';
 import { graphProto, modelProto, tensorProto } from './onnx-proto.js';
-import { type InputDefault, readTensor } from './onnx-tensor.js';
+import { readTensor } from './onnx-tensor.js';
 
 export interface OpenedModel {
   readonly model: Uint8Array<ArrayBuffer>;

@@ -1,17 +1,9 @@
 import protobuf from 'protobufjs';
 import { type DataType, elementBytes } from '../types/datatype.js';
 import { invalid } from '../types/errors.js';
-import { elementCount, type Shape, shapeText } from '../types/tensor.js';
+import type { InputDefault } from '../types/model.js';
+import { elementCount, shapeText } from '../types/tensor.js';
 import { datatypeOf, EXTERNAL, elementTypeName, tensorProto } from './onnx-proto.js';
-
-/** The value that an opened input has where a request leaves it out. */
-export interface InputDefault {
-  readonly name: string;
-  readonly datatype: DataType;
-  readonly shape: Shape;
-  /** Little-endian, row-major. Never BYTES. */
-  readonly bytes: Uint8Array;
-}
 
 /** What of a TensorProto matters here, not understood yet. */
 interface RawTensor {

@@ -1,6 +1,8 @@
 import type { MessagePort } from 'node:worker_threads';
+import type { BatchInputLayout, BatchOutputLayout } from '../types/batch-io.js';
 import type { DataType } from '../types/datatype.js';
 import type { ErrorCode } from '../types/errors.js';
+import type { InputDefault } from '../types/model.js';
 import type { Shape } from '../types/tensor.js';
 
 /** One input or output of a model as its backend sees it (after `reshape`), and where its rows lie. */
@@ -13,6 +15,8 @@ export interface TensorLayout {
   readonly rowBytes: number;
   /** Where the plane begins in a block, in bytes; only for inputs that lie in planes. */
   readonly planeOffset: number;
+  /** Its backend gets the elements of all requests in one dimension; inputs only. */
+  readonly ragged: boolean;
 }
 
 /** A tensor that each sequence keeps from one step to the next, in the worker. Shapes are without the batch dimension. */
@@ -42,6 +46,8 @@ export interface InstanceInit<Settings = unknown> {
   readonly batching: boolean;
   readonly inputs: readonly TensorLayout[];
   readonly outputs: readonly TensorLayout[];
+  readonly batchInputs: readonly BatchInputLayout[];
+  readonly batchOutputs: readonly BatchOutputLayout[];
   /** Empty = the model has no implicit state. */
   readonly states: readonly StateLayout[];
   /** What the backend of this worker alone understands. */
@@ -87,12 +93,7 @@ export interface OnnxSettings {
   readonly library: string;
   readonly session: OnnxSessionOptions;
   /** Values of inputs that a request may leave out. */
-  readonly defaults: readonly {
-    readonly name: string;
-    readonly datatype: DataType;
-    readonly shape: Shape;
-    readonly bytes: Uint8Array;
-  }[];
+  readonly defaults: readonly InputDefault[];
 }
 
 /** Codes an error of a batch can have, by the value of its ERROR_CLASS word. */

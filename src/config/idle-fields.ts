@@ -26,13 +26,6 @@ const idle: readonly {
     isSet: (config) => config.instance_group.some(({ rate_limiter }) => rate_limiter !== undefined),
     so: 'every instance runs whenever it has work',
   },
-  { field: 'batch_input', isSet: (config) => config.batch_input.length > 0, so: 'the model does not get these inputs' },
-  { field: 'batch_output', isSet: (config) => config.batch_output.length > 0, so: 'outputs are split by rows' },
-  {
-    field: 'allow_ragged_batch',
-    isSet: (config) => config.input.some(({ allow_ragged_batch }) => allow_ragged_batch),
-    so: 'requests of different shapes are not batched together',
-  },
 ];
 
 /** One line for each field that is understood and kept but changes nothing yet, for the log. */

@@ -190,11 +190,14 @@ function checkCorrelationId(model: string, { correlationId }: ModelTensors, { id
   );
 }
 
-/** Shapes without batch dimension and the set of inputs, where either can differ between requests. */
+/** Shapes without batch dimension and the set of inputs, where either may not differ within a batch. */
 function batchKeyOf(tensors: ModelTensors, inputs: readonly PlannedInput[]): string {
-  const isFixed = tensors.inputs.every((input) => !input.dims.includes(-1) && !input.optional);
-  if (isFixed) return '';
+  const isFixed = ({ dims, ragged, optional }: ModelTensor) => (ragged || !dims.includes(-1)) && !optional;
+  if (tensors.inputs.every(isFixed)) return '';
   const first = tensors.maxBatchSize > 0 ? 1 : 0;
-  const parts = inputs.map((input) => `${input.index}:${input.backendDims.slice(first).join('x')}`);
+  const parts = inputs.map(({ index, backendDims }) => {
+    const shape = tensors.inputs[index]!.ragged ? [] : backendDims.slice(first);
+    return `${index}:${shape.join('x')}`;
+  });
   return parts.sort().join(' ');
 }

@@ -5,9 +5,11 @@ import { assert } from '../base/assert.js';
 import { type Arena, alignUp, type Slot } from '../memory/arena.js';
 import { ABSENT, LINE_BEGIN, lineOf, tableBytes, VARIABLE, writeLine } from '../memory/layout.js';
 import type { FillerSource } from '../schedulers/sequence/direct-lane.js';
-import type { InferPlan } from './check-request.js';
+import { elementBytes } from '../types/datatype.js';
+import { elementCount, type Shape } from '../types/tensor.js';
+import type { InferPlan, PlannedInput } from './check-request.js';
 import type { ModelRequest } from './model-request.js';
-import type { ModelTensors } from './model-tensors.js';
+import type { ModelTensor, ModelTensors } from './model-tensors.js';
 import type { ControlWriter } from './sequence-controls.js';
 
 /** Where a block of rows is larger, a slot for one row is enough. */
@@ -130,11 +132,13 @@ export class Fillers implements FillerSource {
     return new Filler(slot, 0, plan.batchKey, this.#giveIfDone);
   }
 
-  /** The tensors of the request, of zeros or of empty strings. */
+  /** The tensors of the request, of zeros or of empty strings; ragged ones as small as they can be. */
   #makeSlot(plan: InferPlan): Filler | null {
     const { inputs, feeds } = this.#tensors;
     const { controls } = this.#controls;
-    const sizes = plan.inputs.map(({ bytes, elements }) => (bytes >= 0 ? bytes : 4 * elements));
+    const shapes = plan.inputs.map((input) => fillerShape(inputs[input.index]!, input));
+    // An empty string is four bytes of zeros.
+    const sizes = plan.inputs.map(({ datatype }, nth) => elementCount(shapes[nth]!) * (elementBytes[datatype] || 4));
     const controlSizes = controls.map((_, nth) => this.#controls.bytes(nth, { ...NO_SEQUENCE, sequenceId: '' }));
     const table = alignUp(tableBytes(feeds.length, 0));
     const slot = this.#takeZeroed([...sizes, ...controlSizes].reduce((sum, size) => sum + alignUp(size), table));
@@ -146,8 +150,8 @@ export class Fillers implements FillerSource {
       writeLine(this.#arena.table, lineOf(slot.offset, index), begin, bytes, dims);
       begin += alignUp(bytes);
     };
-    plan.inputs.forEach(({ index, backendDims }, nth) => {
-      place(index, sizes[nth]!, backendDims);
+    plan.inputs.forEach(({ index }, nth) => {
+      place(index, sizes[nth]!, shapes[nth]!);
     });
     controls.forEach((_, nth) => {
       this.#controls.writeFiller(nth, slot.offset + begin);
@@ -161,4 +165,9 @@ export class Fillers implements FillerSource {
     if (slot !== null) this.#arena.bytes.fill(0, slot.offset, slot.offset + bytes);
     return slot;
   }
+}
+
+/** That of the request, with which it shares a batch; one that need not be the same has no elements. */
+function fillerShape({ ragged, backendDims }: ModelTensor, like: PlannedInput): Shape {
+  return ragged ? [1, ...backendDims.map((dim) => Math.max(0, dim))] : like.backendDims;
 }

@@ -7,6 +7,7 @@ import type { ModelConfig } from '../config/model-config.js';
 import type { LatencyDetail } from '../telemetry/latency-detail.js';
 import { ModelStatistics } from '../telemetry/statistics.js';
 import { ServerError } from '../types/errors.js';
+import { batchInputsOf, batchOutputsOf } from './batch-io.js';
 import { instancePlaces, kindOf, type NamedPlace } from './instance-places.js';
 import { readLabels } from './labels.js';
 import { Model, type ModelSurroundings } from './model.js';
@@ -139,6 +140,8 @@ function instanceSpecs(
     batching: tensors.maxBatchSize > 0,
     inputs: tensors.inputLayouts(),
     outputs: tensors.outputLayouts(),
+    batchInputs: batchInputsOf(config),
+    batchOutputs: batchOutputsOf(config),
     states,
     wakesAtOnce: config.sequence_batching !== undefined && config.sequence_batching.oldest === undefined,
     settings: prepared.settingsFor(place),

@@ -16,6 +16,8 @@ export interface ModelTensor {
   /** Bytes of one row; 0 = differs from request to request. */
   readonly rowBytes: number;
   readonly optional: boolean;
+  /** `allow_ragged_batch`: it may differ from request to request within a batch. Inputs only. */
+  readonly ragged: boolean;
   /** The labels of a classification, by index; null = none. Outputs only; may change while the model serves. */
   labels: readonly string[] | null;
 }
@@ -43,7 +45,11 @@ export class ModelTensors {
   /** @param scalars tensors of one element that the backend knows without dimensions, where the model does not batch */
   constructor(config: ModelConfig, labels: Labels, scalars: ReadonlySet<string>) {
     this.inputs = config.input.map((input) => modelTensor(input, scalars, input.optional, null));
-    this.outputs = config.output.map((output) => modelTensor(output, scalars, false, labels.get(output.name) ?? null));
+    const scattered = new Set(config.batch_output.flatMap(({ target_name }) => target_name));
+    this.outputs = config.output.map((output) => {
+      const tensor = modelTensor(output, scalars, false, labels.get(output.name) ?? null);
+      return scattered.has(output.name) ? { ...tensor, rowBytes: 0 } : tensor;
+    });
     const controls = controlsOf(config);
     this.feeds = [...this.inputs, ...controls.map(controlTensor)];
     this.correlationId = controls.find(({ kind }) => kind === 'CONTROL_SEQUENCE_CORRID') ?? null;
@@ -95,6 +101,7 @@ function modelTensor(
 ): ModelTensor {
   const datatype = configDataType(tensor.data_type);
   const { dims } = tensor;
+  const ragged = 'allow_ragged_batch' in tensor && tensor.allow_ragged_batch;
   const variable = dims.includes(-1) || datatype === 'BYTES';
   return {
     name: tensor.name,
@@ -103,16 +110,17 @@ function modelTensor(
     backendDims: scalars.has(tensor.name) ? [] : (tensor.reshape?.shape ?? dims),
     rowBytes: variable ? 0 : elementCount(dims) * elementBytes[datatype],
     optional,
+    ragged,
     labels,
   };
 }
 
 function controlTensor({ name, datatype }: ControlSpec): ModelTensor {
   const rowBytes = elementBytes[datatype];
-  return { name, datatype, dims: [1], backendDims: [1], rowBytes, optional: false, labels: null };
+  return { name, datatype, dims: [1], backendDims: [1], rowBytes, optional: false, ragged: false, labels: null };
 }
 
 function layout(tensor: ModelTensor, planeOffset: number): TensorLayout {
-  const { name, datatype, rowBytes } = tensor;
-  return { name, datatype, dims: tensor.backendDims, rowBytes, planeOffset };
+  const { name, datatype, rowBytes, ragged } = tensor;
+  return { name, datatype, dims: tensor.backendDims, rowBytes, planeOffset, ragged };
 }

@@ -18,3 +18,9 @@ export interface ModelSignature {
   /** Inputs that have a value of their own when a request has none (ONNX: initialisers that are graph inputs too). */
   readonly overridable: readonly SignatureTensor[];
 }
+
+/** The value that an input of a model has where a request leaves it out. */
+export interface InputDefault extends SignatureTensor {
+  /** Little-endian, row-major. Never BYTES. */
+  readonly bytes: Uint8Array;
+}

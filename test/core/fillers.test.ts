@@ -9,15 +9,15 @@ import type { ModelRequest } from '../../src/core/model-request.js';
 import { ModelTensors } from '../../src/core/model-tensors.js';
 import { ControlWriter, controlsOf } from '../../src/core/sequence-controls.js';
 import { Arena } from '../../src/memory/arena.js';
-import { LINE_BEGIN, LINE_BYTES, VARIABLE } from '../../src/memory/layout.js';
+import { LINE_BEGIN, LINE_BYTES, LINE_DIMS, LINE_RANK, VARIABLE } from '../../src/memory/layout.js';
 
 const CONTROLS = `sequence_batching {
   control_input { name: "READY" control { kind: CONTROL_SEQUENCE_READY fp32_false_true: [ -1, 1 ] } }
   control_input { name: "CORRID" control { kind: CONTROL_SEQUENCE_CORRID data_type: TYPE_UINT64 } }
 }`;
 
-function setUp(dims: string, datatype = 'INT32') {
-  const text = `name: "m" max_batch_size: 4 input { name: "A" data_type: TYPE_${datatype === 'BYTES' ? 'STRING' : datatype} dims: [ ${dims} ] }
+function setUp(dims: string, datatype = 'INT32', more = '') {
+  const text = `name: "m" max_batch_size: 4 input { name: "A" data_type: TYPE_${datatype === 'BYTES' ? 'STRING' : datatype} dims: [ ${dims} ] ${more} }
     output { name: "Z" data_type: TYPE_INT32 dims: [ 1 ] } ${CONTROLS}`;
   const config = normalizeConfig(parseModelConfig(text, 'config.pbtxt'), { gpus: [] });
   const tensors = new ModelTensors(config, new Map(), new Set());
@@ -73,6 +73,27 @@ test.each([
   expect([filler.row, table[LINE_BYTES]]).toEqual([VARIABLE, bytes]);
   const begin = filler.slotOffset + table[LINE_BEGIN]!;
   expect(arena.bytes.subarray(begin, begin + bytes).every((byte) => byte === 0)).toBe(true);
+  end(filler);
+  fillers.close();
+  expect(arena.slots).toBe(0);
+});
+
+test.each([
+  ['INT32', '-1', [1, 0]],
+  ['BYTES', '-1', [1, 0]],
+  ['INT32', '2, -1', [1, 2, 0]],
+] as const)('one filler of ragged %s %s does for all shapes: it has no elements', (datatype, dims, shape) => {
+  const { fillers, arena, like } = setUp(dims, datatype, 'allow_ragged_batch: true');
+  const rest = shape.slice(2).map(() => 2);
+  const filler = fillers.filler(like(1, ...rest, 3))!;
+  const table = new Float64Array(arena.buffer, filler.slotOffset);
+  expect([table[LINE_BYTES], ...table.subarray(LINE_RANK, LINE_DIMS + shape.length)]).toEqual([
+    0,
+    shape.length,
+    ...shape,
+  ]);
+  expect(fillers.filler(like(1, ...rest, 7))).toBe(filler);
+  end(filler);
   end(filler);
   fillers.close();
   expect(arena.slots).toBe(0);

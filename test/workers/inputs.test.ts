@@ -1,17 +1,19 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { InstanceInit, TensorLayout } from '../../src/backends/worker-protocol.js';
 import { ABSENT, LINE_BEGIN, LINE_BYTES, LINE_DIMS, LINE_RANK, VARIABLE } from '../../src/memory/layout.js';
 import type { DataType } from '../../src/types/datatype.js';
 import type { SealedBatch } from '../../workers/batch.js';
 import { InputBinder } from '../../workers/inputs.js';
+import { BatchFixture, requests } from './batches.js';
 
 const arena = new SharedArrayBuffer(1 << 16);
 const bytes = new Uint8Array(arena);
 const table = new Float64Array(arena);
 for (let i = 0; i < bytes.length; i++) bytes[i] = i % 251;
 
-function binderOf(datatype: DataType, rowBytes: number): InputBinder {
-  const layout: TensorLayout = { name: 'IN', datatype, dims: [rowBytes / 4], rowBytes, planeOffset: 128 };
+function binderOf(datatype: DataType, rowBytes: number, ragged = false): InputBinder {
+  const layout: TensorLayout = { name: 'IN', datatype, dims: [rowBytes / 4], rowBytes, planeOffset: 128, ragged };
   return new InputBinder({ inputs: [layout], batching: true, arena } as unknown as InstanceInit, 0);
 }
 
@@ -76,6 +78,30 @@ describe('an input is copied', () => {
     const bound = binderOf('INT64', 0).bind(batchOf(false, [4096, VARIABLE, 1]))!;
     expect([...bound.memory.subarray(bound.begin, bound.begin + 8)]).toEqual([...bytes.subarray(4417, 4425)]);
     expect(bound.memory.buffer).not.toBe(arena);
+  });
+});
+
+describe('a ragged input is one dimension', () => {
+  test('where it is used as it lies', () => {
+    expect(binderOf('FP32', 16, true).bind(batchOf(true, [1024, 2, 1], [1024, 3, 2]))).toMatchObject({
+      dims: [12],
+      begin: 1024 + 128 + 32,
+      bytes: 48,
+    });
+    writeLine(4096, 320, 24, [1, 2, 3]);
+    expect(binderOf('FP32', 0, true).bind(batchOf(false, [4096, VARIABLE, 1]))).toMatchObject({ dims: [6], bytes: 24 });
+  });
+
+  test('of all elements of any requests, where they are copied', () => {
+    fc.assert(
+      fc.property(requests, (all) => {
+        const { init, batch, elements } = new BatchFixture(all, { ragged: true });
+        const bound = new InputBinder(init, 1).bind(batch)!;
+        const { buffer, byteOffset } = bound.memory;
+        expect([...new Int32Array(buffer, byteOffset + bound.begin, bound.bytes / 4)]).toEqual(elements);
+        expect(bound.dims).toEqual([elements.length]);
+      }),
+    );
   });
 });
 

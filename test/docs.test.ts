@@ -97,6 +97,7 @@ test('every field in docs/configuration.md is one of the message, and every fiel
 test.each([
   ['docs/configuration.md', 6],
   ['docs/warmup.md', 1],
+  ['docs/ragged-batching.md', 2],
 ])('the examples in %s can be read', (page, least) => {
   const examples = [...read(page).matchAll(/^```pbtxt\n(.*?)^```/gms)];
   expect(examples.length).toBeGreaterThanOrEqual(least);

@@ -529,9 +529,9 @@ def state_text(data_type, dims, initial="", more="") -> str:
     return f"  state {{ {entry} {initial}{more}}}\n"
 
 
-def save_stateful(name, model, inputs, outputs, state, strategy="", controls="", max_batch_size=4) -> Path:
+def save_stateful(name, model, inputs, outputs, state, strategy="", controls="", max_batch_size=4, extra="") -> Path:
     batching = sequence_batching(controls, strategy, state)
-    return save(name, config(name, max_batch_size, inputs, outputs, ONE_INSTANCE + batching), model)
+    return save(name, config(name, max_batch_size, inputs, outputs, ONE_INSTANCE + batching + extra), model)
 
 
 def sums_graph(shape=("batch", 2), with_batch=True) -> onnx.ModelProto:
@@ -707,6 +707,148 @@ def state_fails() -> None:
     )
 
 
+BATCH_INPUTS = [
+    # Target, kind, data type, dims in the model.
+    ("COUNT", "BATCH_ELEMENT_COUNT", "int32", ["requests"]),
+    ("SUMS", "BATCH_ACCUMULATED_ELEMENT_COUNT", "fp32", ["requests"]),
+    ("BOUNDS", "BATCH_ACCUMULATED_ELEMENT_COUNT_WITH_ZERO", "int32", ["bounds"]),
+    ("LONGEST", "BATCH_MAX_ELEMENT_COUNT_AS_SHAPE", "fp32", ["longest"]),
+    ("SHAPES", "BATCH_ITEM_SHAPE", "int32", ["rows", 2]),
+    ("FLAT_SHAPES", "BATCH_ITEM_SHAPE_FLATTEN", "fp32", ["shapes"]),
+]
+
+
+def batch_input_text(target, kind, dtype, source) -> str:
+    data_type = DTYPES[dtype][0]
+    return f'  {{ kind: {kind} target_name: "{target}" data_type: {data_type} source_input: "{source}" }}'
+
+
+def batch_inputs_text(source, batch_inputs) -> str:
+    entries = [batch_input_text(target, kind, dtype, source) for target, kind, dtype, _ in batch_inputs]
+    return "batch_input [\n" + ",\n".join(entries) + "\n]\n"
+
+
+PATIENT_BATCHING = "dynamic_batching { preferred_batch_size: [ 4 ] max_queue_delay_microseconds: 200000 }\n"
+
+
+def ragged() -> None:
+    """Each row of an answer has all that the model got: ALL_X = X for each input X, and ALL_LONGEST = the length of LONGEST."""
+    tensors = [("INPUT0", "fp32", ["elements"])] + [(name, dtype, shape) for name, _, dtype, shape in BATCH_INPUTS]
+    nodes = [
+        node("Shape", ["LONGEST"], ["longest_shape"]),
+        node("Cast", ["longest_shape"], ["longest_float"], to=FLOAT),
+        node("Shape", ["SHAPES"], ["rows"], start=0, end=1),
+        node("Concat", ["rows", "one"], ["rows_and_one"], axis=0),
+    ]
+    for name, _, _ in tensors:
+        whole = "longest_float" if name == "LONGEST" else name
+        nodes += [node("Reshape", [whole, "one_row"], [f"row_{name}"]), repeated(f"row_{name}", f"ALL_{name}")]
+    model = make(
+        nodes,
+        [value(name, DTYPES[dtype][1], shape) for name, dtype, shape in tensors],
+        [value(f"ALL_{name}", DTYPES[dtype][1], ["rows", f"all_{name}"]) for name, dtype, _ in tensors],
+        [helper.make_tensor("one", INT64, [1], [1]), helper.make_tensor("one_row", INT64, [2], [1, -1])],
+    )
+    text = config(
+        "ragged",
+        8,
+        [("INPUT0", "TYPE_FP32", [-1, -1], "allow_ragged_batch: true")],
+        [(f"ALL_{name}", DTYPES[dtype][0], [-1]) for name, dtype, _ in tensors],
+        batch_inputs_text("INPUT0", BATCH_INPUTS)
+        + PATIENT_BATCHING
+        + ONE_INSTANCE
+        + 'model_warmup { name: "three" batch_size: 3 inputs { key: "INPUT0" value { data_type: TYPE_FP32 dims: [ 2, 5 ] '
+        + "random_data: true } } }\n",
+    )
+    save("ragged", text, model)
+
+
+def repeated(row, output) -> onnx.NodeProto:
+    return node("Expand", [row, "rows_and_one"], [output])
+
+
+def ragged_scatter() -> None:
+    """DOUBLED = 2 * INPUT0 and TEXT = INPUT1, both in one dimension, and ROWS = the rows of the batch for each row."""
+    model = make(
+        [
+            node("Add", ["INPUT0", "INPUT0"], ["DOUBLED"]),
+            node("Identity", ["INPUT1"], ["TEXT"]),
+            node("Shape", ["SHAPES"], ["rows"], start=0, end=1),
+            node("Concat", ["rows", "one"], ["rows_and_one"], axis=0),
+            node("Cast", ["rows"], ["rows_int"], to=INT32),
+            node("Expand", ["rows_int", "rows_and_one"], ["ROWS"]),
+        ],
+        [
+            value("INPUT0", INT32, ["elements"]),
+            value("INPUT1", STRING, ["texts"]),
+            value("SHAPES", INT32, ["rows", 2]),
+        ],
+        [value("DOUBLED", INT32, ["elements"]), value("TEXT", STRING, ["texts"]), value("ROWS", INT32, ["rows", 1])],
+        [helper.make_tensor("one", INT64, [1], [1])],
+    )
+    text = config(
+        "ragged_scatter",
+        8,
+        [
+            ("INPUT0", "TYPE_INT32", [-1, 2], "allow_ragged_batch: true"),
+            ("INPUT1", "TYPE_STRING", [-1], "allow_ragged_batch: true"),
+        ],
+        [("DOUBLED", "TYPE_INT32", [-1, 2]), ("TEXT", "TYPE_STRING", [-1]), ("ROWS", "TYPE_INT32", [1])],
+        batch_inputs_text("INPUT0", [("SHAPES", "BATCH_ITEM_SHAPE", "int32", ["rows", 2])])
+        + "batch_output [\n"
+        + '  { target_name: "DOUBLED" kind: BATCH_SCATTER_WITH_INPUT_SHAPE source_input: "INPUT0" },\n'
+        + '  { target_name: "TEXT" kind: BATCH_SCATTER_WITH_INPUT_SHAPE source_input: "INPUT1" }\n]\n'
+        + PATIENT_BATCHING
+        + ONE_INSTANCE,
+    )
+    save("ragged_scatter", text, model)
+
+
+def ragged_direct() -> None:
+    """For each row COUNTS = the elements of each slot, SUM = the sum of all, TOTAL = STATE_OUT = STATE + the row's elements."""
+    model = make(
+        [
+            node("Shape", ["READY"], ["rows"], start=0, end=1),
+            node("Concat", ["rows", "one"], ["rows_and_one"], axis=0),
+            node("Reshape", ["COUNT", "one_row"], ["row"]),
+            repeated("row", "COUNTS"),
+            node("ReduceSum", ["INPUT0"], ["sum"], keepdims=1),
+            node("Reshape", ["sum", "one_row"], ["sum_row"]),
+            repeated("sum_row", "SUM"),
+            node("Reshape", ["COUNT", "one_column"], ["column"]),
+            node("Add", ["STATE", "column"], ["STATE_OUT"]),
+            node("Identity", ["STATE_OUT"], ["TOTAL"]),
+        ],
+        [
+            value("INPUT0", INT32, ["elements"]),
+            value("READY", INT32, ["rows", 1]),
+            value("COUNT", INT32, ["requests"]),
+            value("STATE", INT32, ["rows", 1]),
+        ],
+        [
+            value("COUNTS", INT32, ["rows", "requests"]),
+            *[value(name, INT32, ["rows", 1]) for name in ["SUM", "TOTAL", "STATE_OUT"]],
+        ],
+        [
+            helper.make_tensor("one", INT64, [1], [1]),
+            helper.make_tensor("one_row", INT64, [2], [1, -1]),
+            helper.make_tensor("one_column", INT64, [2], [-1, 1]),
+        ],
+    )
+    save_stateful(
+        "ragged_direct",
+        model,
+        [("INPUT0", "TYPE_INT32", [-1], "allow_ragged_batch: true")],
+        [("COUNTS", "TYPE_INT32", [-1]), ("SUM", "TYPE_INT32", [1]), ("TOTAL", "TYPE_INT32", [1])],
+        state_text("TYPE_INT32", [1]),
+        controls=controls_text(kinds=("READY",)),
+        max_batch_size=3,
+        extra=batch_inputs_text("INPUT0", [("COUNT", "BATCH_ELEMENT_COUNT", "int32", ["requests"])])
+        + 'model_warmup { name: "two" batch_size: 2 inputs { key: "INPUT0" value { data_type: TYPE_INT32 dims: [ 4 ] '
+        + "zero_data: true } } }\n",
+    )
+
+
 def broken() -> None:
     one = [("INPUT0", "TYPE_FP32", [16])], [("OUTPUT0", "TYPE_FP32", [16])]
 
@@ -760,6 +902,9 @@ def main() -> None:
     sequence_echoes()
     sequence_old()
     states()
+    ragged()
+    ragged_scatter()
+    ragged_direct()
     broken()
 
 

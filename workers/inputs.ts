@@ -82,7 +82,8 @@ export class InputBinder {
     }
     this.#bound.dims = this.layout.ragged ? [elements] : [batch.rows, ...this.#line.dims.slice(1)];
     if (copied === 0) return this.#setRange(begin, bytes);
-    return this.#set(this.#scratch, 0, this.#copy(begin, bytes, copied));
+    copied = this.#copy(begin, bytes, copied);
+    return this.#set(this.#scratch, 0, copied);
   }
 
   /** Copies a piece behind the `length` bytes that are there already; the result is how many are there then. */

@@ -46,7 +46,7 @@ const model = new Model(
     name: 'simple',
     version: 1,
     config,
-    tensors: new ModelTensors(config, new Map(), new Set()),
+    tensors: new ModelTensors(config, new Map()),
     states: [],
     specs: [],
     warmup: [],

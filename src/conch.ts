@@ -1,4 +1,5 @@
 import { findGpus } from './backends/gpus.js';
+import { JavaScriptBackend } from './backends/javascript.js';
 import { OnnxRuntimeBackend } from './backends/onnxruntime.js';
 import type { Log } from './base/log.js';
 import type { Mark } from './config/marks.js';
@@ -58,7 +59,7 @@ export class Conch {
     const surroundings = {
       options,
       machine: this.#machine,
-      backends: [new OnnxRuntimeBackend()],
+      backends: [new OnnxRuntimeBackend(), new JavaScriptBackend()],
       arena: this.#arena,
       log,
     };

@@ -142,8 +142,8 @@ test('no file imports itself, over whatever way', () => {
   expect(cycles).toEqual([]);
 });
 
-test('workers import only base, types, memory and the protocol of workers', () => {
-  const allowed = /^(workers\/|src\/(base|types|memory)\/|src\/backends\/worker-protocol\.ts$)/;
+test('workers import only base, types, memory and the protocols of workers', () => {
+  const allowed = /^(workers\/|src\/(base|types|memory)\/|src\/backends\/[a-z]+-protocol\.ts$)/;
   expect(
     localImports(workers)
       .filter(({ to }) => !allowed.test(to))

@@ -1,3 +1,4 @@
+import type { ResourceLimits } from 'node:worker_threads';
 import type { Log } from '../base/log.js';
 import type { ModelConfig, ModelInstanceGroup } from '../config/model-config.js';
 
@@ -24,6 +25,16 @@ export interface InstancePlace {
   readonly siblings: number;
 }
 
+/** What a thread is made with. */
+export interface ThreadNeeds {
+  /** Runs one instance and is ended: what that one loaded must not be there for the next. */
+  readonly isFresh: boolean;
+  /** Bounds on its memory beside the tensors; empty = Node's own. */
+  readonly limits: ResourceLimits;
+  /** It must have said by then that it is ready; 0 = whenever. */
+  readonly startTimeoutMs: number;
+}
+
 /** A model whose configuration is complete and fits its files. */
 export interface PreparedModel {
   readonly config: ModelConfig;
@@ -31,6 +42,12 @@ export interface PreparedModel {
   readonly worker: string;
   /** Inputs and outputs that have no dimensions in the model, where the configuration must write [1]. */
   readonly scalars: ReadonlySet<string>;
+  /** Its code is told what a request says beside its tensors (core/head-for-model.ts). */
+  readonly readsHeads: boolean;
+  /** Each request of a batch has outputs of its own shapes, and may fail for itself. */
+  readonly answersEach: boolean;
+  /** What the threads of its instances need. */
+  readonly thread: ThreadNeeds;
   /** What the worker of one instance is given as `settings`; throws INVALID_ARGUMENT for what it cannot do. */
   settingsFor(place: InstancePlace): unknown;
 }

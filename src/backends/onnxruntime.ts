@@ -10,6 +10,7 @@ import type { ModelConfig } from '../config/model-config.js';
 import { invalid, ServerError } from '../types/errors.js';
 import type { ModelSignature } from '../types/model.js';
 import type { Backend, InstancePlace, ModelSource, PreparedModel } from './backend.js';
+import { findModelFile, type ModelFileSource } from './model-file.js';
 import { readOnnxSignature } from './onnx-file.js';
 import { openInitializers } from './onnx-open.js';
 import { sessionOptions } from './onnx-session.js';
@@ -35,6 +36,9 @@ export class OnnxRuntimeBackend implements Backend {
     const opened = await openOverridables(path, config, signature);
     return {
       config,
+      readsHeads: false,
+      answersEach: false,
+      thread: { isFresh: false, limits: {}, startTimeoutMs: 0 },
       scalars: scalarsOf(config, signature),
       worker: this.#worker,
       settingsFor: (place: InstancePlace): OnnxSettings => ({
@@ -75,16 +79,9 @@ export function findLibrary(): string {
 }
 
 /** `model.onnx`, or what the configuration calls it; a directory holds the model and its weights (fact sheet 4.3). */
-export async function modelPath(source: Pick<ModelSource, 'name' | 'versionDirectory' | 'config'>): Promise<string> {
-  const name = source.config.default_model_filename || 'model.onnx';
-  if (name.split(/[/\\]/).includes('..')) {
-    throw invalid(`default_model_filename of model '${source.name}': expected a file of the version, found '${name}'`);
-  }
-  const path = join(source.versionDirectory, name);
-  const info = await stat(path).catch(() => null);
-  if (info?.isDirectory()) return join(path, 'model.onnx');
-  if (info !== null) return path;
-  throw new ServerError('UNAVAILABLE', `unable to find '${path}' for model instance '${source.name}'`);
+export async function modelPath(source: ModelFileSource): Promise<string> {
+  const path = await findModelFile(source, 'model.onnx');
+  return (await stat(path)).isDirectory() ? join(path, 'model.onnx') : path;
 }
 
 /** Only without batching: with it, the configuration says `reshape { shape: [] }`. */

@@ -1,3 +1,4 @@
+import type { ResourceLimits } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 
 /** A thread without an instance ends after this. */
@@ -37,7 +38,8 @@ export class ThreadStock {
   }
 }
 
-function newPool(file: string): Piscina {
+/** A pool of one that nobody had before. @param limits of its thread's memory; empty = Node's own */
+export function newPool(file: string, limits: ResourceLimits = {}): Piscina {
   const pool = new Piscina({
     filename: file,
     name: 'runInstance',
@@ -48,6 +50,7 @@ function newPool(file: string): Piscina {
     atomics: 'disabled',
     // Two histograms of half a megabyte.
     recordTiming: false,
+    resourceLimits: limits,
   });
   pool.on('error', () => {});
   return pool;

@@ -11,21 +11,20 @@ import {
   STATUS_NO_ROOM,
   STATUS_OK,
   STATUS_PARTS,
-  tableBytes,
 } from '../memory/layout.js';
 import { RingMemory, RingProducer, readText } from '../memory/ring.js';
 import { ServerError } from '../types/errors.js';
-import { BatchOutputs, OutputForm, outputBytes } from './batch-outputs.js';
+import type { ThreadNeeds } from './backend.js';
+import { BatchOutputs, OutputForm } from './batch-outputs.js';
 import { batchError, died, diedEarly, outOfOutputs } from './failures.js';
 import type { Instance, InstanceEvents, InstanceState } from './instance.js';
+import { InstanceChannel } from './instance-channel.js';
 import { type BatchRecord, BatchRecords } from './open-batches.js';
+import { OutputReserve } from './output-reserve.js';
 import type { InferRequest } from './request.js';
 import { WakePace } from './wake-pace.js';
 import type { InstanceInit } from './worker-protocol.js';
 import { WorkerThread } from './worker-thread.js';
-
-/** Output slots up to this size are reserved for the largest batch at once; larger ones for the rows at hand. */
-const SMALL_OUTPUT_BYTES = 1 << 20;
 
 /** A batch of larger rows is worth its waking alone: the worker begins with it while more arrive. */
 const HEAVY_ROW_BYTES = 16 * 1024;
@@ -34,7 +33,10 @@ const HEAVY_ROW_BYTES = 16 * 1024;
 export type InstanceSpec = Omit<InstanceInit, 'arena' | 'ring' | 'port'> & {
   /** File of the worker's entry point, which exports `runInstance`. */
   readonly worker: string;
+  readonly thread: ThreadNeeds;
   readonly maxRows: number;
+  /** Each request of a batch has outputs of its own (STATUS_PARTS of memory/layout.ts). */
+  readonly inParts: boolean;
   /** Instances of one kind can stand in for each other: all but their names is the same. */
   readonly kind: string;
   /** Loaded, never given work: what its model runs first it does not run either. */
@@ -51,19 +53,17 @@ export class WorkerInstance implements Instance {
   readonly #events: InstanceEvents;
   readonly #log: Log;
   readonly #thread: WorkerThread;
+  readonly #channel: InstanceChannel;
   readonly #ring: RingProducer;
   readonly #ringBuffer: SharedArrayBuffer;
   readonly #records = new BatchRecords();
-  readonly #tableBytes: number;
   readonly #form: OutputForm;
-  readonly #rowBytes: readonly number[];
+  readonly #reserve: OutputReserve;
   readonly #wakesAtOnce: boolean;
   /** The worker writes the shapes of the state where else the text of an error is. */
   readonly #hasVariableState: boolean;
   #state: InstanceState = 'starting';
   #hasServed = false;
-  /** What the next batch gets to begin with, where sizes are not known: what the last that asked for more needed, up to a bound. */
-  #learnedBytes = 0;
   #life: Promise<void> = Promise.resolve();
   readonly #pace = new WakePace();
   #endsTurn = false;
@@ -78,12 +78,12 @@ export class WorkerInstance implements Instance {
     this.#ringBuffer = RingMemory.create(spec.maxEntries);
     this.#ring = new RingProducer(new RingMemory(this.#ringBuffer, spec.maxEntries));
     this.#form = new OutputForm(spec.outputs, spec.batching);
-    this.#rowBytes = spec.outputs.map((output) => output.rowBytes);
+    this.#reserve = new OutputReserve(spec, arena);
     this.#wakesAtOnce =
       spec.wakesAtOnce || spec.inputs.reduce((sum, input) => sum + input.rowBytes, 0) > HEAVY_ROW_BYTES;
     this.#hasVariableState = spec.states.some(({ dims }) => dims.includes(-1));
-    this.#tableBytes = tableBytes(spec.outputs.length, this.#cuts());
-    this.#thread = new WorkerThread(spec.worker);
+    this.#thread = new WorkerThread(spec.worker, spec.thread);
+    this.#channel = new InstanceChannel(spec, log);
   }
 
   get state(): InstanceState {
@@ -111,7 +111,7 @@ export class WorkerInstance implements Instance {
 
   /** Resolves when the instance serves, or was stopped before it did; rejects with the worker's reason, or that of `onLoaded`. */
   async start(): Promise<void> {
-    const first = await this.#thread.start(this.#init());
+    const first = await this.#thread.start(this.#init(), this.#channel);
     if (first.kind === 'failed') {
       this.#state = 'stopped';
       await this.#thread.close();
@@ -131,7 +131,7 @@ export class WorkerInstance implements Instance {
       this.#write(sequence, i, requests[i]!);
       record.push(requests[i]!);
     }
-    const slot = this.#takeOutput(record.rows);
+    const slot = this.#reserve.take(record.rows);
     if (slot === null) {
       record.clear();
       return false;
@@ -222,20 +222,6 @@ export class WorkerInstance implements Instance {
     return { ...this.#spec, arena: this.#arena.buffer, ring: this.#ringBuffer };
   }
 
-  /** BYTES outputs of a batching model have a table of byte positions, for the largest batch. */
-  #cuts(): number {
-    if (!this.#spec.batching) return 0;
-    const strings = this.#spec.outputs.filter((output) => output.datatype === 'BYTES').length;
-    return strings * (this.#spec.maxEntries + 1);
-  }
-
-  /** As much as outputs of unknown size took before, else what is known to be needed: the worker asks for more. Null = no memory. */
-  #takeOutput(rows: number): Slot | null {
-    const largest = outputBytes(this.#tableBytes, this.#rowBytes, this.#spec.maxRows);
-    const needed = largest <= SMALL_OUTPUT_BYTES ? largest : outputBytes(this.#tableBytes, this.#rowBytes, rows);
-    return this.#arena.take(Math.max(needed, this.#learnedBytes)) ?? this.#arena.take(needed);
-  }
-
   /** `rows` of the open batch are new: looks whether the worker should begin, and whether it has ended one meanwhile. */
   #came(record: BatchRecord, rows: number): void {
     const isFull = record.rows === this.#spec.maxRows;
@@ -299,15 +285,8 @@ export class WorkerInstance implements Instance {
     const { words } = this.#ring.memory;
     const record = this.#records.at(sequence);
     const bytes = words[this.#ring.memory.base(sequence) + NEEDED_UNITS]! * ARENA_UNIT;
-    if (record.slot !== null) this.#arena.give(record.slot);
-    record.slot = this.#arena.take(bytes);
-    this.#learn(bytes);
+    record.slot = this.#reserve.exchange(record.slot, bytes);
     this.#ring.giveOutput(sequence, (record.slot?.offset ?? 0) / ARENA_UNIT, (record.slot?.bytes ?? 0) / ARENA_UNIT);
-  }
-
-  /** Only where sizes are not known beforehand, and no more than is cheap to hold: to large outputs, asking for more is nothing. */
-  #learn(bytes: number): void {
-    if (this.#rowBytes.includes(0)) this.#learnedBytes = Math.min(bytes, SMALL_OUTPUT_BYTES);
   }
 
   /** Frees the batch's place and lets the scheduler fill it before the answers are written: the worker must not wait for them. */
@@ -345,8 +324,7 @@ export class WorkerInstance implements Instance {
       inParts: memory.words[base + STATUS] === STATUS_PARTS,
       stateKey: this.#hasVariableState ? readText(memory, base) : '',
     });
-    // Who reads them may take long, and must not hold what was only a guess.
-    if (this.#learnedBytes > 0) outputs.trim();
+    if (this.#reserve.isGuess) outputs.trim();
     return outputs;
   }
 

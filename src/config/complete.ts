@@ -1,23 +1,24 @@
 import { invalid } from '../types/errors.js';
 import type { ModelConfig } from './model-config.js';
 
-/** How a backend is recognised; `filename` is what its models are called. */
+/** How a backend is recognised; `filenames` is what its models are called, the default first. */
 interface Recognition {
   readonly backend: string;
   /** '' = the backend has no platform of that name. */
   readonly platform: string;
-  readonly filename: string;
+  readonly filenames: readonly string[];
 }
 
-/** In the order in which Triton tries them (fact sheet 4.3). */
+/** In the order in which Triton tries them (fact sheet 4.3), and behind them our own. */
 const recognitions: readonly Recognition[] = [
-  { backend: 'tensorflow', platform: 'tensorflow_savedmodel', filename: 'model.savedmodel' },
-  { backend: 'tensorflow', platform: 'tensorflow_graphdef', filename: 'model.graphdef' },
-  { backend: 'tensorrt', platform: 'tensorrt_plan', filename: 'model.plan' },
-  { backend: 'onnxruntime', platform: 'onnxruntime_onnx', filename: 'model.onnx' },
-  { backend: 'openvino', platform: '', filename: 'model.xml' },
-  { backend: 'pytorch', platform: 'pytorch_libtorch', filename: 'model.pt' },
-  { backend: 'python', platform: '', filename: 'model.py' },
+  { backend: 'tensorflow', platform: 'tensorflow_savedmodel', filenames: ['model.savedmodel'] },
+  { backend: 'tensorflow', platform: 'tensorflow_graphdef', filenames: ['model.graphdef'] },
+  { backend: 'tensorrt', platform: 'tensorrt_plan', filenames: ['model.plan'] },
+  { backend: 'onnxruntime', platform: 'onnxruntime_onnx', filenames: ['model.onnx'] },
+  { backend: 'openvino', platform: '', filenames: ['model.xml'] },
+  { backend: 'pytorch', platform: 'pytorch_libtorch', filenames: ['model.pt'] },
+  { backend: 'python', platform: '', filenames: ['model.py'] },
+  { backend: 'javascript', platform: '', filenames: ['model.js', 'model.mjs', 'model.ts'] },
 ];
 
 /**
@@ -34,7 +35,7 @@ export function completeConfig(config: ModelConfig, modelName: string, entries: 
   if (completed.platform === 'ensemble' || completed.ensemble_scheduling !== undefined)
     return completeEnsemble(completed);
   const recognised = recognitions.find((candidate) => fits(candidate, completed, entries));
-  if (recognised !== undefined) return fill(completed, recognised);
+  if (recognised !== undefined) return fill(completed, recognised, entries);
   return completed.backend === '' ? backendFromName(completed) : completed;
 }
 
@@ -50,16 +51,17 @@ function fits(candidate: Recognition, config: ModelConfig, entries: readonly str
   const { backend, platform, default_model_filename } = config;
   if (backend !== '') return backend === candidate.backend && (platform === '' || platform === candidate.platform);
   if (platform !== '' && platform === candidate.platform) return true;
-  if (default_model_filename !== '') return default_model_filename === candidate.filename;
-  return platform === '' && entries.includes(candidate.filename);
+  if (default_model_filename !== '') return candidate.filenames.includes(default_model_filename);
+  return platform === '' && candidate.filenames.some((filename) => entries.includes(filename));
 }
 
-function fill(config: ModelConfig, recognised: Recognition): ModelConfig {
+function fill(config: ModelConfig, recognised: Recognition, entries: readonly string[]): ModelConfig {
+  const found = recognised.filenames.find((filename) => entries.includes(filename));
   return {
     ...config,
     backend: recognised.backend,
     platform: config.platform || recognised.platform,
-    default_model_filename: config.default_model_filename || recognised.filename,
+    default_model_filename: config.default_model_filename || (found ?? recognised.filenames[0]!),
   };
 }
 

@@ -36,6 +36,8 @@ export interface InferPlan {
   readonly batchKey: string;
   /** All inputs together; -1 = not known before the data. */
   readonly inputBytes: number;
+  /** Its id is told to the model, or in errors that are found behind the head: a request with another id needs another plan. */
+  readonly isPerId: boolean;
 }
 
 /**
@@ -56,6 +58,7 @@ export function checkRequest(model: string, tensors: ModelTensors, head: InferHe
     batchSize,
     batchKey: batchKeyOf(tensors, planned),
     inputBytes: planned.some((input) => input.bytes < 0) ? -1 : planned.reduce((sum, input) => sum + input.bytes, 0),
+    isPerId: tensors.readsHeads || planned.some(({ datatype }) => datatype === 'BYTES'),
   };
 }
 

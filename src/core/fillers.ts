@@ -134,17 +134,18 @@ export class Fillers implements FillerSource {
 
   /** The tensors of the request, of zeros or of empty strings; ragged ones as small as they can be. */
   #makeSlot(plan: InferPlan): Filler | null {
-    const { inputs, feeds } = this.#tensors;
+    const { inputs, feeds, lines, readsHeads } = this.#tensors;
     const { controls } = this.#controls;
     const shapes = plan.inputs.map((input) => fillerShape(inputs[input.index]!, input));
     // An empty string is four bytes of zeros.
     const sizes = plan.inputs.map(({ datatype }, nth) => elementCount(shapes[nth]!) * (elementBytes[datatype] || 4));
     const controlSizes = controls.map((_, nth) => this.#controls.bytes(nth, { ...NO_SEQUENCE, sequenceId: '' }));
-    const table = alignUp(tableBytes(feeds.length, 0));
+    const table = alignUp(tableBytes(lines, 0));
     const slot = this.#takeZeroed([...sizes, ...controlSizes].reduce((sum, size) => sum + alignUp(size), table));
     if (slot === null) return null;
     for (let index = 0; index < inputs.length; index++)
       this.#arena.table[lineOf(slot.offset, index) + LINE_BEGIN] = ABSENT;
+    if (readsHeads) this.#arena.table[lineOf(slot.offset, feeds.length) + LINE_BEGIN] = ABSENT;
     let begin = table;
     const place = (index: number, bytes: number, dims: readonly number[]) => {
       writeLine(this.#arena.table, lineOf(slot.offset, index), begin, bytes, dims);

@@ -48,7 +48,7 @@ export async function loadModel(
   signal: AbortSignal,
 ): Promise<Model> {
   const { prepared, config, labels } = await prepareModel(source, settings, surroundings.log);
-  const tensors = new ModelTensors(config, labels, prepared.scalars);
+  const tensors = new ModelTensors(config, labels, prepared);
   const states = await sequenceStates(config, source.directory);
   const files = await readWarmupFiles(config, source.directory);
   const parts = {
@@ -146,5 +146,7 @@ function instanceSpecs(
     wakesAtOnce: config.sequence_batching !== undefined && config.sequence_batching.oldest === undefined,
     settings: prepared.settingsFor(place),
     worker: prepared.worker,
+    thread: prepared.thread,
+    inParts: prepared.answersEach,
   }));
 }

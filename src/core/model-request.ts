@@ -64,6 +64,10 @@ export class ModelRequest extends InferRequest implements AcceptedRequest, Infer
     return this.#inputs.row;
   }
 
+  get fitsRows(): boolean {
+    return this.#inputs.fitsRows;
+  }
+
   /** Takes neighbouring rows of the planes; false = there is no room. */
   takeRows(beginsBatch: boolean): boolean {
     return this.#inputs.takeRows(this.rows, beginsBatch);

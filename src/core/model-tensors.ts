@@ -22,6 +22,15 @@ export interface ModelTensor {
   labels: readonly string[] | null;
 }
 
+/** What its backend says of the tensors of a model. */
+export interface TensorTraits {
+  /** Tensors of one element that it knows without dimensions, where the model does not batch. */
+  readonly scalars: ReadonlySet<string>;
+  readonly readsHeads: boolean;
+}
+
+const NO_TRAITS: TensorTraits = { scalars: new Set(), readsHeads: false };
+
 /** By the name of the output. */
 export type Labels = ReadonlyMap<string, readonly string[]>;
 
@@ -29,21 +38,24 @@ export type Labels = ReadonlyMap<string, readonly string[]>;
 export class ModelTensors {
   /** Those that clients send. */
   readonly inputs: readonly ModelTensor[];
-  /** All that a request has in memory: those, and behind them the controls of its sequence, which the server writes. */
+  /** What its backend is fed: those, and behind them the controls of its sequence, which the server writes. */
   readonly feeds: readonly ModelTensor[];
+  /** Lines of the tensor table of a request's slot: one for each feed, and one for its head where the model reads that. */
+  readonly lines: number;
+  /** It is told what a request says beside its tensors: each has a plan with its own id. */
+  readonly readsHeads: boolean;
   readonly outputs: readonly ModelTensor[];
   readonly inputIndex: ReadonlyMap<string, number>;
   readonly outputIndex: ReadonlyMap<string, number>;
   /** 0 = the model does not batch. */
   readonly maxBatchSize: number;
-  /** Every input, and every control, has rows of a fixed size: requests can lie in planes. */
+  /** Every input, and every control, has rows of a fixed size: requests whose model needs no head of theirs can lie in planes. */
   readonly hasPlanes: boolean;
   readonly requiredInputs: number;
   /** The control that is given the id of a sequence; null = there is none. */
   readonly correlationId: ControlSpec | null;
 
-  /** @param scalars tensors of one element that the backend knows without dimensions, where the model does not batch */
-  constructor(config: ModelConfig, labels: Labels, scalars: ReadonlySet<string>) {
+  constructor(config: ModelConfig, labels: Labels, { scalars, readsHeads }: TensorTraits = NO_TRAITS) {
     this.inputs = config.input.map((input) => modelTensor(input, scalars, input.optional, null));
     const scattered = new Set(config.batch_output.flatMap(({ target_name }) => target_name));
     this.outputs = config.output.map((output) => {
@@ -52,6 +64,8 @@ export class ModelTensors {
     });
     const controls = controlsOf(config);
     this.feeds = [...this.inputs, ...controls.map(controlTensor)];
+    this.lines = this.feeds.length + (readsHeads ? 1 : 0);
+    this.readsHeads = readsHeads;
     this.correlationId = controls.find(({ kind }) => kind === 'CONTROL_SEQUENCE_CORRID') ?? null;
     this.inputIndex = new Map(this.inputs.map((input, index) => [input.name, index]));
     this.outputIndex = new Map(this.outputs.map((output, index) => [output.name, index]));

@@ -172,8 +172,7 @@ export class Model implements ServedModel, InputSpace {
     }
     const request = this.#newRequest(plan, responder, sequence);
     const small = plan.inputBytes >= 0 && plan.inputBytes <= SMALL_REQUEST_BYTES;
-    const hasRoom =
-      small && this.planes !== null ? request.takeRows(this.#scheduler.beginsBatch) : request.takeSlot(sizes);
+    const hasRoom = small && request.fitsRows ? request.takeRows(this.#scheduler.beginsBatch) : request.takeSlot(sizes);
     if (!hasRoom) throw outOfMemory(this.name);
     this.#admitted++;
     return request;
@@ -354,7 +353,7 @@ export class Model implements ServedModel, InputSpace {
 }
 
 function warmupOf({ name, tensors, states, warmup, statistics }: ModelParts, surroundings: ModelSurroundings): Warmup {
-  const lines = tensors.feeds.length + states.length;
+  const lines = tensors.lines + states.length;
   return new Warmup(
     { model: name, samples: warmup, lines, hasStates: states.length > 0 },
     { ...surroundings, statistics },

@@ -3,6 +3,7 @@ import { ABSENT, LINE_BEGIN, LINE_BYTES, lineOf, tableBytes, VARIABLE, writeLine
 import { NO_ROWS, type RowPlanes } from '../memory/planes.js';
 import type { SequenceFlags } from '../types/infer.js';
 import type { InferPlan } from './check-request.js';
+import { headForModel } from './head-for-model.js';
 import type { ModelTensors } from './model-tensors.js';
 import type { ControlWriter } from './sequence-controls.js';
 
@@ -44,11 +45,19 @@ export class RequestInputs {
   #planeRow = NO_ROWS;
   #slot: Slot | null = null;
   #reader: SourceReader | null = null;
+  /** What its model is told beside its tensors; null = nothing. */
+  readonly #head: Uint8Array | null;
 
   constructor(space: InputSpace, plan: InferPlan, sequence: SequenceFlags) {
     this.#space = space;
     this.#plan = plan;
     this.#sequence = sequence;
+    this.#head = headForModel(space.tensors, plan, sequence);
+  }
+
+  /** Only a slot has room for a head. */
+  get fitsRows(): boolean {
+    return this.#space.planes !== null && this.#head === null;
   }
 
   /** Takes neighbouring rows of the planes; false = there is no room. */
@@ -68,12 +77,12 @@ export class RequestInputs {
   /** Takes a slot for inputs of these sizes, in the order of the plan, and writes its tensor table; false = there is no room. */
   takeSlot(sizes: readonly number[]): boolean {
     if (!this.#take(sizes, true)) return false;
-    let begin = alignUp(tableBytes(this.#space.tensors.feeds.length, 0));
+    let begin = alignUp(tableBytes(this.#space.tensors.lines, 0));
     for (let nth = 0; nth < sizes.length; nth++) {
       this.#writeInput(nth, begin, sizes[nth]!);
       begin += alignUp(sizes[nth]!);
     }
-    this.#placeControls(begin);
+    this.#placeOwn(begin);
     return true;
   }
 
@@ -85,7 +94,7 @@ export class RequestInputs {
       const { begin, bytes } = sources[nth]!;
       this.#writeInput(nth, begin - this.slotOffset, bytes);
     }
-    this.#placeControls(alignUp(tableBytes(this.#space.tensors.feeds.length, 0)));
+    this.#placeOwn(alignUp(tableBytes(this.#space.tensors.lines, 0)));
     return true;
   }
 
@@ -111,12 +120,12 @@ export class RequestInputs {
   }
 
   /**
-   * A slot for a table, inputs of these sizes and the controls of the sequence.
+   * A slot for a table, inputs of these sizes, the controls of the sequence and the head.
    * @param isOwn its tensors come from a client, who can be refused; else they are half-way through an ensemble
    */
   #take(sizes: readonly number[], isOwn: boolean): boolean {
     const { tensors, controls, arena } = this.#space;
-    let bytes = alignUp(tableBytes(tensors.feeds.length, 0));
+    let bytes = alignUp(tableBytes(tensors.lines, 0)) + (this.#head?.length ?? 0);
     for (let nth = 0; nth < sizes.length; nth++) bytes += alignUp(sizes[nth]!);
     for (let nth = 0; nth < (controls?.controls.length ?? 0); nth++) {
       bytes += alignUp(controls!.bytes(nth, this.#sequence));
@@ -133,10 +142,23 @@ export class RequestInputs {
     writeLine(this.#space.arena.table, this.#line(index), begin, bytes, backendDims);
   }
 
-  /** The controls of its sequence, which no client sends, one behind the other from `first` on in the slot. */
-  #placeControls(first: number): void {
-    const { controls, tensors, arena } = this.#space;
-    if (controls === null) return;
+  /** What no client sends as a tensor, one behind the other from `first` on in the slot. */
+  #placeOwn(first: number): void {
+    const { controls, tensors } = this.#space;
+    const end = controls === null ? first : this.#placeControls(controls, first);
+    if (tensors.readsHeads) this.#placeHead(end);
+  }
+
+  #placeHead(begin: number): void {
+    const { tensors, arena } = this.#space;
+    const head = this.#head;
+    writeLine(arena.table, this.#line(tensors.feeds.length), head === null ? ABSENT : begin, head?.length ?? 0, []);
+    if (head !== null) arena.bytes.set(head, this.slotOffset + begin);
+  }
+
+  /** Behind the last. */
+  #placeControls(controls: ControlWriter, first: number): number {
+    const { tensors, arena } = this.#space;
     const dims = tensors.maxBatchSize > 0 ? [1, 1] : [1];
     let begin = first;
     for (let nth = 0; nth < controls.controls.length; nth++) {
@@ -145,6 +167,7 @@ export class RequestInputs {
       begin += alignUp(bytes);
     }
     this.#writeControls(controls);
+    return begin;
   }
 
   #writeControls(writer: ControlWriter): void {

@@ -208,7 +208,7 @@ export class RingProducer {
   }
 }
 
-/** The worker's end. `next` blocks the thread, so the worker has no other work in flight. */
+/** The worker's end. `next` blocks the thread, so the worker has no other work in flight; `nextSoon` does not. */
 export class RingConsumer {
   readonly memory: RingMemory;
   #sequence = 0;
@@ -228,7 +228,21 @@ export class RingConsumer {
     }
   }
 
-  /** First word of the batch that `next` sealed. */
+  /** As `next`, while the thread's event loop lives on. */
+  async nextSoon(): Promise<number> {
+    const { words } = this.memory;
+    for (;;) {
+      const bell = Atomics.load(words, BELL);
+      const entries = this.#seal();
+      if (entries > 0) return entries;
+      if (Atomics.load(words, STOP) === 1) return 0;
+      const wait = this.#fallAsleep() ? Atomics.waitAsync(words, BELL, bell) : null;
+      if (wait?.async) await wait.value;
+      Atomics.store(words, ASLEEP, 0);
+    }
+  }
+
+  /** First word of the batch that was sealed last. */
   get base(): number {
     return this.memory.base(this.#sequence);
   }
@@ -276,12 +290,18 @@ export class RingConsumer {
 
   #sleep(bell: number): void {
     const { words } = this.memory;
+    if (this.#fallAsleep()) Atomics.wait(words, BELL, bell);
+    Atomics.store(words, ASLEEP, 0);
+  }
+
+  /** Says that the worker sleeps; false = there is something to do. */
+  #fallAsleep(): boolean {
+    const { words } = this.memory;
     Atomics.store(words, ASLEEP, 1);
     // Looked at again after saying so: an append before it would have seen a worker awake and not rung.
     const state = Atomics.load(words, this.base + STATE);
     const idle = (state & STATE_MASK) !== OPEN || state >> STATE_BITS === 0;
-    if (idle && Atomics.load(words, STOP) === 0) Atomics.wait(words, BELL, bell);
-    Atomics.store(words, ASLEEP, 0);
+    return idle && Atomics.load(words, STOP) === 0;
   }
 
   #tellMain(): void {

@@ -1,4 +1,4 @@
-import { checkRequest, type InferPlan, type PlannedInput } from '../core/check-request.js';
+import { checkRequest, type InferPlan } from '../core/check-request.js';
 import type { ServedModel } from '../core/served-model.js';
 import type { SequenceFlags } from '../types/infer.js';
 import { type DataRange, HeadTemplate, isPlainId } from './head-template.js';
@@ -105,14 +105,10 @@ export function prepareHead(
   return { plan, binaryBytes, bodyBytes, ranges, idRange, sequenceRange, reply: null };
 }
 
-/** The plan of a request with this id. Errors that are found behind the head tell the id of the plan: of strings, when they are there. */
+/** The plan of a request with this id. */
 export function planWithId({ plan }: PreparedHead, id: string): InferPlan {
-  if (plan.head.id === id || !plan.inputs.some(isString)) return plan;
+  if (plan.head.id === id || !plan.isPerId) return plan;
   return { ...plan, head: { ...plan.head, id } };
-}
-
-function isString({ datatype }: PlannedInput): boolean {
-  return datatype === 'BYTES';
 }
 
 /** The id of the request whose head was prepared last; '' = none. */

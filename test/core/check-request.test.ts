@@ -9,7 +9,7 @@ function keyOf(inputs: Readonly<Record<string, string>>, shapes: Readonly<Record
     ([name, fields]) => `input { name: "${name}" data_type: TYPE_INT8 ${fields} }`,
   );
   const config = parseModelConfig(`name: "m" max_batch_size: 8 ${texts.join(' ')}`, 'config.pbtxt');
-  return checkRequest('m', new ModelTensors(config, new Map(), new Set()), {
+  return checkRequest('m', new ModelTensors(config, new Map()), {
     id: '',
     priority: 0,
     timeoutUs: 0,

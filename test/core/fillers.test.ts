@@ -20,7 +20,7 @@ function setUp(dims: string, datatype = 'INT32', more = '') {
   const text = `name: "m" max_batch_size: 4 input { name: "A" data_type: TYPE_${datatype === 'BYTES' ? 'STRING' : datatype} dims: [ ${dims} ] ${more} }
     output { name: "Z" data_type: TYPE_INT32 dims: [ 1 ] } ${CONTROLS}`;
   const config = normalizeConfig(parseModelConfig(text, 'config.pbtxt'), { gpus: [] });
-  const tensors = new ModelTensors(config, new Map(), new Set());
+  const tensors = new ModelTensors(config, new Map());
   const arena = new Arena(1 << 24);
   // Whatever lay there before.
   arena.bytes.fill(0xaa);

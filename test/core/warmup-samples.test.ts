@@ -38,7 +38,7 @@ interface Given {
 function samplesOf(config: string, { maxBatchSize = 4, states = [], files = {} }: Given = {}): WarmupSample[] {
   const text = `name: "m" max_batch_size: ${maxBatchSize} output { name: "Z" data_type: TYPE_INT32 dims: [ 1 ] } ${config}`;
   const parsed = normalizeConfig(parseModelConfig(text, 'config.pbtxt'), { gpus: [] });
-  const tensors = new ModelTensors(parsed, new Map(), new Set());
+  const tensors = new ModelTensors(parsed, new Map());
   return warmupSamples({ config: parsed, tensors, states, files: new Map(Object.entries(files)) });
 }
 

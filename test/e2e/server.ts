@@ -22,7 +22,7 @@ export function onEachEngine(define: (engine: Engine) => void): void {
 
 export interface ServerSettings {
   readonly engine?: Engine;
-  /** Names of folders in examples/models, test/models or test/broken_models: the repository has these. */
+  /** Names of folders in examples/models, test/models, test/javascript_models or test/broken_models: the repository has these. */
   readonly models: readonly string[];
   readonly flags?: readonly string[];
   /** Names of folders, as above, by another name that the repository has them under. */
@@ -167,7 +167,9 @@ export async function makeRepository(models: readonly string[]): Promise<string>
 }
 
 async function copyModel(repository: string, name: string, model: string): Promise<void> {
-  const folders = ['examples/models', 'test/models', 'test/broken_models'].map((folder) => join(root, folder, model));
+  const folders = ['examples/models', 'test/models', 'test/broken_models', 'test/javascript_models'].map((folder) =>
+    join(root, folder, model),
+  );
   await cp(folders.find((folder) => existsSync(folder))!, join(repository, name), { recursive: true });
 }
 

@@ -128,7 +128,7 @@ export class Ensemble implements ServedModel, InputSpace {
     const memory = new RequestInputs(this, plan, sequence);
     const isSmall = plan.inputBytes >= 0 && plan.inputBytes <= SMALL_REQUEST_BYTES;
     const hasRoom =
-      isSmall && this.planes !== null ? memory.takeRows(Math.max(1, plan.batchSize), false) : memory.takeSlot(sizes);
+      isSmall && memory.fitsRows ? memory.takeRows(Math.max(1, plan.batchSize), false) : memory.takeSlot(sizes);
     if (!hasRoom) throw outOfMemory(this.name);
     return this.#newRequest(plan, { kind: 'own', memory }, responder, sequence);
   }

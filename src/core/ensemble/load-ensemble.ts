@@ -28,7 +28,10 @@ export async function loadEnsemble(
   if (models.some((model) => model.name === name))
     throw invalid(`circular dependency between ensembles: ${name} -> ${name}`);
   const config = source.config;
-  const tensors = new ModelTensors(config, labels, new Set());
+  const tensors = new ModelTensors(config, labels, {
+    scalars: new Set(),
+    readsHeads: models.some((model) => model.tensors.readsHeads),
+  });
   const graph = ensembleGraph(config, tensors, models);
   return new Ensemble({ name, version, config, tensors, graph, statistics: statistics(config) }, surroundings);
 }

@@ -22,7 +22,7 @@ export interface PreparedInfer {
   readonly plan: InferPlan;
   /** Bytes of each input, in order; -1 = strings, or known by the message alone. */
   readonly sizes: readonly number[];
-  /** A plan's id is in messages about strings only; without them requests with different ids can share it. */
+  /** Sizes of inputs are those of one request only. */
   readonly hasStrings: boolean;
   /** Null = no other request is known to be like this one. */
   replies: PreparedReplies | null;
@@ -136,7 +136,7 @@ export class InferReader {
     const { head } = prepared.plan;
     this.sequence = template.sequenceId === null ? head : withSequence(head, template.sequenceId.value);
     this.sizes = prepared.hasStrings ? this.#rawSizes : prepared.sizes;
-    this.plan = prepared.hasStrings ? withId(prepared.plan, message, this.idBegin, this.idEnd) : prepared.plan;
+    this.plan = prepared.plan.isPerId ? withId(prepared.plan, message, this.idBegin, this.idEnd) : prepared.plan;
     return true;
   }
 

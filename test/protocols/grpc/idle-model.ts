@@ -18,7 +18,7 @@ export function idleModel(name: string, maxBatchSize: number, inputs: string): M
     name,
     version: 1,
     config,
-    tensors: new ModelTensors(config, new Map(), new Set()),
+    tensors: new ModelTensors(config, new Map()),
     states: [],
     specs: [],
     warmup: [],

@@ -1,0 +1,204 @@
+/**
+ * What a model written in JavaScript exports, and what it is given: `import type { Batch, ModelContext } from 'conch-server/model'`.
+ * The module `1/model.js` exports `execute` and whatever else of `JavaScriptModel` it needs.
+ */
+export interface JavaScriptModel {
+  /**
+   * Completes the model's own configuration, before it is loaded: gets what is written, as the config endpoint shows it, and returns the
+   * fields that it adds or changes. It is called in a thread of its own, and never where the server must not complete configurations.
+   */
+  configure?(config: ModelConfig): Partial<ModelConfig> | undefined | Promise<Partial<ModelConfig> | undefined>;
+  /** Called once for each instance, before it serves. What it throws is why the model does not load. */
+  initialize?(context: ModelContext): void | Promise<void>;
+  /**
+   * Answers all requests of a batch. An instance runs one batch at a time: the next one comes when the result has resolved. What it throws
+   * fails the requests that are not answered.
+   */
+  execute(batch: Batch): void | Promise<void>;
+  /** Called once for each instance, when it has run its last batch. */
+  finalize?(): void | Promise<void>;
+}
+
+export type DataType =
+  | 'BOOL'
+  | 'UINT8'
+  | 'UINT16'
+  | 'UINT32'
+  | 'UINT64'
+  | 'INT8'
+  | 'INT16'
+  | 'INT32'
+  | 'INT64'
+  | 'FP16'
+  | 'FP32'
+  | 'FP64'
+  | 'BYTES'
+  | 'BF16';
+
+/** What the elements of a tensor are kept in. FP16 and BF16 are their bits, a BOOL is 0 or 1, an element of BYTES its bytes. */
+export interface DataOf {
+  BOOL: Uint8Array;
+  UINT8: Uint8Array;
+  UINT16: Uint16Array;
+  UINT32: Uint32Array;
+  UINT64: BigUint64Array;
+  INT8: Int8Array;
+  INT16: Int16Array;
+  INT32: Int32Array;
+  INT64: BigInt64Array;
+  FP16: Uint16Array;
+  FP32: Float32Array;
+  FP64: Float64Array;
+  BYTES: readonly Uint8Array[];
+  BF16: Uint16Array;
+}
+
+export type TensorData = DataOf[DataType];
+
+/** What is written to a tensor of BYTES: texts are written as UTF-8. */
+export type BytesValue = string | Uint8Array;
+
+/** A tensor that is read. */
+export interface Tensor<Type extends DataType = DataType> {
+  readonly name: string;
+  readonly datatype: Type;
+  /** With the batch dimension, where the model batches. */
+  readonly shape: readonly number[];
+  /** A view of memory that is shared with other threads: valid until the request is answered, and not to be written. */
+  readonly data: DataOf[Type];
+  /** The elements of BYTES, read as UTF-8. */
+  strings(): string[];
+}
+
+/** A value of a parameter; `bigint` = an integer beyond 2^53. */
+export type ParameterValue = string | number | bigint | boolean;
+
+/** What an error is to clients: a status of HTTP and of gRPC follows from it. `INTERNAL` where nothing is said. */
+export type ErrorCode =
+  | 'UNKNOWN'
+  | 'INTERNAL'
+  | 'NOT_FOUND'
+  | 'INVALID_ARGUMENT'
+  | 'UNAVAILABLE'
+  | 'UNSUPPORTED'
+  | 'ALREADY_EXISTS'
+  | 'CANCELLED';
+
+/** One request of a batch. */
+export interface ModelRequest {
+  /** As the client wrote it; '' = none. */
+  readonly id: string;
+  /** Those that mean nothing to the server. */
+  readonly parameters: ReadonlyMap<string, ParameterValue>;
+  /** Correlation id; 0 = the request belongs to no sequence. */
+  readonly sequenceId: string | number | bigint;
+  readonly sequenceStart: boolean;
+  readonly sequenceEnd: boolean;
+  /** 0 = the model's default level. */
+  readonly priority: number;
+  /** 0 = none. */
+  readonly timeoutUs: number;
+  /** Its batch size; 1 where the model does not batch. */
+  readonly rows: number;
+  /** Names of the outputs that the client gets; others need not be made. */
+  readonly requestedOutputs: readonly string[];
+  /** Null = an optional input that the request leaves out. Throws where the model has no such input. */
+  input<Type extends DataType = DataType>(name: string): Tensor<Type> | null;
+  /**
+   * Makes an output of this shape, which has the batch dimension where the model batches, and returns its elements to be written before
+   * `execute` ends. For BYTES the elements are given as `values`, in row-major order; for others `values` may be given too. Throws where the
+   * shape is not one that the configuration allows.
+   */
+  output<Type extends Exclude<DataType, 'BYTES'> = Exclude<DataType, 'BYTES'>>(
+    name: string,
+    shape: readonly number[],
+    values?: ArrayLike<number> | ArrayLike<bigint>,
+  ): DataOf[Type];
+  output(name: string, shape: readonly number[], values: readonly BytesValue[]): void;
+  /** The request is answered with this error, whatever outputs it has. An Error may have one of these codes as its `code`. */
+  fail(error: string | Error, code?: ErrorCode): void;
+  /** A parameter of the response. */
+  setParameter(name: string, value: string | number | boolean): void;
+}
+
+/** Requests that run together. */
+export interface Batch {
+  readonly requests: readonly ModelRequest[];
+  /** Of all requests together. */
+  readonly rows: number;
+  /**
+   * The rows of all requests as one tensor: no copy is made where they lie one behind the other. Null = the requests leave this
+   * optional input out; all do, or none.
+   */
+  input<Type extends DataType = DataType>(name: string): Tensor<Type> | null;
+  /**
+   * Makes an output of every request at once: the elements of all rows, one row behind the other. `rowShape` is the shape without the
+   * batch dimension. `values` as for the output of one request.
+   */
+  output<Type extends Exclude<DataType, 'BYTES'> = Exclude<DataType, 'BYTES'>>(
+    name: string,
+    rowShape: readonly number[],
+    values?: ArrayLike<number> | ArrayLike<bigint>,
+  ): DataOf[Type];
+  output(name: string, rowShape: readonly number[], values: readonly BytesValue[]): void;
+  /**
+   * Calls `answer` for each request, side by side where it is async, and resolves when all have ended. What it throws fails that
+   * request alone.
+   */
+  each(answer: (request: ModelRequest) => void | Promise<void>): Promise<void>;
+}
+
+/** What an instance knows about itself. */
+export interface ModelContext {
+  /** Of the model. */
+  readonly name: string;
+  readonly version: number;
+  /** The folder of the version, absolute: where `model.js` is. */
+  readonly directory: string;
+  readonly instance: string;
+  readonly kind: 'KIND_CPU' | 'KIND_GPU' | 'KIND_MODEL';
+  /** The CUDA device that it is meant to use; -1 = none. */
+  readonly device: number;
+  readonly config: ModelConfig;
+  /** `parameters` of the configuration. */
+  readonly parameters: Readonly<Record<string, string>>;
+  readonly log: ModelLog;
+  /** Aborted when the instance ends: it has run its last batch, and `finalize` follows. */
+  readonly signal: AbortSignal;
+}
+
+/** Lines for the server's log, in front of which it says whose they are. */
+export interface ModelLog {
+  info(message: string): void;
+  warning(message: string): void;
+  error(message: string): void;
+  /** Shown from `--log-verbose` that level on. */
+  verbose(level: number, message: string): void;
+}
+
+/** A tensor of the configuration. */
+export interface TensorConfig {
+  name: string;
+  /** `TYPE_FP32`, `TYPE_STRING` for BYTES. */
+  data_type: string;
+  /** Without the batch dimension where the model batches; -1 = any size. */
+  dims: number[];
+  [field: string]: unknown;
+}
+
+/** The configuration in protobuf's JSON form, with the field names of `model_config.proto`. */
+export interface ModelConfig {
+  name: string;
+  /** 0 = the model does not batch. */
+  max_batch_size: number;
+  input: (TensorConfig & { optional?: boolean })[];
+  output: TensorConfig[];
+  dynamic_batching?: {
+    preferred_batch_size?: number[];
+    max_queue_delay_microseconds?: number;
+    [field: string]: unknown;
+  };
+  model_transaction_policy?: { decoupled: boolean };
+  parameters: Record<string, { string_value: string }>;
+  [field: string]: unknown;
+}

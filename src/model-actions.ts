@@ -77,8 +77,14 @@ export class ModelActions implements ManagerActions<ServedModel> {
   }
 
   #loadModel(source: ModelVersionSource, signal: AbortSignal): Promise<ServedModel> {
-    const { sequenceMaxBacklog } = this.#options;
-    const surroundings = { arena: this.#arena, clock: systemClock, log: this.#log, sequenceMaxBacklog };
+    const { sequenceMaxBacklog, responseTimeoutSecs } = this.#options;
+    const surroundings = {
+      arena: this.#arena,
+      clock: systemClock,
+      log: this.#log,
+      sequenceMaxBacklog,
+      responseTimeoutSecs,
+    };
     return loadModel(source, this.#settings, surroundings, signal);
   }
 

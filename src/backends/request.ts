@@ -40,12 +40,13 @@ export abstract class InferRequest {
     return 0;
   }
 
-  /** Set by whoever waits for `unread` to fall. */
+  /** Set by whoever waits for `unread` to fall; also called when `cancelled` is set, which ends the wait. */
   onRead: (() => void) | null = null;
 
   /**
    * An answer of a decoupled model: entry 0 of `outputs`, whose share it must release, or nothing but the news that it is the last. Comes before
-   * or after `complete`, which then says no more than that the execution is over; never after the last or `fail`.
+   * or after `complete`, which then says no more than that the execution is over, or that it failed; never after the last or `fail`.
+   * `outputs.batch.times` are those of this answer: begun at `startUs`, computed at `inferUs`, in memory at `endUs`.
    */
   respond(_outputs: BatchOutputs | null, _isFinal: boolean): void {
     assert(false, 'a model that is not decoupled answered as one that is');

@@ -49,6 +49,7 @@ function modelOptions(values: FlagValues, folders: readonly string[]) {
     backendConfig: readBackendConfig(values.list('backend-config')),
     tensorMemoryByteSize: values.number('tensor-memory-byte-size'),
     sequenceMaxBacklog: values.number('sequence-max-backlog'),
+    responseTimeoutSecs: values.number('response-timeout-secs'),
   };
 }
 

@@ -30,6 +30,7 @@ export interface Options {
   readonly tensorMemoryByteSize: number;
   /** Sequences of one model that wait for a slot. */
   readonly sequenceMaxBacklog: number;
+  readonly responseTimeoutSecs: number;
 
   readonly allowHttp: boolean;
   /** A host name, an IPv4 address, or an IPv6 address without brackets. */

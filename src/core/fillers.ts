@@ -7,8 +7,8 @@ import { ABSENT, LINE_BEGIN, lineOf, tableBytes, VARIABLE, writeLine } from '../
 import type { FillerSource } from '../schedulers/sequence/direct-lane.js';
 import { elementBytes } from '../types/datatype.js';
 import { elementCount, type Shape } from '../types/tensor.js';
+import type { AdmittedRequest } from './admitted-request.js';
 import type { InferPlan, PlannedInput } from './check-request.js';
-import type { ModelRequest } from './model-request.js';
 import type { ModelTensor, ModelTensors } from './model-tensors.js';
 import type { ControlWriter } from './sequence-controls.js';
 
@@ -94,7 +94,7 @@ export class Fillers implements FillerSource {
   }
 
   #find(key: string, like: InferRequest): Filler | null {
-    const filler = this.#kept.get(key) ?? this.#make((like as ModelRequest).plan);
+    const filler = this.#kept.get(key) ?? this.#make((like as AdmittedRequest).plan);
     if (filler === null) return null;
     this.#kept.delete(key);
     this.#kept.set(key, filler);

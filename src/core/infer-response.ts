@@ -50,6 +50,11 @@ export interface Responder {
   /** The responder must release each response; a decoupled model is slowed down until it does. */
   onResponse(response: InferResponse): void;
   onError(error: ServerError): void;
+  /**
+   * None of the answers it has was released for `--response-timeout-secs`. True = its client does not read and is cut off: what it has is
+   * released, and the request is cancelled when this returns. False = they wait for something else. Left out = `onError` says it.
+   */
+  onStalled?(): boolean;
 }
 
 /** A request that has memory for its tensors, until the last byte of its answer is sent. */

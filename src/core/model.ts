@@ -18,13 +18,17 @@ import { ResponseOrder } from '../schedulers/response-order.js';
 import type { Scheduler } from '../schedulers/scheduler.js';
 import type { SequenceCounts, SequenceSnapshot } from '../schedulers/sequence/sequence-view.js';
 import type { FailureReason, ModelStatistics } from '../telemetry/statistics.js';
+import { ServerError } from '../types/errors.js';
 import type { SequenceFlags, SequenceId } from '../types/infer.js';
+import type { AdmittedRequest } from './admitted-request.js';
 import { checkRequest, type InferPlan } from './check-request.js';
+import { DecoupledRequest } from './decoupled-request.js';
 import type { Responder } from './infer-response.js';
 import { Lineage } from './lineage.js';
 import { ModelRequest } from './model-request.js';
 import { dynamicScheduler, dynamicSettings, type SequenceParts, sequenceParts } from './model-scheduler.js';
 import type { Labels, ModelTensors } from './model-tensors.js';
+import { ReadWatch } from './read-watch.js';
 import { type InputSpace, type PlacedTensor, SMALL_REQUEST_BYTES, type SourceReader } from './request-inputs.js';
 import { schedulerSettings } from './scheduler-settings.js';
 import type { ControlWriter } from './sequence-controls.js';
@@ -50,6 +54,8 @@ export interface ModelSurroundings {
   readonly log: Log;
   /** `--sequence-max-backlog`. */
   readonly sequenceMaxBacklog: number;
+  /** `--response-timeout-secs`; 0 = never. */
+  readonly responseTimeoutSecs: number;
 }
 
 /** One loaded version of a model: its memory, scheduler, instances and numbers. */
@@ -61,6 +67,8 @@ export class Model implements ServedModel, InputSpace {
   readonly arena: Arena;
   readonly planes: RowPlanes | null;
   readonly controls: ControlWriter | null;
+  /** Null = it answers once, or its clients may leave answers unread for ever. */
+  readonly watch: ReadWatch | null;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #warmup: Warmup;
@@ -103,6 +111,9 @@ export class Model implements ServedModel, InputSpace {
     this.#dynamic = this.#sequences === null ? dynamicScheduler(parts.name, settings, this.#group, clock) : null;
     this.#scheduler = this.#sequences?.scheduler ?? this.#dynamic!;
     this.#order = settings.preserveOrdering ? new ResponseOrder() : null;
+    const { responseTimeoutSecs } = surroundings;
+    this.watch =
+      this.isDecoupled && responseTimeoutSecs > 0 ? new ReadWatch(this.name, responseTimeoutSecs, clock) : null;
   }
 
   /**
@@ -165,9 +176,10 @@ export class Model implements ServedModel, InputSpace {
     sizes: readonly number[],
     responder: Responder,
     sequence: SequenceFlags = plan.head,
-  ): ModelRequest {
+  ): AdmittedRequest {
     const other = this.#standIn(sequence);
     if (other !== null) {
+      this.#checkAlike(other);
       return other.admit(checkRequest(other.name, other.tensors, plan.head), sizes, responder, sequence);
     }
     const request = this.#newRequest(plan, responder, sequence);
@@ -183,10 +195,11 @@ export class Model implements ServedModel, InputSpace {
     sources: readonly PlacedTensor[],
     reader: Responder & SourceReader,
     sequence: SequenceFlags,
-  ): ModelRequest {
+  ): AdmittedRequest {
     // Who holds it has it answer, and not its heir; only sequences are where they are.
     const elder = this.#elderWith(sequence);
     if (elder !== null) {
+      this.#checkAlike(elder);
       return elder.admitSources(checkRequest(elder.name, elder.tensors, plan.head), sources, reader, sequence);
     }
     const request = this.#newRequest(plan, reader, sequence);
@@ -204,8 +217,8 @@ export class Model implements ServedModel, InputSpace {
     this.#onFinished?.();
   }
 
-  /** For `ModelRequest` alone, like the five below. */
-  enqueue(request: ModelRequest): void {
+  /** For requests alone, like those below. */
+  enqueue(request: AdmittedRequest): void {
     this.#inFlight++;
     this.#order?.enter(request);
     request.arrivedUs = this.#clock.nowUs();
@@ -218,7 +231,7 @@ export class Model implements ServedModel, InputSpace {
     }
   }
 
-  cancel(request: ModelRequest): void {
+  cancel(request: AdmittedRequest): void {
     this.#scheduler.cancel(request);
   }
 
@@ -242,6 +255,32 @@ export class Model implements ServedModel, InputSpace {
   onFailed(request: ModelRequest, reason: FailureReason): void {
     this.statistics.requestFailed(reason, this.#clock.nowUs() - request.arrivedUs);
     this.#ended(request);
+  }
+
+  /** For decoupled requests alone, like those below. */
+  get nowUs(): number {
+    return this.#clock.nowUs();
+  }
+
+  /** Nobody's answers go before its. */
+  isTurnOf(request: DecoupledRequest): boolean {
+    return this.#order?.isTurnOf(request) ?? true;
+  }
+
+  /** Nothing more will be delivered to its client than what it has: that, when it is its turn. */
+  deliver(request: AdmittedRequest): void {
+    if (this.#order === null) request.deliver();
+    else this.#order.answer(request);
+  }
+
+  /** It was delivered before. @param failure null = it ended well, and `times` are those of its execution */
+  onEnded(request: DecoupledRequest, failure: FailureReason | null, times: ExecutionTimes | null): void {
+    const requestUs = this.#clock.nowUs() - request.arrivedUs;
+    if (failure !== null) this.statistics.requestFailed(failure, requestUs);
+    else this.statistics.requestEnded(request.rows, requestUs, ...stepsOf(request, times!));
+    this.#inFlight--;
+    this.#admitted--;
+    this.#checkQuiet();
   }
 
   async drain(): Promise<void> {
@@ -286,13 +325,22 @@ export class Model implements ServedModel, InputSpace {
     await this.#group.stop();
     assert(this.#inFlight === 0, `model '${this.name}' was stopped with ${this.#inFlight} requests in flight`);
     this.#scheduler.close();
+    this.watch?.close();
     this.#sequences?.fillers.close();
     this.planes?.close();
   }
 
-  #newRequest(plan: InferPlan, responder: Responder, sequence: SequenceFlags): ModelRequest {
+  #newRequest(plan: InferPlan, responder: Responder, sequence: SequenceFlags): AdmittedRequest {
     if (this.#isOver) throw notFound(this.name, String(this.version), [this.version]);
-    return new ModelRequest(this, plan, responder, sequence);
+    const Request = this.isDecoupled ? DecoupledRequest : ModelRequest;
+    return new Request(this, plan, responder, sequence);
+  }
+
+  /** Who asked this one is prepared for answers of its kind. */
+  #checkAlike(other: Model): void {
+    if (other.isDecoupled === this.isDecoupled) return;
+    const kinds = `one that ${other.isDecoupled ? 'is' : 'is not'} decoupled has its place`;
+    throw new ServerError('UNAVAILABLE', `model '${this.name}' was loaded anew and ${kinds}: send the request again`);
   }
 
   /** Who has the sequence, or stands in the place of this one; null = this one answers. */
@@ -334,8 +382,11 @@ export class Model implements ServedModel, InputSpace {
   #ended(request: ModelRequest): void {
     this.#inFlight--;
     this.#admitted--;
-    if (this.#order === null) request.deliver();
-    else this.#order.answer(request);
+    this.deliver(request);
+    this.#checkQuiet();
+  }
+
+  #checkQuiet(): void {
     if (this.#onFinished !== null) this.#onFinished();
     if (this.#inFlight > 0) return;
     this.#checkRows();
@@ -350,6 +401,14 @@ export class Model implements ServedModel, InputSpace {
       `model '${this.name}' is idle but ${this.planes.live} rows were not returned (this is a bug in Conch)`,
     );
   }
+}
+
+/** How long it waited, and how long each step of its execution took. */
+function stepsOf(
+  { queuedUs }: DecoupledRequest,
+  { startUs, inputsUs, inferUs, endUs }: ExecutionTimes,
+): [number, number, number, number] {
+  return [Math.max(0, startUs - queuedUs), inputsUs - startUs, inferUs - inputsUs, endUs - inferUs];
 }
 
 function warmupOf({ name, tensors, states, warmup, statistics }: ModelParts, surroundings: ModelSurroundings): Warmup {

@@ -76,6 +76,11 @@ class WarmupRequest extends InferRequest {
     this.#end(null);
   }
 
+  /** Nobody waits for what a decoupled model says. */
+  override respond(outputs: BatchOutputs | null): void {
+    outputs?.release();
+  }
+
   override fail(error: ServerError, reason: FailureReason): void {
     this.#surroundings.statistics.requestFailed(reason, this.#ageUs);
     this.#end(error);

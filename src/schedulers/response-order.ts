@@ -1,8 +1,11 @@
 import { Fifo } from '../base/fifo.js';
 
-/** An answer that can wait for its turn. */
+/** A request whose answers can wait for its turn. */
 export interface Deliverable {
+  /** Its turn has come, or is not waited for, and it has all its answers: once. */
   deliver(): void;
+  /** Its turn has come, and it has not all its answers: those that there are, and those that come, may leave. */
+  onTurn(): void;
 }
 
 /** `preserve_ordering`: answers leave in the order in which the requests were accepted, whichever instance was faster. */
@@ -22,9 +25,21 @@ export class ResponseOrder {
     }
   }
 
+  /** All before it are delivered. */
+  isTurnOf(request: Deliverable): boolean {
+    return this.#waiting.length > 0 && this.#waiting.at(0) === request;
+  }
+
   /** Its answer is complete: delivers it now if all before it are delivered, else when they are. */
   answer(request: Deliverable): void {
     this.#ready.add(request);
+    const before = this.#first();
     while (this.#waiting.length > 0 && this.#ready.delete(this.#waiting.at(0))) this.#waiting.shift().deliver();
+    const first = this.#first();
+    if (first !== null && first !== before) first.onTurn();
+  }
+
+  #first(): Deliverable | null {
+    return this.#waiting.length > 0 ? this.#waiting.at(0) : null;
   }
 }

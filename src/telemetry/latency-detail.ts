@@ -48,8 +48,12 @@ export class LatencyDetail {
     this.summaries = quantiles === null ? null : summaries(quantiles, nowUs());
   }
 
-  requestSucceeded(requestUs: number, queueUs: number, inputUs: number, inferUs: number, outputUs: number): void {
-    this.firstResponseMs?.observe(requestUs);
+  firstResponse(us: number): void {
+    this.firstResponseMs?.observe(us);
+  }
+
+  /** A request that went well is over. */
+  requestEnded(requestUs: number, queueUs: number, inputUs: number, inferUs: number, outputUs: number): void {
     if (this.summaries === null) return;
     const nowUs = this.nowUs();
     this.summaries.request.observe(requestUs, nowUs);

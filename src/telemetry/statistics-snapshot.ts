@@ -1,7 +1,13 @@
+import type { ResponseStatistics } from './response-counters.js';
+
 /** A number of events and how long they took together, in nanoseconds (`StatisticDuration`). */
 export interface DurationTotal {
   readonly count: number;
   readonly ns: number;
+}
+
+export function durationTotal(count: number, us: number): DurationTotal {
+  return { count, ns: Math.round(us * 1000) };
 }
 
 /** One element of `batch_stats`: the executions of one number of rows. */
@@ -32,8 +38,8 @@ export interface StatisticsSnapshot {
     readonly cache_hit: DurationTotal;
     readonly cache_miss: DurationTotal;
   };
-  /** Empty: only decoupled models report it. */
-  readonly response_stats: Readonly<Record<string, never>>;
+  /** By the place of an answer among those to its request; empty where a model is not decoupled. */
+  readonly response_stats: Readonly<Record<string, ResponseStatistics>>;
   /** Ascending by batch size. */
   readonly batch_stats: readonly BatchStatistics[];
   /** Empty: no backend reports it. */

@@ -1,7 +1,8 @@
 import { BatchCounters, type BatchSize } from './batch-counters.js';
 import { type Buckets, Histogram, LATENCY_BUCKETS_US, ROW_BUCKETS } from './histogram.js';
 import type { LatencyDetail } from './latency-detail.js';
-import type { BatchStatistics, DurationTotal, StatisticsSnapshot } from './statistics-snapshot.js';
+import { ResponseCounters, type ResponseOutcome } from './response-counters.js';
+import { type BatchStatistics, durationTotal, type StatisticsSnapshot } from './statistics-snapshot.js';
 
 /** Why requests failed: the `reason` label of nv_inference_request_failure, all of which are always shown. */
 export const FAILURE_REASONS = ['REJECTED', 'CANCELED', 'BACKEND', 'OTHER'] as const;
@@ -57,6 +58,7 @@ export interface WarmupTime {
 export class ModelStatistics {
   readonly #counters = new Float64Array(COUNTERS);
   readonly #batches = new BatchCounters();
+  readonly #responses = new ResponseCounters();
   readonly requestSeconds = this.#histogram(REQUEST_HISTOGRAM, LATENCY_BUCKETS_US, US_PER_SECOND);
   readonly queueSeconds = this.#histogram(QUEUE_HISTOGRAM, LATENCY_BUCKETS_US, US_PER_SECOND);
   readonly computeSeconds = this.#histogram(COMPUTE_HISTOGRAM, LATENCY_BUCKETS_US, US_PER_SECOND);
@@ -72,8 +74,31 @@ export class ModelStatistics {
     this.detail = detail;
   }
 
-  /** One answered request; the compute times are those of its whole batch. */
+  /** One request that had its only answer; the compute times are those of its whole batch. */
   requestSucceeded(
+    rows: number,
+    requestUs: number,
+    queueUs: number,
+    inputUs: number,
+    inferUs: number,
+    outputUs: number,
+  ): void {
+    this.firstResponse(requestUs);
+    this.requestEnded(rows, requestUs, queueUs, inputUs, inferUs, outputUs);
+  }
+
+  /** A request has its first answer. */
+  firstResponse(us: number): void {
+    if (this.detail !== null) this.detail.firstResponse(us);
+  }
+
+  /** One answer of a decoupled model, the `index`-th to its request. */
+  responded(index: number, outcome: ResponseOutcome, inferUs: number, outputUs: number): void {
+    this.#responses.add(index, outcome, inferUs, outputUs);
+  }
+
+  /** One request that had all its answers. */
+  requestEnded(
     rows: number,
     requestUs: number,
     queueUs: number,
@@ -96,7 +121,7 @@ export class ModelStatistics {
     c[WHOLE_US + 4]! += Math.floor(outputUs);
     this.requestSeconds.observe(requestUs);
     this.queueSeconds.observe(queueUs);
-    if (this.detail !== null) this.detail.requestSucceeded(requestUs, queueUs, inputUs, inferUs, outputUs);
+    if (this.detail !== null) this.detail.requestEnded(requestUs, queueUs, inputUs, inferUs, outputUs);
   }
 
   /** Failed requests count nowhere else (fact sheet 13.2 item 22). */
@@ -178,16 +203,16 @@ export class ModelStatistics {
       inference_count: c[ROWS]!,
       execution_count: c[EXECUTIONS]!,
       inference_stats: {
-        success: total(successes, c[SUCCESS_US]!),
-        fail: total(c[FAIL]!, c[FAIL_US]!),
-        queue: total(successes, c[QUEUE_US]!),
-        compute_input: total(successes, c[INPUT_US]!),
-        compute_infer: total(successes, c[INFER_US]!),
-        compute_output: total(successes, c[OUTPUT_US]!),
-        cache_hit: total(0, 0),
-        cache_miss: total(0, 0),
+        success: durationTotal(successes, c[SUCCESS_US]!),
+        fail: durationTotal(c[FAIL]!, c[FAIL_US]!),
+        queue: durationTotal(successes, c[QUEUE_US]!),
+        compute_input: durationTotal(successes, c[INPUT_US]!),
+        compute_infer: durationTotal(successes, c[INFER_US]!),
+        compute_output: durationTotal(successes, c[OUTPUT_US]!),
+        cache_hit: durationTotal(0, 0),
+        cache_miss: durationTotal(0, 0),
       },
-      response_stats: {},
+      response_stats: this.#responses.snapshot(),
       batch_stats: this.#batches.sizes().map(batchStatistics),
       memory_usage: [],
     };
@@ -201,14 +226,10 @@ export class ModelStatistics {
 function batchStatistics({ rows, count, inputUs, inferUs, outputUs }: BatchSize): BatchStatistics {
   return {
     batch_size: rows,
-    compute_input: total(count, inputUs),
-    compute_infer: total(count, inferUs),
-    compute_output: total(count, outputUs),
+    compute_input: durationTotal(count, inputUs),
+    compute_infer: durationTotal(count, inferUs),
+    compute_output: durationTotal(count, outputUs),
   };
-}
-
-function total(count: number, us: number): DurationTotal {
-  return { count, ns: Math.round(us * 1000) };
 }
 
 export interface StatisticsEntry {
@@ -232,5 +253,5 @@ export function statisticsJson(entries: readonly StatisticsEntry[]): string {
 }
 
 function warmupStatistics({ instance, sample, executions, us }: WarmupTime) {
-  return { instance, sample, ...total(executions, us) };
+  return { instance, sample, ...durationTotal(executions, us) };
 }

@@ -3,9 +3,9 @@ import type { BatchOutputs } from '../../src/backends/batch-outputs.js';
 import type { InferRequest } from '../../src/backends/request.js';
 import { normalizeConfig } from '../../src/config/normalize.js';
 import { parseModelConfig } from '../../src/config/pbtxt.js';
+import type { AdmittedRequest } from '../../src/core/admitted-request.js';
 import { checkRequest } from '../../src/core/check-request.js';
 import { Fillers } from '../../src/core/fillers.js';
-import type { ModelRequest } from '../../src/core/model-request.js';
 import { ModelTensors } from '../../src/core/model-tensors.js';
 import { ControlWriter, controlsOf } from '../../src/core/sequence-controls.js';
 import { Arena } from '../../src/memory/arena.js';
@@ -39,7 +39,7 @@ function setUp(dims: string, datatype = 'INT32', more = '') {
       binaryOutput: true,
       parameters: new Map(),
     });
-    return { plan, batchKey: plan.batchKey } as unknown as ModelRequest;
+    return { plan, batchKey: plan.batchKey } as unknown as AdmittedRequest;
   };
   return { fillers, arena, tensors, like };
 }

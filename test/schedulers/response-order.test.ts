@@ -14,6 +14,8 @@ class Request implements Deliverable {
   deliver(): void {
     this.#delivered.push(this.#number);
   }
+
+  onTurn(): void {}
 }
 
 function entered(order: ResponseOrder, count: number, delivered: number[]): Request[] {

@@ -18,7 +18,10 @@ test('the configuration of a model changes them, in any order, twice, below zero
 test('each of the two can be had without the other', () => {
   const histogram = new LatencyDetail({ firstResponseBoundsMs: [1], quantiles: null });
   const summaries = new LatencyDetail({ firstResponseBoundsMs: null, quantiles: [0.5] });
-  for (const detail of [histogram, summaries]) detail.requestSucceeded(1000, 2, 3, 4, 5);
+  for (const detail of [histogram, summaries]) {
+    detail.firstResponse(1000);
+    detail.requestEnded(1000, 2, 3, 4, 5);
+  }
   expect([histogram.firstResponseMs?.countOf(0), histogram.summaries]).toEqual([1, null]);
   expect([summaries.firstResponseMs, summaries.summaries?.request.count]).toEqual([null, 1]);
 });

@@ -96,7 +96,10 @@ export class SequenceScheduler implements Scheduler, LaneHost {
     const sequence = this.#table.find(request);
     if (sequence === null) return;
     if (sequence.row !== null) this.#laneOf.get(sequence.row)!.takeBack(sequence);
-    if (!sequence.isRunning(request)) {
+    const step = sequence.stepOf(request);
+    if (step !== undefined) {
+      step.cancelled = true;
+    } else {
       const failed = this.#close(sequence, 'cancelled', 'a request of it was cancelled');
       fail(failed, new ServerError('CANCELLED', ''), 'CANCELED');
     }

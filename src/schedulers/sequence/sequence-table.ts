@@ -167,7 +167,7 @@ export class SequenceTable {
 
   /** The sequence of an accepted request that has not ended; null = there is none. Searches: for the rare. */
   find(request: InferRequest): Sequence | null {
-    const has = (sequence: Sequence) => sequence.isRunning(request) || waitsIn(sequence, request);
+    const has = (sequence: Sequence) => sequence.stepOf(request) !== undefined || waitsIn(sequence, request);
     const likely = this.#byId.get(request.sequence.sequenceId);
     if (likely !== undefined && has(likely)) return likely;
     return this.live().find((sequence) => sequence.id === request.sequence.sequenceId && has(sequence)) ?? null;

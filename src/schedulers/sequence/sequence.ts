@@ -53,7 +53,8 @@ export class Sequence {
     return this.running.length === 0 && this.waiting.length === 0;
   }
 
-  isRunning(request: InferRequest): boolean {
-    return this.running.some((step) => step.request === request);
+  /** A request at the instance; undefined = it is not there. */
+  stepOf(request: InferRequest): Step | undefined {
+    return this.running.find((step) => step.request === request);
   }
 }

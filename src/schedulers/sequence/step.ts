@@ -51,6 +51,15 @@ export class Step extends InferRequest {
     this.request.complete(outputs, index, firstRow);
   }
 
+  override respond(outputs: BatchOutputs | null, isFinal: boolean): void {
+    this.request.onRead ??= () => this.onRead?.();
+    this.request.respond(outputs, isFinal);
+  }
+
+  override get unread(): number {
+    return this.request.unread;
+  }
+
   override fail(error: ServerError, reason: FailureReason): void {
     this.#owner.onStepEnded(this, reason);
     this.request.fail(error, reason);

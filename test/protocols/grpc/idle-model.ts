@@ -30,6 +30,7 @@ export function idleModel(name: string, maxBatchSize: number, inputs: string): M
     clock: systemClock,
     log: new MemoryLog(),
     sequenceMaxBacklog: 100,
+    responseTimeoutSecs: 60,
   });
 }
 

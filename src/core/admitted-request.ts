@@ -1,0 +1,114 @@
+import { InferRequest } from '../backends/request.js';
+import { assert } from '../base/assert.js';
+import type { Deliverable } from '../schedulers/response-order.js';
+import type { SequenceFlags } from '../types/infer.js';
+import type { InferPlan } from './check-request.js';
+import { checkInputStrings } from './check-strings.js';
+import type { AcceptedRequest, Responder } from './infer-response.js';
+import type { Model } from './model.js';
+import { type PlacedTensor, RequestInputs, type SourceReader } from './request-inputs.js';
+
+/** filling: its memory is taken, its data arrives. submitted: the scheduler's, or its model's. over: nothing comes of it any more. */
+type RequestStage = 'filling' | 'submitted' | 'over';
+
+/** One request to one model, from the moment its tensors have a place until its model has done with it. */
+export abstract class AdmittedRequest extends InferRequest implements AcceptedRequest, Deliverable {
+  readonly model: Model;
+  readonly plan: InferPlan;
+  readonly rows: number;
+  readonly batchKey: string;
+  readonly priority: number;
+  readonly timeoutUs: number;
+  readonly sequence: SequenceFlags;
+  /** When its data was complete and it was accepted, monotonic microseconds (R0 of the fact sheet, section 6). */
+  arrivedUs = 0;
+  protected readonly responder: Responder;
+  protected stage: RequestStage = 'filling';
+  readonly #inputs: RequestInputs;
+  /** Strings of others have been checked where they came from. */
+  #hasOwnStrings = true;
+
+  constructor(model: Model, plan: InferPlan, responder: Responder, sequence: SequenceFlags) {
+    super();
+    this.model = model;
+    this.plan = plan;
+    this.rows = Math.max(1, plan.batchSize);
+    this.batchKey = plan.batchKey;
+    this.priority = plan.head.priority;
+    this.timeoutUs = plan.head.timeoutUs;
+    this.sequence = sequence;
+    this.responder = responder;
+    this.#inputs = new RequestInputs(model, plan, sequence);
+  }
+
+  abstract deliver(): void;
+  abstract onTurn(): void;
+
+  get slotOffset(): number {
+    return this.#inputs.slotOffset;
+  }
+
+  get row(): number {
+    return this.#inputs.row;
+  }
+
+  get fitsRows(): boolean {
+    return this.#inputs.fitsRows;
+  }
+
+  /** Takes neighbouring rows of the planes; false = there is no room. */
+  takeRows(beginsBatch: boolean): boolean {
+    return this.#inputs.takeRows(this.rows, beginsBatch);
+  }
+
+  /** Takes a slot for inputs of these sizes, in the order of the plan; false = there is no room. */
+  takeSlot(sizes: readonly number[]): boolean {
+    return this.#inputs.takeSlot(sizes);
+  }
+
+  /** Reads its inputs where they are; false = there is no room to say where that is. */
+  takeTable(sources: readonly PlacedTensor[], reader: SourceReader): boolean {
+    this.#hasOwnStrings = false;
+    return this.#inputs.takeTable(sources, reader);
+  }
+
+  inputBegin(nth: number): number {
+    return this.#inputs.begin(nth);
+  }
+
+  inputBytes(nth: number): number {
+    return this.#inputs.bytes(nth);
+  }
+
+  submit(): void {
+    assert(this.stage === 'filling', 'a request was submitted twice');
+    try {
+      if (this.#hasOwnStrings) checkInputStrings(this);
+      this.stage = 'submitted';
+      this.model.enqueue(this);
+    } catch (error) {
+      this.stage = 'filling';
+      this.abandon();
+      throw error;
+    }
+  }
+
+  abandon(): void {
+    assert(this.stage === 'filling', 'a submitted request was abandoned');
+    this.close();
+    this.model.onAbandoned();
+  }
+
+  cancel(): void {
+    if (this.stage === 'filling') this.abandon();
+    else if (this.stage === 'submitted') this.model.cancel(this);
+    // Its answer may be kept back until those before it are there.
+    else this.cancelled = true;
+  }
+
+  /** Nobody reads its inputs any more. */
+  protected close(): void {
+    this.#inputs.give(this.rows);
+    this.stage = 'over';
+  }
+}

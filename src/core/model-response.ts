@@ -1,0 +1,124 @@
+import type { BatchOutputs, ExecutionTimes } from '../backends/batch-outputs.js';
+import { assert } from '../base/assert.js';
+import type { ServerError } from '../types/errors.js';
+import type { OutputTensor, ParameterValue } from '../types/infer.js';
+import type { Shape } from '../types/tensor.js';
+import type { InferPlan } from './check-request.js';
+import { classify } from './classification.js';
+import type { InferResponse } from './infer-response.js';
+import type { Model } from './model.js';
+import { toClient } from './model-tensors.js';
+import { type ResponseNote, readNote } from './response-note.js';
+
+/** What is answered. */
+export interface AnsweredRequest {
+  readonly model: Model;
+  readonly plan: InferPlan;
+  readonly rows: number;
+}
+
+/** What answers to a request whose model says no more than that it is over. */
+const NOTHING: ResponseNote = { error: null, parameters: null };
+const NO_TIMES: ExecutionTimes = { startUs: 0, inputsUs: 0, inferUs: 0, endUs: 0 };
+
+/** An answer of an instance: a share of the outputs of one execution. */
+export class ModelResponse implements InferResponse {
+  readonly model: Model;
+  readonly plan: InferPlan;
+  readonly rows: number;
+  readonly isEmpty: boolean;
+  #outputs: BatchOutputs | null;
+  readonly #entry: number;
+  readonly #firstRow: number;
+  readonly #note: ResponseNote;
+
+  /** @param outputs its share of them is the response's; null = there are none */
+  constructor(request: AnsweredRequest, outputs: BatchOutputs | null, entry: number, firstRow: number) {
+    this.model = request.model;
+    this.plan = request.plan;
+    this.rows = request.rows;
+    this.isEmpty = outputs === null;
+    this.#outputs = outputs;
+    this.#entry = entry;
+    this.#firstRow = firstRow;
+    this.#note = outputs === null ? NOTHING : readNote(outputs, entry);
+  }
+
+  get isFinal(): boolean {
+    return true;
+  }
+
+  /** Instead of an answer; null = it is one. */
+  get error(): ServerError | null {
+    return this.#note.error;
+  }
+
+  get parameters(): ReadonlyMap<string, ParameterValue> | null {
+    return this.#note.parameters;
+  }
+
+  get inputUs(): number {
+    const { startUs, inputsUs } = this.#times;
+    return inputsUs - startUs;
+  }
+
+  get inferUs(): number {
+    const { inputsUs, inferUs } = this.#times;
+    return inferUs - inputsUs;
+  }
+
+  get outputUs(): number {
+    const { inferUs, endUs } = this.#times;
+    return endUs - inferUs;
+  }
+
+  /** A backend answers each request in outputs of its own, whose shapes are its affair, or none. */
+  get hasFixedOutputs(): boolean {
+    if (this.#outputs === null || this.#outputs.batch.inParts) return false;
+    return this.plan.outputs.every(({ index, classCount }) => classCount === 0 && this.model.hasFixedOutput(index));
+  }
+
+  hasOutput(nth: number): boolean {
+    return !this.isEmpty && this.#held().has(this.plan.outputs[nth]!.index, this.#entry);
+  }
+
+  outputBegin(nth: number): number {
+    return this.#held().begin(this.plan.outputs[nth]!.index, this.#entry, this.#firstRow);
+  }
+
+  outputBytes(nth: number): number {
+    return this.#held().bytes(this.plan.outputs[nth]!.index, this.#entry, this.rows);
+  }
+
+  outputShape(nth: number): Shape {
+    const { index } = this.plan.outputs[nth]!;
+    const { tensors } = this.model;
+    const dims = toClient(tensors.outputs[index]!, this.#held().dims(index, this.#entry));
+    return tensors.maxBatchSize > 0 ? [this.rows, ...dims] : dims;
+  }
+
+  output(nth: number): OutputTensor {
+    const { index, classCount } = this.plan.outputs[nth]!;
+    const { maxBatchSize, outputs } = this.model.tensors;
+    const { name, datatype, labels } = outputs[index]!;
+    const begin = this.outputBegin(nth);
+    const bytes = this.model.arena.bytes.subarray(begin, begin + this.outputBytes(nth));
+    const tensor: OutputTensor = { name, datatype, shape: this.outputShape(nth), bytes };
+    if (classCount === 0) return tensor;
+    return { name, datatype: 'BYTES', ...classify(tensor, classCount, maxBatchSize > 0 ? this.rows : null, labels) };
+  }
+
+  release(): void {
+    this.#outputs?.release();
+    this.#outputs = null;
+  }
+
+  get #times(): ExecutionTimes {
+    return this.#outputs?.batch.times ?? NO_TIMES;
+  }
+
+  #held(): BatchOutputs {
+    assert(this.#outputs !== null, 'outputs were read after release');
+    return this.#outputs;
+  }
+}

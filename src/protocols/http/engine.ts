@@ -34,7 +34,7 @@ export interface HttpLimits {
   readonly maxHeaderCount: number;
   /** Open connections; over it a new one is answered 429 where the engine can, and closed. */
   readonly maxConnections: number;
-  /** A connection between requests, or whose client takes nothing more of its answer; 0 = for ever. */
+  /** A connection between requests, or whose client takes nothing more of its answer, also of one in pieces; 0 = for ever. */
   readonly idleTimeoutMs: number;
   /** From the head of a request to the last byte of its body; over it: 408 and the connection closes. The engine net gives a head as long, too. */
   readonly bodyTimeoutMs: number;
@@ -70,7 +70,12 @@ export interface ExchangeOwner {
    * that threw): views given to `send` are free again, nothing can be sent any more.
    */
   onAborted(exchange: HttpExchange): void;
+  /** After a `write` that was false: the socket has taken what was written. The answer may go on, or end. */
+  onWritable?(exchange: HttpExchange): void;
 }
+
+/** Of an answer in pieces so much may wait for the client before its owner has to, and one piece more. */
+export const UNSENT_BYTES_MAX = 64 * 1024;
 
 /** One request and its answer. Pooled by the engine: nobody keeps it after `onSent` or `onAborted`. */
 export interface HttpExchange {
@@ -95,4 +100,14 @@ export interface HttpExchange {
   reply(status: number, headers: readonly string[], bytes: Uint8Array): void;
   /** Sends views in order with back-pressure, without copying them; they must not change until the owner is told. */
   send(status: number, headers: readonly string[], parts: readonly Uint8Array[]): void;
+  /**
+   * Begins an answer in pieces: any number of `write` and one `end` follow, now or later. It has no Content-Length: it is chunked, or
+   * ends with the connection where the client speaks HTTP/1.0. The head may leave with the first piece. One that is not ended when
+   * the client half-closes its connection is aborted. Whatever the owner throws in the middle of it cuts the connection.
+   */
+  begin(status: number, headers: readonly string[]): void;
+  /** `bytes` may be reused when it returns. False = enough waits for the client: the next one only after `owner.onWritable`. */
+  write(bytes: Uint8Array): boolean;
+  /** Nothing more comes; may be called whether something waits or not. */
+  end(): void;
 }

@@ -1,9 +1,11 @@
 import type { Log } from '../../base/log.js';
 import type { Http1Connection } from '../../transport/http1/connection.js';
 import type { HeldAnswer, Http1Exchange } from '../../transport/http1/exchange.js';
-import { type HeadWriter, hasBody } from '../../transport/http1/head-writer.js';
+import { CHUNKED, type HeadWriter, hasBody, UNTIL_CLOSE } from '../../transport/http1/head-writer.js';
+import { PartCursor } from '../../transport/http1/part-cursor.js';
 import { handlerFailed, type Refusal } from '../../transport/http1/refusal.js';
-import type { BodySink, ExchangeOwner, HttpExchange, HttpHandler } from './engine.js';
+import { StreamedBody } from '../../transport/http1/streamed-body.js';
+import { type BodySink, type ExchangeOwner, type HttpExchange, type HttpHandler, UNSENT_BYTES_MAX } from './engine.js';
 import { refusalBody, refusalHeaders } from './refusal-answer.js';
 
 /** What an exchange needs of the listener that owns it. */
@@ -14,10 +16,10 @@ export interface NetHost {
 }
 
 /**
- * answered: the owner's answer is on its way. refused: the engine's own answer is, and the owner has been told that there will be no
+ * streaming: the owner's answer is on its way, and its end is not known. answered: it is, to its end. refused: the engine's own answer is, and the owner has been told that there will be no
  * other. over: the owner has been told.
  */
-type State = 'open' | 'answered' | 'refused' | 'over';
+type State = 'open' | 'streaming' | 'answered' | 'refused' | 'over';
 
 const nothing = new Uint8Array(0);
 const noParts: readonly Uint8Array[] = [];
@@ -37,6 +39,10 @@ export class NetExchange implements HttpExchange, Http1Exchange {
   #expectsContinue: boolean;
   #state: State = 'open';
   #sink: BodySink | null = null;
+  /** Of an answer in pieces. */
+  #stream: StreamedBody | null = null;
+  /** The owner waits for `onWritable`. */
+  #waitsForRoom = false;
 
   /** A request whose head is in `connection.head`. */
   constructor(host: NetHost, connection: Http1Connection) {
@@ -78,10 +84,36 @@ export class NetExchange implements HttpExchange, Http1Exchange {
     for (const part of parts) bytes += part.length;
     const persistence = this.#prepare(status, headers, bytes);
     this.#state = 'answered';
-    this.#connection.send(this, this.#isBodiless(status) ? noParts : parts, persistence);
+    this.#connection.send(this, new PartCursor(this.#isBodiless(status) ? noParts : parts), persistence);
   }
 
-  begin(): void {
+  begin(status: number, headers: readonly string[]): void {
+    if (this.#state !== 'open') return;
+    const isChunked = this.#minorVersion > 0;
+    const isBodiless = this.#isBodiless(status);
+    if (!isChunked && !isBodiless) this.#keepAlive = false;
+    const persistence = this.#prepare(status, headers, isChunked ? CHUNKED : UNTIL_CLOSE);
+    this.#state = 'streaming';
+    this.#stream = new StreamedBody(isBodiless ? 'none' : isChunked ? 'chunked' : 'plain');
+    this.#connection.send(this, this.#stream, persistence);
+  }
+
+  write(bytes: Uint8Array): boolean {
+    if (this.#state !== 'streaming') return true;
+    this.#stream!.write(bytes);
+    this.#connection.goOn();
+    this.#waitsForRoom = this.#stream!.bytes > UNSENT_BYTES_MAX;
+    return !this.#waitsForRoom;
+  }
+
+  end(): void {
+    if (this.#state !== 'streaming') return;
+    this.#state = 'answered';
+    this.#stream!.end();
+    this.#connection.goOn();
+  }
+
+  run(): void {
     try {
       this.#host.handler(this);
     } catch (error) {
@@ -104,6 +136,16 @@ export class NetExchange implements HttpExchange, Http1Exchange {
     this.#refuse(refusal);
   }
 
+  onRoom(): void {
+    if (!this.#waitsForRoom) return;
+    this.#waitsForRoom = false;
+    try {
+      this.owner?.onWritable?.(this);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
   onSent(): void {
     const isOwners = this.#state === 'answered';
     this.#state = 'over';
@@ -119,7 +161,9 @@ export class NetExchange implements HttpExchange, Http1Exchange {
   #fail(error: unknown): void {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     this.#host.log.error(`${this.method} ${this.path}: the handler threw ${text}`);
-    this.#refuse(handlerFailed);
+    // What has begun cannot be answered otherwise.
+    if (this.#state === 'streaming') this.#connection.destroy();
+    else this.#refuse(handlerFailed);
   }
 
   /** The engine's own answer, where none has begun. */

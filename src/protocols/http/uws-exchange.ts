@@ -1,10 +1,12 @@
 import type { HttpResponse } from 'uWebSockets.js';
 import type { Log } from '../../base/log.js';
 import { type HeadTexts, headText } from '../../transport/http1/answer-head.js';
+import { hasBody } from '../../transport/http1/head-writer.js';
 import { bodyTooLarge, bodyTooSlow, handlerFailed, type Refusal } from '../../transport/http1/refusal.js';
 import type { BodySink, ExchangeOwner, HttpExchange, HttpHandler, HttpLimits } from './engine.js';
 import { refusalBody, refusalHeaders } from './refusal-answer.js';
 import type { RequestHead } from './request-head.js';
+import { UwsStream, type UwsStreamOwner } from './uws-stream.js';
 
 /** What an exchange needs of the listener that owns it. */
 export interface UwsHost {
@@ -35,14 +37,14 @@ const noParts: readonly Uint8Array[] = [];
 const OVER_CORK_BUFFER = 17 * 1024;
 
 /** A pooled exchange: its callbacks are bound once, so a request costs neither a closure nor an object of ours. */
-export class UwsExchange implements HttpExchange {
+export class UwsExchange implements HttpExchange, UwsStreamOwner {
   method = '';
   path = '';
   contentLength = 0;
   owner: ExchangeOwner | null = null;
 
   readonly #host: UwsHost;
-  #state: 'over' | 'open' | 'sending' = 'over';
+  #state: 'over' | 'open' | 'sending' | 'streaming' = 'over';
   #response: HttpResponse | null = null;
   #sink: BodySink | null = null;
   /** The host's tick when the head was there. */
@@ -58,6 +60,8 @@ export class UwsExchange implements HttpExchange {
 
   #head = '';
   #closing: Closing = 'keep';
+  /** While streaming. */
+  #stream: UwsStream | null = null;
   #bytes: Uint8Array = nothing;
   #parts = noParts;
   #totalBytes = 0;
@@ -70,7 +74,7 @@ export class UwsExchange implements HttpExchange {
   }
 
   /** A request whose head is in `host.head`. */
-  begin(response: HttpResponse, method: string, path: string, tick: number): void {
+  take(response: HttpResponse, method: string, path: string, tick: number): void {
     this.method = method;
     this.path = path;
     this.contentLength = this.#host.head.contentLength;
@@ -139,6 +143,34 @@ export class UwsExchange implements HttpExchange {
     }
     this.#prepare(status, headers, totalBytes);
     this.#sendParts(parts);
+  }
+
+  begin(status: number, headers: readonly string[]): void {
+    if (this.#state !== 'open') return;
+    this.#prepare(status, headers, 0);
+    this.#state = 'streaming';
+    this.#watch();
+    this.#stream = new UwsStream(this.#response!, this.#head, this.method === 'HEAD' || !hasBody(status), this);
+  }
+
+  write(bytes: Uint8Array): boolean {
+    return this.#state !== 'streaming' || this.#stream!.write(bytes);
+  }
+
+  end(): void {
+    if (this.#state === 'streaming') this.#stream!.end();
+  }
+
+  onRoom(): void {
+    try {
+      this.owner?.onWritable?.(this);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  onStreamed(): void {
+    this.#end(true);
   }
 
   /** The engine's own answer; the owner is told that its own can no longer be sent. */
@@ -271,7 +303,9 @@ export class UwsExchange implements HttpExchange {
 
   #fail(error: unknown): void {
     this.#host.log.error(`${this.method} ${this.path}: the handler threw ${describe(error)}`);
-    this.refuse(handlerFailed, 'keep');
+    // What has begun cannot be answered otherwise.
+    if (this.#state === 'streaming') this.#response!.close();
+    else this.refuse(handlerFailed, 'keep');
   }
 
   /** Exactly once per request: tells the owner, lets go of everything, goes back to the listener. */
@@ -280,6 +314,8 @@ export class UwsExchange implements HttpExchange {
     this.#state = 'over';
     this.#response = null;
     this.#sink = null;
+    this.#stream?.drop();
+    this.#stream = null;
     this.#bytes = nothing;
     this.#parts = noParts;
     try {

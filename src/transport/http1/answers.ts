@@ -1,8 +1,8 @@
 import { Fifo } from '../../base/fifo.js';
+import type { AnswerBody } from './answer-body.js';
 import type { Http1Exchange } from './exchange.js';
 import type { HeadWriter } from './head-writer.js';
 import { type ByteSink, Outgoing } from './outgoing.js';
-import { PartCursor } from './part-cursor.js';
 import type { Slab } from './slab.js';
 
 /**
@@ -11,7 +11,6 @@ import type { Slab } from './slab.js';
  */
 const SLICE_BYTES = 256 * 1024;
 
-const noParts: readonly Uint8Array[] = [];
 const continueLine = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n');
 
 /**
@@ -24,8 +23,8 @@ export class Answers {
   readonly #outgoing: Outgoing;
   /** Exchanges whose answer has not been handed on. */
   readonly #open = new Fifo<Http1Exchange>();
-  /** Of the first exchange, where its answer is a large one under way. */
-  #sending: PartCursor | null = null;
+  /** Of the first exchange, where its answer is under way and not put together in one piece. */
+  #sending: AnswerBody | null = null;
   /** It waits for 100 Continue, and for the answers before it. */
   #asked: Http1Exchange | null = null;
 
@@ -63,18 +62,18 @@ export class Answers {
     this.#heads.write(block, start);
     if (body.length > 0) block.set(body, start + headBytes);
     if (this.#open.at(0) !== exchange) {
-      exchange.held = { start: block.subarray(start, end), parts: noParts };
+      exchange.held = { start: block.subarray(start, end), body: null };
       return;
     }
     this.#outgoing.addTaken(start, end);
     this.#complete(exchange);
   }
 
-  /** A large answer: `parts` are views, written as the client reads them. */
-  send(exchange: Http1Exchange, parts: readonly Uint8Array[]): void {
+  /** A large answer, or one that comes piece by piece: `body` is written as the client reads it. */
+  send(exchange: Http1Exchange, body: AnswerBody): void {
     const start = Buffer.allocUnsafe(this.#heads.bytes);
     this.#heads.write(start, 0);
-    exchange.held = { start, parts };
+    exchange.held = { start, body };
     if (this.#open.at(0) === exchange) this.#advance();
   }
 
@@ -86,11 +85,7 @@ export class Answers {
 
   /** Readies the next bytes; only when all before are written. False = there are none. */
   fill(): boolean {
-    const sending = this.#sending;
-    if (sending !== null && this.#outgoing.bytes === 0 && sending.isDone) {
-      this.#sending = null;
-      this.#complete(this.#open.at(0));
-    }
+    if (this.#sending !== null && this.#outgoing.bytes === 0) this.#goOn(this.#sending);
     this.#addSlice();
     return this.#outgoing.bytes > 0;
   }
@@ -99,9 +94,9 @@ export class Answers {
     this.#outgoing.writeTo(sink);
   }
 
-  /** Nobody waits for an answer any more, or nobody but for the one that is under way. */
+  /** Nobody waits for an answer any more, or nobody but for the one that is under way and known to its end. */
   abort(exceptSending: boolean): void {
-    const kept = exceptSending && this.#sending !== null ? this.#open.shift() : null;
+    const kept = exceptSending && this.#sending?.isWhole ? this.#open.shift() : null;
     const aborted: Http1Exchange[] = [];
     while (this.#open.length > 0) aborted.push(this.#open.shift());
     if (kept === null) this.#sending = null;
@@ -109,10 +104,19 @@ export class Answers {
     for (const exchange of aborted) exchange.onAborted();
   }
 
+  /** All that was there of the answer under way is written. */
+  #goOn(sending: AnswerBody): void {
+    const exchange = this.#open.at(0);
+    if (sending.isEmpty && !sending.isWhole) exchange.onRoom();
+    if (!sending.isEmpty || !sending.isWhole) return;
+    this.#sending = null;
+    this.#complete(exchange);
+  }
+
   #addSlice(): void {
     const sending = this.#sending;
     if (sending === null) return;
-    while (!sending.isDone && this.#outgoing.bytes < SLICE_BYTES) {
+    while (!sending.isEmpty && this.#outgoing.bytes < SLICE_BYTES) {
       this.#outgoing.addView(sending.take(SLICE_BYTES - this.#outgoing.bytes));
     }
   }
@@ -135,8 +139,8 @@ export class Answers {
     if (held === null || this.#sending !== null) return;
     exchange.held = null;
     this.#outgoing.addView(held.start);
-    const sending = new PartCursor(held.parts);
-    if (sending.isDone) this.#complete(exchange);
-    else this.#sending = sending;
+    const { body } = held;
+    if (body === null || (body.isWhole && body.isEmpty)) this.#complete(exchange);
+    else this.#sending = body;
   }
 }

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { assert } from '../../base/assert.js';
 import { receive, release } from '../receive.js';
+import type { AnswerBody } from './answer-body.js';
 import { Answers } from './answers.js';
 import type { ConnectionHost } from './connection-host.js';
 import { FinalAnswer, type Http1Exchange } from './exchange.js';
@@ -90,10 +91,15 @@ export class Http1Connection {
     this.#workSoon();
   }
 
-  /** The head is prepared in `host.heads`; `parts` are not copied. */
-  send(exchange: Http1Exchange, parts: readonly Uint8Array[], persistence: Persistence): void {
+  /** The head is prepared in `host.heads`; `body` is not copied. */
+  send(exchange: Http1Exchange, body: AnswerBody, persistence: Persistence): void {
     if (persistence === 'close') this.#finish();
-    this.#answers.send(exchange, parts);
+    this.#answers.send(exchange, body);
+    this.#workSoon();
+  }
+
+  /** There is more of a body that was given to `send`. */
+  goOn(): void {
     this.#workSoon();
   }
 
@@ -202,7 +208,7 @@ export class Http1Connection {
     if (hasBody) this.#reading = exchange;
     this.#insideSinceMs = 0;
     this.#add(exchange);
-    exchange.begin();
+    exchange.run();
     if (!hasBody) this.#afterRequest();
   }
 
@@ -312,7 +318,7 @@ export class Http1Connection {
 
   /**
    * The client sends no more. It has most likely gone, as one that was killed has: what it waits for is given up, as other servers
-   * do. An answer that is under way is still written.
+   * do. An answer that is known to its end and under way is still written.
    */
   readonly #onEnd = (): void => {
     if (this.#state === 'lingering') {

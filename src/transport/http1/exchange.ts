@@ -1,3 +1,4 @@
+import type { AnswerBody } from './answer-body.js';
 import type { Refusal } from './refusal.js';
 
 /** One request and its answer, as its connection sees it. Each is told `onSent` or `onAborted`, once. */
@@ -5,11 +6,13 @@ export interface Http1Exchange {
   /** An answer that waits for those before it. Belongs to `Answers`. */
   held: HeldAnswer | null;
   /** It has its place among the answers: the handler may run. */
-  begin(): void;
+  run(): void;
   /** `bytes` are valid during the call. */
   onBody(bytes: Uint8Array, isLast: boolean): void;
   /** The rest of its body cannot be read. It may still answer, and the connection closes then. */
   onRefused(refusal: Refusal): void;
+  /** Of an answer that is written piece by piece: all that was there was handed on, and more may come. */
+  onRoom(): void;
   /** The answer was handed on to its last byte: views are free again. */
   onSent(): void;
   /** It can be answered no more: views are free again. */
@@ -19,22 +22,22 @@ export interface Http1Exchange {
 export interface HeldAnswer {
   /** The head, and what was copied. */
   readonly start: Uint8Array;
-  readonly parts: readonly Uint8Array[];
+  /** What follows; null = nothing. */
+  readonly body: AnswerBody | null;
 }
-
-const noParts: readonly Uint8Array[] = [];
 
 /** The answer to bytes that are no request: it is there from the beginning. */
 export class FinalAnswer implements Http1Exchange {
   held: HeldAnswer | null;
 
   constructor(bytes: Uint8Array) {
-    this.held = { start: bytes, parts: noParts };
+    this.held = { start: bytes, body: null };
   }
 
-  begin(): void {}
+  run(): void {}
   onBody(): void {}
   onRefused(): void {}
+  onRoom(): void {}
   onSent(): void {}
   onAborted(): void {}
 }

@@ -9,6 +9,13 @@ const lineEnds: Readonly<Record<Persistence, Buffer>> = {
   'keep-alive': Buffer.from('\r\nConnection: keep-alive\r\n\r\n'),
 };
 
+/** Instead of the bytes of the body: it comes in chunks (RFC 9112, 7.1), or ends with the connection, as HTTP/1.0 knows it (RFC 9112, 6.3). */
+export const CHUNKED = -1;
+export const UNTIL_CLOSE = -2;
+
+const LENGTH = '\r\nContent-Length: ';
+const CODING = '\r\nTransfer-Encoding: chunked';
+
 /** Some answers have neither body nor length (RFC 9110, 8.6). */
 export function hasBody(status: number): boolean {
   return status >= 200 && status !== 204 && status !== 304;
@@ -27,15 +34,18 @@ export class HeadWriter {
   readonly #texts = new HeadTexts();
   #text = '';
   #textDate = '';
+  #framing = '';
   #start: Buffer = Buffer.alloc(0);
   #length = '';
   #end: Buffer = lineEnds.implied;
 
-  /** Throws where a header is none. @param bodyBytes for Content-Length */
+  /** Throws where a header is none. @param bodyBytes for Content-Length, or CHUNKED or UNTIL_CLOSE */
   prepare(status: number, headers: readonly string[], bodyBytes: number, persistence: Persistence): void {
     const text = this.#texts.textOf(status, headers);
-    if (text !== this.#text || this.date !== this.#textDate) this.#restart(status, text);
-    this.#length = hasBody(status) ? String(bodyBytes) : '';
+    const framing = hasBody(status) ? framingOf(bodyBytes) : '';
+    const isSame = text === this.#text && framing === this.#framing && this.date === this.#textDate;
+    if (!isSame) this.#restart(text, framing);
+    this.#length = framing === LENGTH ? String(bodyBytes) : '';
     this.#end = lineEnds[persistence];
     this.bytes = this.#start.length + this.#length.length + this.#end.length;
   }
@@ -47,11 +57,16 @@ export class HeadWriter {
     to.set(this.#end, lengthAt + this.#length.length);
   }
 
-  #restart(status: number, text: string): void {
+  #restart(text: string, framing: string): void {
     this.#text = text;
+    this.#framing = framing;
     this.#textDate = this.date;
-    const length = hasBody(status) ? '\r\nContent-Length: ' : '';
     // Not as Latin-1, which would make a line end of U+010D U+010A.
-    this.#start = Buffer.from(`HTTP/1.1 ${text}\r\nDate: ${this.date}${length}`, 'utf8');
+    this.#start = Buffer.from(`HTTP/1.1 ${text}\r\nDate: ${this.date}${framing}`, 'utf8');
   }
+}
+
+function framingOf(bodyBytes: number): string {
+  if (bodyBytes >= 0) return LENGTH;
+  return bodyBytes === CHUNKED ? CODING : '';
 }

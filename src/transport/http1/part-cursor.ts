@@ -1,5 +1,8 @@
+import type { AnswerBody } from './answer-body.js';
+
 /** Goes through the parts of a large answer, some bytes at a time. */
-export class PartCursor {
+export class PartCursor implements AnswerBody {
+  readonly isWhole = true;
   readonly #parts: readonly Uint8Array[];
   #part = 0;
   #offset = 0;
@@ -9,11 +12,11 @@ export class PartCursor {
     this.#skipEmpty();
   }
 
-  get isDone(): boolean {
+  get isEmpty(): boolean {
     return this.#part === this.#parts.length;
   }
 
-  /** A view of the next bytes, at most `maxBytes`; not when it is done. */
+  /** A view of the next bytes, at most `maxBytes`; not when it is empty. */
   take(maxBytes: number): Uint8Array {
     const part = this.#parts[this.#part]!;
     const end = Math.min(part.length, this.#offset + maxBytes);
@@ -24,7 +27,7 @@ export class PartCursor {
   }
 
   #skipEmpty(): void {
-    while (!this.isDone && this.#offset === this.#parts[this.#part]!.length) {
+    while (!this.isEmpty && this.#offset === this.#parts[this.#part]!.length) {
       this.#part++;
       this.#offset = 0;
     }

@@ -8,6 +8,7 @@ import { type MakeServer, NetEngine } from '../../../src/protocols/http/net.js';
 import { runEngineContract } from './engine.contract.js';
 import { CountingOwner, Deferred, EchoSink, EngineFixture, plain } from './engine-fixture.js';
 import type { RawAnswer, RawClient } from './raw-client.js';
+import { runStreamedAnswerContract } from './streamed-answer.contract.js';
 
 const host = 'Host: a\r\n';
 const get = (path: string, more = '') => `GET ${path} HTTP/1.1\r\n${host}${more}\r\n`;
@@ -24,7 +25,9 @@ const turn = () => new Promise((resolve) => setImmediate(resolve));
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 describe('the net engine', () => {
-  runEngineContract({ makeEngine: () => new NetEngine(), skip: {} });
+  const makeEngine = () => new NetEngine();
+  describe('requests and answers', () => runEngineContract({ makeEngine, skip: {} }));
+  runStreamedAnswerContract({ makeEngine, skip: {} });
 });
 
 /** Is no Socket of `net` by its constructor, as those of TLS are not. */
@@ -38,7 +41,9 @@ const withPlainReads: MakeServer = (onConnection) =>
   });
 
 describe('the net engine, reading by events', () => {
-  runEngineContract({ makeEngine: () => new NetEngine(withPlainReads), skip: {} });
+  const makeEngine = () => new NetEngine(withPlainReads);
+  describe('requests and answers', () => runEngineContract({ makeEngine, skip: {} }));
+  runStreamedAnswerContract({ makeEngine, skip: {} });
 });
 
 describe('our own HTTP/1.1', () => {
@@ -61,6 +66,20 @@ describe('our own HTTP/1.1', () => {
       const last = await client.ask('GET /3 HTTP/1.0\r\n\r\n');
       expect([text(last), last!.headers.get('connection')]).toEqual(['GET /3', 'close']);
       await client.closed;
+    });
+
+    test('an answer in pieces may pause for longer than a connection may be idle', async () => {
+      const given = new Deferred<HttpExchange>();
+      const client = await start((exchange) => given.resolve(exchange), { idleTimeoutMs: 100 });
+      client.socket.write(get('/'));
+      const exchange = await given.promise;
+      exchange.begin(200, plain);
+      exchange.write(Buffer.from('a'));
+      await (await fixture.connect()).closed;
+      await (await fixture.connect()).closed;
+      exchange.write(Buffer.from('b'));
+      exchange.end();
+      expect(text(await client.answer())).toBe('ab');
     });
 
     test('9112 9.6: nothing is read behind a request that is the last by its own words', async () => {

@@ -10,7 +10,7 @@ export interface RawAnswer {
 
 const headEnd = Buffer.from('\r\n\r\n');
 
-/** A client that says exactly the bytes it is told to, and takes answers apart by their Content-Length. */
+/** A client that says exactly the bytes it is told to, and takes answers apart by their Content-Length, their chunks or the end of the connection. */
 export class RawClient {
   readonly socket: Socket;
   /** Resolves when the connection is closed, by whomever. */
@@ -85,12 +85,41 @@ export class RawClient {
     const [statusLine, ...lines] = bytes.toString('latin1', 0, end).split('\r\n');
     const headers = new Map(lines.map(splitLine));
     const status = Number(statusLine!.split(' ')[1]);
-    const length = bodiless || status < 200 ? 0 : Number(headers.get('content-length'));
     const start = end + headEnd.length;
+    if (!bodiless && headers.get('transfer-encoding') === 'chunked')
+      return this.#takeChunks(status, headers, bytes, start);
+    const length = bodiless || status < 200 ? 0 : this.#length(headers, bytes.length - start);
+    if (length < 0) return null;
     this.#needed = start + length;
     if (bytes.length < this.#needed) return null;
     this.#keep(bytes.subarray(this.#needed));
     return { status, headers, body: bytes.subarray(start, start + length) };
+  }
+
+  /** -1 = not known before the end of the connection, when all that came is the body. */
+  #length(headers: RawAnswer['headers'], receivedBytes: number): number {
+    const announced = headers.get('content-length');
+    if (announced !== undefined) return Number(announced);
+    return this.#isClosed ? receivedBytes : -1;
+  }
+
+  #takeChunks(status: number, headers: RawAnswer['headers'], bytes: Buffer, start: number): RawAnswer | null {
+    const chunks: Buffer[] = [];
+    for (let at = start; ; ) {
+      const sizeEnd = bytes.indexOf('\r\n', at);
+      if (sizeEnd < 0) return null;
+      const size = Number.parseInt(bytes.toString('latin1', at, sizeEnd), 16);
+      const dataEnd = sizeEnd + 2 + size;
+      this.#needed = dataEnd + 2;
+      if (bytes.length < this.#needed) return null;
+      if (bytes.toString('latin1', dataEnd, dataEnd + 2) !== '\r\n') throw new Error('a chunk without its end');
+      if (size === 0) {
+        this.#keep(bytes.subarray(dataEnd + 2));
+        return { status, headers, body: Buffer.concat(chunks) };
+      }
+      chunks.push(bytes.subarray(sizeEnd + 2, dataEnd));
+      at = dataEnd + 2;
+    }
   }
 }
 

@@ -2,6 +2,7 @@ import { describe, test } from 'vitest';
 import { UwsEngine } from '../../../src/protocols/http/uws.js';
 import { loadUws } from '../../../src/protocols/http/uws-binary.js';
 import { runEngineContract } from './engine.contract.js';
+import { runStreamedAnswerContract } from './streamed-answer.contract.js';
 
 const closes = 'uWebSockets 20.30 closes the connection without an answer';
 const ignores = 'uWebSockets 20.30 answers nothing and closes after some 10 s';
@@ -24,10 +25,20 @@ const skip: Readonly<Record<string, string>> = {
     'uWebSockets 20.30 does not tell of connections: they end after some 10 s',
 };
 
+const skipStreamed: Readonly<Record<string, string>> = {
+  'to HTTP/1.0 is not chunked, and ends with the connection': ignores,
+  'holds up the answers to requests that are pipelined behind it': closes,
+  'and does not go on, the connection is cut': 'uWebSockets has a time limit of its own, some 10 s',
+};
+
 const uws = loadUws();
 
 if (typeof uws === 'string') {
   test.skip(`the uws engine (${uws})`, () => {});
 } else {
-  describe('the uws engine', () => runEngineContract({ makeEngine: () => new UwsEngine(uws), skip }));
+  const makeEngine = () => new UwsEngine(uws);
+  describe('the uws engine', () => {
+    describe('requests and answers', () => runEngineContract({ makeEngine, skip }));
+    runStreamedAnswerContract({ makeEngine, skip: skipStreamed });
+  });
 }

@@ -2,16 +2,21 @@ import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { Answers } from '../../../src/transport/http1/answers.js';
 import { FinalAnswer, type HeldAnswer, type Http1Exchange } from '../../../src/transport/http1/exchange.js';
-import { HeadWriter } from '../../../src/transport/http1/head-writer.js';
+import { CHUNKED, HeadWriter } from '../../../src/transport/http1/head-writer.js';
+import { PartCursor } from '../../../src/transport/http1/part-cursor.js';
 import { Slab } from '../../../src/transport/http1/slab.js';
+import { StreamedBody } from '../../../src/transport/http1/streamed-body.js';
 import { RecordingSink } from './recording-sink.js';
 
 class Exchange implements Http1Exchange {
   held: HeldAnswer | null = null;
   readonly told: string[] = [];
-  begin(): void {}
+  run(): void {}
   onBody(): void {}
   onRefused(): void {}
+  onRoom(): void {
+    this.told.push('room');
+  }
   onSent(): void {
     this.told.push('sent');
   }
@@ -44,7 +49,15 @@ function reply(exchange: Exchange, text: string): void {
 
 function send(exchange: Exchange, ...parts: Uint8Array[]): void {
   prepare(parts.reduce((sum, part) => sum + part.length, 0));
-  answers.send(exchange, parts);
+  answers.send(exchange, new PartCursor(parts));
+}
+
+/** An answer in pieces. */
+function stream(exchange: Exchange): StreamedBody {
+  const body = new StreamedBody('plain');
+  heads.prepare(200, [], CHUNKED, 'implied');
+  answers.send(exchange, body);
+  return body;
 }
 
 function write(): void {
@@ -215,6 +228,69 @@ describe('writing', () => {
       write();
     }
     expect(slab.block).toBe(block);
+  });
+});
+
+describe('an answer in pieces', () => {
+  test('leaves piece by piece, and is told of room whenever all is taken, until its end is known', () => {
+    const [first, second] = [add(), add()];
+    const body = stream(first);
+    reply(second, '2');
+    body.write(bytes('a'));
+    write();
+    expect(bodyOf(sink.received)).toBe('a');
+    const roomsBefore = first.told.length;
+    body.write(bytes('b'));
+    write();
+    expect(bodyOf(sink.received)).toBe('ab');
+    expect(first.told.length).toBeGreaterThan(roomsBefore);
+    body.end();
+    write();
+    expect(sink.received.split('HTTP/1.1 200 OK').slice(1).map(bodyOf)).toEqual(['ab', '2']);
+    expect([new Set(first.told), first.told.at(-1), second.told]).toEqual([
+      new Set(['room', 'sent']),
+      'sent',
+      ['sent'],
+    ]);
+  });
+
+  test('is not told of room while the sink is full, nor before its turn', () => {
+    const [first, second] = [add(), add()];
+    stream(second).write(bytes('2'));
+    sink.isFull = true;
+    const body = stream(first);
+    body.write(bytes('1'));
+    write();
+    write();
+    expect([first.told, second.told]).toEqual([[], []]);
+    sink.drain();
+    write();
+    expect([first.told, second.told]).toEqual([['room'], []]);
+  });
+
+  test('may end when it is told of room', () => {
+    const exchange = add();
+    const body = stream(exchange);
+    exchange.onRoom = () => body.end();
+    body.write(bytes('a'));
+    write();
+    expect([exchange.told, answers.open]).toEqual([['sent'], 0]);
+  });
+
+  test('is given up with a client that half-closes, unless its end is known', () => {
+    for (const isWhole of [false, true]) {
+      const exchange = add();
+      const body = stream(exchange);
+      body.write(bytes('a'));
+      sink.isFull = true;
+      write();
+      if (isWhole) body.end();
+      answers.abort(true);
+      sink.drain();
+      sink.isFull = false;
+      write();
+      expect(exchange.told.at(-1)).toBe(isWhole ? 'sent' : 'aborted');
+    }
   });
 });
 

@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest';
-import { HeadWriter, type Persistence } from '../../../src/transport/http1/head-writer.js';
+import { CHUNKED, HeadWriter, type Persistence, UNTIL_CLOSE } from '../../../src/transport/http1/head-writer.js';
 
 let heads: HeadWriter;
 
@@ -44,6 +44,17 @@ test('9110 8.6: 204 and 304 have no length', () => {
   expect(text(204, [], 0)).not.toContain('Content-Length');
   expect(text(304, [], 5)).not.toContain('Content-Length');
   expect(text(200, [], 5)).toContain('Content-Length: 5');
+});
+
+test('9112 6.3: a body without a length is chunked or ends with the connection, and the next head has its length again', () => {
+  const known = text(200, [], 5);
+  const chunked = text(200, [], CHUNKED);
+  expect(chunked).toMatch(/\r\nTransfer-Encoding: chunked\r\n\r\n$/);
+  const plain = text(200, [], UNTIL_CLOSE, 'close');
+  expect(plain).toMatch(/GMT\r\nConnection: close\r\n\r\n$/);
+  for (const head of [chunked, plain]) expect(head).not.toContain('Content-Length');
+  expect(text(200, [], 5)).toBe(known);
+  expect(text(204, [], CHUNKED)).not.toContain('Transfer-Encoding');
 });
 
 test('9110 5.5: a value that would end its line is refused, whatever its encoding makes of it', () => {

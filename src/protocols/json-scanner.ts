@@ -214,6 +214,12 @@ export class JsonScanner {
   }
 }
 
+/** Where the text begins: behind a byte order mark, where there is one. */
+export function textBegin(bytes: Buffer, begin: number): number {
+  const hasMark = bytes[begin] === 0xef && bytes[begin + 1] === 0xbb && bytes[begin + 2] === 0xbf;
+  return hasMark ? begin + 3 : begin;
+}
+
 function missingComma(close: number): string {
   return close === 0x7d
     ? 'Missing a comma or } after an object member.'

@@ -43,7 +43,7 @@ class Elements extends JsonLeaves {
   }
 }
 
-/** Bytes that a JSON array of strings takes as BYTES elements, each with its 4-byte length. */
+/** Bytes that a JSON array of strings, or a single string, takes as BYTES elements, each with its 4-byte length. */
 export function jsonTensorBytes(body: Buffer, range: Range, name: string): number {
   const elements = new Elements(body, range, name, 'BYTES');
   let bytes = 0;
@@ -52,8 +52,8 @@ export function jsonTensorBytes(body: Buffer, range: Range, name: string): numbe
 }
 
 /**
- * Writes the elements of a JSON array, nested or flat, depth first, as little-endian bytes into `target` from byte `begin` on, and
- * gives the number of bytes written. `range` comes from `parseInferHead`. Throws INVALID_ARGUMENT that names the input for what does
+ * Writes the elements of a JSON array, nested or flat, depth first, or a single element, as little-endian bytes into `target` from byte `begin` on, and
+ * gives the number of bytes written. `range` comes from `parseInferHead` or `parseGenerate`. Throws INVALID_ARGUMENT that names the input for what does
  * not fit its datatype, or its shape (`count` elements; the core counts strings); bytes may have been written by then.
  */
 export function readJsonTensor(

@@ -54,6 +54,11 @@ function asParameter(value: unknown, key: string): ParameterValue {
   if (key.startsWith('triton_')) {
     throw invalid("parameter keys starting with 'triton_' are reserved for Triton usage and should not be specified.");
   }
+  return customParameter(value, key);
+}
+
+/** A value that is handed to the backend (fact sheet 1.11). */
+export function customParameter(value: unknown, key: string): ParameterValue {
   if (
     typeof value === 'string' ||
     typeof value === 'number' ||

@@ -3,7 +3,7 @@ import { invalid, ServerError } from '../types/errors.js';
 import type { InferHead, InputHead, OutputHead, TensorSource } from '../types/infer.js';
 import { type Shape, shapeText } from '../types/tensor.js';
 import type { DataRange } from './head-template.js';
-import { JsonScanner } from './json-scanner.js';
+import { JsonScanner, textBegin } from './json-scanner.js';
 import { shapeMismatch } from './json-tensor.js';
 import {
   asBoolean,
@@ -34,8 +34,7 @@ export function parseInferHead(
   sharedMemory = false,
   id: DataRange | null = null,
 ): InferHead {
-  const hasMark = body[begin] === 0xef && body[begin + 1] === 0xbb && body[begin + 2] === 0xbf;
-  const scanner = new JsonScanner(body, hasMark ? begin + 3 : begin, end);
+  const scanner = new JsonScanner(body, textBegin(body, begin), end);
   const head = new HeadReader(scanner, sharedMemory, id).read();
   if (scanner.peek() !== -1) throw scanner.error('The document root must not be followed by other values.');
   scanner.checkUtf8();

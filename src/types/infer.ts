@@ -18,7 +18,7 @@ export interface SequenceFlags {
 export type TensorSource =
   /** `byteSize` bytes behind the JSON head (HTTP, WebSocket) or one raw entry (gRPC), in the order of the inputs. */
   | { readonly kind: 'binary'; readonly byteSize: number }
-  /** The JSON array that begins at byte `start` of the body (its `[`) and ends before byte `end`. */
+  /** The JSON array that begins at byte `start` of the body (its `[`) and ends before byte `end`, or an element without brackets. */
   | { readonly kind: 'json'; readonly start: number; readonly end: number }
   | { readonly kind: 'shared'; readonly region: string; readonly byteSize: number; readonly offset: number };
 

@@ -21,6 +21,8 @@ export type Endpoint =
   | 'model-statistics'
   | 'model-sequences'
   | 'infer'
+  | 'generate'
+  | 'generate-stream'
   | 'socket';
 
 /** Methods an endpoint answers; any other is 405. */
@@ -40,6 +42,8 @@ export const methods: Readonly<Record<Endpoint, 'GET' | 'POST'>> = {
   'model-statistics': 'GET',
   'model-sequences': 'GET',
   infer: 'POST',
+  generate: 'POST',
+  'generate-stream': 'POST',
   socket: 'GET',
 };
 
@@ -61,9 +65,12 @@ const actions: Readonly<Record<string, Endpoint>> = {
   stats: 'model-statistics',
   sequences: 'model-sequences',
   infer: 'infer',
+  generate: 'generate',
+  generate_stream: 'generate-stream',
 };
 
-const modelPath = /^\/v2\/models\/([^/]+)(?:\/versions\/([0-9]+))?(?:\/(ready|config|stats|sequences|infer))?$/;
+const modelPath =
+  /^\/v2\/models\/([^/]+)(?:\/versions\/([0-9]+))?(?:\/(ready|config|stats|sequences|infer|generate|generate_stream))?$/;
 const repositoryIndexPath = /^\/v2\/repository\/[^/]+\/index$/;
 const controlPath = /^\/v2\/repository\/(?:([^/]+)\/)?models\/([^/]*)\/(load|unload)$/;
 

@@ -198,7 +198,7 @@ describe('shapes', () => {
   }
 
   test('have as many elements as were given, or are refused', () => {
-    const dims = fc.array(fc.constantFrom(-1, 1, 2, 3), { maxLength: 4 });
+    const dims = fc.array(fc.constantFrom<number[]>(-1, 1, 2, 3), { maxLength: 4 });
     fc.assert(
       fc.property(dims, fc.integer({ min: 1, max: 40 }), (given, elements) => {
         const fixed = given.filter((dim) => dim > 0).reduce((product, dim) => product * dim, 1);

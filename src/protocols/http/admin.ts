@@ -11,7 +11,9 @@ import { sequencesJson } from './sequences-json.js';
 type AdminHandler = (server: InferenceServer, exchange: HttpExchange, route: Route) => void;
 
 /** Every endpoint but inference: answered at once, from what the server knows. */
-export const adminHandlers: Readonly<Record<Exclude<Endpoint, 'infer' | 'index' | 'load' | 'unload'>, AdminHandler>> = {
+export const adminHandlers: Readonly<
+  Record<Exclude<Endpoint, 'infer' | 'generate' | 'generate-stream' | 'index' | 'load' | 'unload'>, AdminHandler>
+> = {
   'server-metadata': (server, exchange) => replyJson(exchange, 200, server.metadata()),
   live: (server, exchange) => replyHealth(exchange, server.isLive, { live: server.isLive }),
   ready: (server, exchange) => replyHealth(exchange, server.isReady, { ready: server.isReady }),

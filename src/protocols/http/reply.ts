@@ -3,7 +3,6 @@ import { httpStatus } from '../status.js';
 import type { HttpExchange } from './engine.js';
 
 export const JSON_HEADERS: readonly string[] = ['Content-Type', 'application/json'];
-const RETRY_HEADERS = [...JSON_HEADERS, 'Retry-After', '1'] as const;
 const LARGEST_COPIED_REPLY = 64 * 1024;
 
 export function replyJson(exchange: HttpExchange, status: number, value: unknown): void {
@@ -25,10 +24,14 @@ export function replyBytes(
   else exchange.send(status, headers, [bytes]);
 }
 
+/** For an error of this class in a body of this type. */
+export function errorHeaders(error: ServerError, contentType: readonly string[]): readonly string[] {
+  return error.code === 'RESOURCE_EXHAUSTED' ? [...contentType, 'Retry-After', '1'] : contentType;
+}
+
 /** `{"error": ...}` with the status of its class; a bound of ours says when to come again. */
 export function replyError(exchange: HttpExchange, error: unknown): void {
   const failure: ServerError = asServerError(error);
-  const headers = failure.code === 'RESOURCE_EXHAUSTED' ? RETRY_HEADERS : JSON_HEADERS;
   const body = Buffer.from(JSON.stringify({ error: failure.message }));
-  replyBytes(exchange, httpStatus[failure.code], headers, body);
+  replyBytes(exchange, httpStatus[failure.code], errorHeaders(failure, JSON_HEADERS), body);
 }

@@ -5,6 +5,7 @@ import type { JsonPool } from '../json-pool.js';
 import { methods, type Route, Router } from '../routes.js';
 import { adminHandlers } from './admin.js';
 import type { HttpExchange, HttpHandler } from './engine.js';
+import { GenerateEndpoint } from './generate.js';
 import { InferEndpoint, type InferLimits } from './infer.js';
 import { replyError, replyJson } from './reply.js';
 import { RepositoryEndpoints } from './repository.js';
@@ -19,10 +20,13 @@ export function httpHandler(
 ): HttpHandler {
   const router = new Router();
   const infer = new InferEndpoint(server, limits, budget, pool);
+  const generate = new GenerateEndpoint(server, limits, budget);
   const repository = new RepositoryEndpoints(server, budget, pool);
   const dispatch = (exchange: HttpExchange, route: Route) => {
     const { endpoint, model, version } = route;
     if (endpoint === 'infer') infer.handle(exchange, model, version);
+    else if (endpoint === 'generate') generate.handle(exchange, model, version);
+    else if (endpoint === 'generate-stream') generate.handleStream(exchange, model, version);
     else if (endpoint === 'index' || endpoint === 'load' || endpoint === 'unload')
       repository.handle(exchange, endpoint, model);
     else adminHandlers[endpoint](server, exchange, route);

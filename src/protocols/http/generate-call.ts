@@ -1,0 +1,154 @@
+import { checkRequest } from '../../core/check-request.js';
+import type { AcceptedRequest, InferResponse, Responder } from '../../core/infer-response.js';
+import type { ServedModel } from '../../core/served-model.js';
+import { invalid, type ServerError } from '../../types/errors.js';
+import { type BodyBudget, BodyBuffer } from '../body-buffer.js';
+import { checkJsonSize } from '../body-checks.js';
+import { type GenerateRequest, parseGenerate } from '../generate.js';
+import { readJsonTensor } from '../json-tensor.js';
+import type { BodySink, ExchangeOwner, HttpExchange } from './engine.js';
+import { replyError } from './reply.js';
+
+/** What a call needs of the endpoint that owns it. */
+export interface GenerateHost {
+  readonly limits: { readonly maxInputBytes: number };
+  readonly budget: BodyBudget;
+  readonly server: { find(name: string, version: string): ServedModel };
+}
+
+/** How the answers of a model become the answer to a client. Each response is its to release. */
+export interface GenerateAnswers {
+  /** The request is accepted. @param id '' = none */
+  begin(id: string): void;
+  /** False = nothing more is wanted. */
+  take(response: InferResponse): boolean;
+  /** The last one. */
+  takeError(error: ServerError): void;
+  /** The client has taken what was written. False = nothing more is wanted. */
+  goOn(): boolean;
+  /** The answer was sent, or never will be: lets go of all responses. */
+  drop(): void;
+}
+
+/** One request to `generate` or `generate_stream`, from its head to the last byte of its answer. */
+export class GenerateCall implements BodySink, ExchangeOwner, Responder {
+  readonly #host: GenerateHost;
+  readonly #answers: GenerateAnswers;
+  readonly #body: BodyBuffer;
+  #model!: ServedModel;
+  /** As the client wrote them. */
+  #name = '';
+  #version = '';
+  /** Until its last answer. */
+  #request: AcceptedRequest | null = null;
+  /** Nothing more of the body is wanted: it is complete, or refused. */
+  #hasBody = false;
+
+  constructor(host: GenerateHost, answers: GenerateAnswers) {
+    this.#host = host;
+    this.#answers = answers;
+    this.#body = new BodyBuffer(host.budget);
+  }
+
+  /** Throws where there is no such model, and what can be refused before the body comes. */
+  start(exchange: HttpExchange, name: string, version: string): void {
+    this.#model = this.#host.server.find(name, version);
+    this.#name = name;
+    this.#version = version;
+    checkEncoding(exchange.header('content-encoding'));
+    checkJsonSize(exchange.contentLength, this.#host.limits.maxInputBytes);
+    exchange.owner = this;
+    exchange.readBody(this);
+  }
+
+  onChunk(exchange: HttpExchange, chunk: Uint8Array, last: boolean): void {
+    if (this.#hasBody) return;
+    try {
+      checkJsonSize(this.#body.length + chunk.length, this.#host.limits.maxInputBytes);
+      if (last && this.#body.length === 0) {
+        this.#run(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+      } else {
+        this.#body.append(chunk);
+        if (last) this.#run(this.#body.view);
+      }
+    } catch (error) {
+      this.#end();
+      replyError(exchange, error);
+    }
+  }
+
+  onResponse(response: InferResponse): void {
+    if (response.isFinal) this.#request = null;
+    if (!this.#answers.take(response)) this.#end();
+  }
+
+  onError(error: ServerError): void {
+    this.#request = null;
+    this.#answers.takeError(error);
+  }
+
+  onWritable(): void {
+    if (!this.#answers.goOn()) this.#end();
+  }
+
+  onSent(): void {
+    this.#end();
+    this.#answers.drop();
+  }
+
+  onAborted(): void {
+    this.#end();
+    this.#answers.drop();
+  }
+
+  /** The body is complete: its data goes to the memory of the request. */
+  #run(body: Buffer): void {
+    this.#hasBody = true;
+    // It may have been loaded anew since the head of the request came.
+    if (this.#model.isRetired) this.#model = this.#host.server.find(this.#name, this.#version);
+    const { tensors } = this.#model;
+    const given = parseGenerate(body, 0, body.length, tensors, this.#host.limits.maxInputBytes);
+    this.#answers.begin(given.head.id);
+    this.#admit(given, body);
+    this.#body.clear();
+    this.#submit();
+  }
+
+  #admit({ head, sizes }: GenerateRequest, body: Buffer): void {
+    const { name, tensors, arena } = this.#model;
+    const plan = checkRequest(name, tensors, head);
+    const request = this.#model.admit(plan, sizes, this);
+    this.#request = request;
+    for (const [nth, { source }] of head.inputs.entries()) {
+      const { head: input, datatype, elements } = plan.inputs[nth]!;
+      const range = source as Extract<typeof source, { kind: 'json' }>;
+      readJsonTensor(body, range, input.name, datatype, elements, arena.bytes, request.inputBegin(nth));
+    }
+  }
+
+  #submit(): void {
+    const request = this.#request!;
+    try {
+      request.submit();
+    } catch (error) {
+      // It has given everything back.
+      this.#request = null;
+      throw error;
+    }
+  }
+
+  /** Whatever comes now, from the client or the model, is nobody's. */
+  #end(): void {
+    this.#hasBody = true;
+    this.#body.clear();
+    const request = this.#request;
+    this.#request = null;
+    request?.cancel();
+  }
+}
+
+function checkEncoding(header: string): void {
+  const coding = header.trim().toLowerCase();
+  if (coding === '' || coding === 'identity') return;
+  throw invalid("Unsupported content-encoding, only 'identity' is supported.");
+}

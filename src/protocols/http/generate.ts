@@ -1,0 +1,28 @@
+import type { InferenceServer } from '../../core/server.js';
+import type { BodyBudget } from '../body-buffer.js';
+import type { HttpExchange } from './engine.js';
+import { GenerateCall } from './generate-call.js';
+import { GenerateEvents } from './generate-events.js';
+import { GenerateOnce } from './generate-once.js';
+import type { InferLimits } from './infer.js';
+
+/** `POST /v2/models/NAME[/versions/N]/generate` and `generate_stream` (fact sheet 1.12). */
+export class GenerateEndpoint {
+  readonly server: InferenceServer;
+  readonly limits: InferLimits;
+  readonly budget: BodyBudget;
+
+  constructor(server: InferenceServer, limits: InferLimits, budget: BodyBudget) {
+    this.server = server;
+    this.limits = limits;
+    this.budget = budget;
+  }
+
+  handle(exchange: HttpExchange, name: string, version: string): void {
+    new GenerateCall(this, new GenerateOnce(exchange)).start(exchange, name, version);
+  }
+
+  handleStream(exchange: HttpExchange, name: string, version: string): void {
+    new GenerateCall(this, new GenerateEvents(exchange)).start(exchange, name, version);
+  }
+}

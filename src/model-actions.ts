@@ -10,7 +10,7 @@ import { adjustModel, type LoadSettings, loadModel, type ModelVersionSource } fr
 import { Model } from './core/model.js';
 import type { ServedModel } from './core/served-model.js';
 import type { Arena } from './memory/arena.js';
-import type { ManagerActions } from './repository/manager.js';
+import type { ManagerActions } from './repository/actions.js';
 import { removeOverrides } from './repository/overrides.js';
 import type { WantedModel, WantedVersion } from './repository/wanted.js';
 import { latencyDetail } from './server-telemetry.js';

@@ -1,25 +1,17 @@
 import type { Log } from '../base/log.js';
 import { asServerError, invalid } from '../types/errors.js';
+import type { ManagerActions } from './actions.js';
 import { Gate } from './bounded.js';
+import { needsOf, stepsFirst } from './dependencies.js';
+import { Ensembles } from './ensembles.js';
 import { notFound } from './lookup.js';
-import { type IndexEntry, ModelRecord, type VersionRecord } from './model-record.js';
+import { type IndexEntry, ModelRecord } from './model-record.js';
+import { untilAborted } from './operations.js';
+import type { LoadFailure, Outcome } from './outcome.js';
 import { type ModelEntry, NAMESPACE_MARK } from './scan.js';
+import { type LoadSuccess, Succession } from './succession.js';
 import { planVersions } from './version-plan.js';
 import type { WantedModel, WantedVersion } from './wanted.js';
-
-export interface ManagerActions<Loaded> {
-  /** `signal` is aborted when nobody wants the result any more; what comes nevertheless is unloaded. */
-  load(model: WantedModel, version: WantedVersion, signal: AbortSignal): Promise<Loaded>;
-  /** Changes what serves to the settings of `model`; false = it has to be loaded anew, and nothing was changed. */
-  adjust(loaded: Loaded, model: WantedModel, version: WantedVersion): Promise<boolean>;
-  /**
-   * Answers what it has accepted, then takes everything down.
-   * @param heir what is found in its place, and may have to send it what belongs to it; null = nothing is
-   */
-  unload(loaded: Loaded, heir: Loaded | null): Promise<void>;
-  /** Nothing is loaded of a temporary folder any more. */
-  discard(model: WantedModel): Promise<void>;
-}
 
 export interface ManagerLimits {
   /** `--model-load-thread-count`: versions that load at the same time. */
@@ -27,24 +19,6 @@ export interface ManagerLimits {
   /** `--model-load-retry-count`: how often a load is tried again. */
   readonly retries: number;
 }
-
-/** A version that could not be loaded. */
-export interface LoadFailure {
-  readonly version: number;
-  /** As the index shows it. */
-  readonly reason: string;
-}
-
-interface LoadSuccess<Loaded> {
-  readonly wanted: WantedVersion;
-  readonly loaded: Loaded;
-}
-
-/** refused: its configuration or its folder is of no use. outdated: something else was asked for meanwhile. */
-export type Outcome =
-  | { readonly kind: 'served' | 'outdated' }
-  | { readonly kind: 'refused'; readonly problem: string }
-  | { readonly kind: 'failed'; readonly failures: readonly LoadFailure[] };
 
 const OUTDATED: Outcome = { kind: 'outdated' };
 
@@ -55,10 +29,8 @@ export class ModelManager<Loaded extends object> {
   readonly #retries: number;
   readonly #gate: Gate;
   readonly #log: Log;
-  /** Of versions that nobody finds any more. */
-  readonly #leaving = new Set<Promise<void>>();
-  /** Temporary folders that are still there. */
-  readonly #folders = new Set<WantedModel>();
+  readonly #succession: Succession<Loaded>;
+  readonly #ensembles: Ensembles<Loaded>;
   #isOver = false;
 
   constructor(actions: ManagerActions<Loaded>, limits: ManagerLimits, log: Log) {
@@ -66,22 +38,36 @@ export class ModelManager<Loaded extends object> {
     this.#retries = limits.retries;
     this.#gate = new Gate(limits.threads);
     this.#log = log;
+    this.#succession = new Succession(actions, log);
+    this.#ensembles = new Ensembles(this.#models, actions.load.bind(actions), this.#succession, log);
+  }
+
+  /** Brings models to where they are wanted, one beside the other, but what needs others behind those. As `apply`, in the order given. */
+  applyAll(models: readonly WantedModel[]): Promise<Outcome[]> {
+    const outcomes = new Map(stepsFirst(models).map((wanted) => [wanted, this.apply(wanted)]));
+    return Promise.all(models.map((wanted) => outcomes.get(wanted)!));
   }
 
   /**
    * Brings a model to where it is wanted: all that is new is loaded beside what serves, then takes its place at once. Where something
-   * serves and something new fails, all stays as it was. Never rejects: what failed has its reason in the index.
+   * serves and something new fails, all stays as it was; but an ensemble that its steps do not let serve is gone. Resolves when the
+   * ensembles that need the model have followed. Never rejects: what failed has its reason in the index.
    */
-  apply(wanted: WantedModel): Promise<Outcome> {
+  async apply(wanted: WantedModel): Promise<Outcome> {
     const record = this.#models.get(wanted.name) ?? new ModelRecord<Loaded>(wanted.name);
     this.#models.set(wanted.name, record);
     record.isForgotten = false;
-    if (wanted.isTemporary) this.#folders.add(wanted);
-    return record.operations.run(async (signal) => {
+    if (wanted.problem === '') record.asked = wanted;
+    this.#succession.keepFolder(wanted);
+    const stepsSettled = this.#ensembles.stepsSettled(wanted);
+    const outcome = await record.operations.run(async (signal) => {
+      if (wanted.steps.length > 0) await untilAborted(stepsSettled, signal);
       const outcome = await this.#serve(record, wanted, signal);
-      if (record.source !== wanted) this.#discardAfter(wanted, []);
+      this.#succession.releaseFolder(record, wanted);
       return outcome;
     });
+    await this.#ensembles.aboveSettled(wanted.name);
+    return outcome;
   }
 
   /** Nobody finds the model from now on; what it has accepted is answered. Unknown models are fine. */
@@ -98,7 +84,10 @@ export class ModelManager<Loaded extends object> {
     const gone = Promise.all(this.#unload(record));
     void record.operations.run(async () => {
       await gone;
-      if (record.isForgotten) this.#models.delete(name);
+      if (!record.isForgotten) return;
+      this.#models.delete(name);
+      // Of two models that a step could have meant one may be left.
+      this.#ensembles.reviseAbove(name);
     });
   }
 
@@ -119,6 +108,17 @@ export class ModelManager<Loaded extends object> {
   /** Where the configuration of what is served was read; null = it came with a load request, or nothing is. */
   sourceOf(name: string): ModelEntry | null {
     return this.#models.get(name)?.source?.source ?? null;
+  }
+
+  /** The models that a wanted one needs as its steps, by name. */
+  needsOf(name: string): string[] {
+    const asked = this.#models.get(name)?.asked ?? null;
+    return asked === null ? [] : needsOf(asked, this.#models);
+  }
+
+  /** The wanted models that have this one as a step, by name. */
+  dependentsOf(name: string): string[] {
+    return [...this.#models.keys()].filter((other) => this.needsOf(other).includes(name));
   }
 
   /** Ascending. */
@@ -153,6 +153,7 @@ export class ModelManager<Loaded extends object> {
   /** Loads are out of date from now on: those under way end as soon as they can. What serves goes on. */
   endLoads(): void {
     this.#isOver = true;
+    this.#ensembles.end();
     for (const { operations } of this.#models.values()) operations.supersede();
   }
 
@@ -164,17 +165,19 @@ export class ModelManager<Loaded extends object> {
     this.endLoads();
     for (const record of this.#models.values()) this.#unload(record);
     await Promise.all([...this.#models.values()].map(({ operations }) => operations.idle()));
-    await Promise.all(this.#leaving);
+    await this.#succession.idle();
   }
 
   async #serve(record: ModelRecord<Loaded>, wanted: WantedModel, signal: AbortSignal): Promise<Outcome> {
     if (signal.aborted || this.#isOver) return OUTDATED;
     if (wanted.problem !== '') return this.#refuse(record, wanted);
+    if (wanted.steps.length > 0) return this.#compose(record, wanted, signal);
     const plan = planVersions(record.served(), wanted.versions);
     const fixed = await this.#adjust(record, wanted, plan.adjust, signal);
     if (signal.aborted) return OUTDATED;
     const toLoad = wanted.versions.filter(({ version }) => plan.load.includes(version) || fixed.includes(version));
-    if (record.served().length === 0) record.wanted = wanted;
+    record.problem = '';
+    if (record.served().length === 0) this.#succession.aim(record, wanted);
     const results = await Promise.all(toLoad.map((version) => this.#load(record, wanted, version, signal)));
     const loaded = results.flatMap((result) => ('loaded' in result ? [result] : []));
     const failures = results.flatMap((result) => ('reason' in result ? [result] : []));
@@ -182,21 +185,26 @@ export class ModelManager<Loaded extends object> {
     this.#noteFailures(record, failures);
     if (failures.length > 0 && record.served().length > 0) {
       record.setback = failures.map(({ version, reason }) => `version ${version} failed to load: ${reason}`).join('; ');
+      this.#ensembles.reviseAbove(record.name);
       return this.#throwAway(record, loaded, { kind: 'failed', failures });
     }
-    this.#switch(record, wanted, loaded);
+    this.#succession.switchTo(record, wanted, loaded);
+    record.setback = '';
+    this.#ensembles.reviseAbove(record.name);
     return failures.length > 0 ? { kind: 'failed', failures } : { kind: 'served' };
+  }
+
+  #compose(record: ModelRecord<Loaded>, wanted: WantedModel, signal: AbortSignal): Promise<Outcome> {
+    this.#succession.aim(record, wanted);
+    record.setback = '';
+    return this.#ensembles.compose(record, wanted, signal);
   }
 
   #unload(record: ModelRecord<Loaded>): readonly (Promise<void> | null)[] {
     record.operations.supersede();
-    const { source } = record;
-    record.wanted = null;
-    record.source = null;
-    record.setback = '';
-    const gone = record.versions.map((version) => this.#leave(record, version, null));
-    record.rebuildTable();
-    this.#discardAfter(source, gone);
+    const gone = this.#succession.abandon(record);
+    this.#ensembles.takeAlong(record.name);
+    this.#ensembles.reviseAbove(record.name);
     return gone;
   }
 
@@ -204,8 +212,9 @@ export class ModelManager<Loaded extends object> {
   #refuse(record: ModelRecord<Loaded>, wanted: WantedModel): Outcome {
     const { problem } = wanted;
     if (record.served().length > 0) record.setback = problem;
-    else record.wanted = wanted;
+    else this.#succession.aim(record, wanted);
     this.#log.error(`failed to load '${record.name}': ${problem}`);
+    this.#ensembles.reviseAbove(record.name);
     return { kind: 'refused', problem };
   }
 
@@ -221,11 +230,17 @@ export class ModelManager<Loaded extends object> {
       if (signal.aborted) break;
       const served = record.get(version.version);
       const isDone = await this.#actions.adjust(served.loaded!, wanted, version).catch(() => false);
-      if (isDone) served.stamps = version;
-      else fixed.push(version.version);
-      if (isDone) this.#log.info(`changed the settings of '${record.name}' version ${version.version} in place`);
+      if (!isDone) fixed.push(version.version);
+      else this.#adjusted(record, version);
     }
     return fixed;
+  }
+
+  #adjusted(record: ModelRecord<Loaded>, version: WantedVersion): void {
+    const served = record.get(version.version);
+    served.stamps = version;
+    if (served.loaded !== null) this.#ensembles.changed(served.loaded);
+    this.#log.info(`changed the settings of '${record.name}' version ${version.version} in place`);
   }
 
   /** Never rejects. */
@@ -242,7 +257,7 @@ export class ModelManager<Loaded extends object> {
       for (let left = this.#retries; ; left--) {
         if (signal.aborted) return { version, reason: 'outdated' };
         try {
-          return { wanted, loaded: await this.#actions.load(model, wanted, signal) };
+          return { wanted, loaded: await this.#actions.load(model, wanted, signal, []) };
         } catch (error) {
           const reason = asServerError(error).toString();
           if (left <= 0) return { version, reason };
@@ -254,7 +269,7 @@ export class ModelManager<Loaded extends object> {
 
   #noteFailures(record: ModelRecord<Loaded>, failures: readonly LoadFailure[]): void {
     for (const { version, reason } of failures) {
-      const { loaded, lifecycle } = record.get(version);
+      const { loaded, lifecycle } = record.beginLoading(version);
       if (loaded === null) lifecycle.transition('failed', reason);
       const rest = record.served().length > 0 ? '; what was loaded before goes on' : '';
       this.#log.error(`failed to load '${record.name}' version ${version}: ${reason}${rest}`);
@@ -271,63 +286,10 @@ export class ModelManager<Loaded extends object> {
       const { lifecycle } = record.get(wanted.version);
       if (lifecycle.state === 'loading' && outcome !== OUTDATED) lifecycle.transition('unloaded', 'unloaded');
     }
-    await Promise.all(loaded.map(({ wanted, loaded }) => this.#takeDown(record, wanted.version, loaded, null)));
+    await Promise.all(
+      loaded.map(({ wanted, loaded }) => this.#succession.takeDown(record.name, wanted.version, loaded, null)),
+    );
     return outcome;
-  }
-
-  /** From one moment to the next, requests find what is new. */
-  #switch(record: ModelRecord<Loaded>, wanted: WantedModel, loaded: readonly LoadSuccess<Loaded>[]): void {
-    const before = record.source;
-    record.wanted = wanted;
-    record.setback = '';
-    const replaced = loaded.map(({ wanted: version, loaded: heir }) => {
-      const old = record.get(version.version).serve(heir, version);
-      this.#log.info(`successfully loaded '${record.name}' version ${version.version}`);
-      return old === null ? null : this.#takeDown(record, version.version, old, heir);
-    });
-    const isWanted = (version: number) => wanted.versions.some((it) => it.version === version);
-    const newest = record.versions.findLast((it) => it.loaded !== null && isWanted(it.version))?.loaded ?? null;
-    const dropped = record.versions.filter(({ version }) => !isWanted(version));
-    const left = dropped.map((version) => this.#leave(record, version, newest));
-    record.source = newest === null ? null : wanted;
-    record.rebuildTable();
-    this.#discardAfter(before, [...replaced, ...left]);
-  }
-
-  /** Null = there is nothing to take down. */
-  #leave(record: ModelRecord<Loaded>, version: VersionRecord<Loaded>, heir: Loaded | null): Promise<void> | null {
-    const { lifecycle } = version;
-    if (version.loaded === null) {
-      if (lifecycle.state !== 'draining') lifecycle.transition('unloaded', 'unloaded');
-      return null;
-    }
-    const gone = this.#takeDown(record, version.version, version.beginDraining(), heir);
-    return gone.then(() => lifecycle.transition('unloaded', 'unloaded'));
-  }
-
-  /** Nobody finds it any more, or ever did. Never rejects. */
-  #takeDown(record: ModelRecord<Loaded>, version: number, loaded: Loaded, heir: Loaded | null): Promise<void> {
-    const gone = this.#actions
-      .unload(loaded, heir)
-      .catch((error) => {
-        const reason = asServerError(error).toString();
-        this.#log.error(`failed to unload '${record.name}' version ${version}: ${reason}`);
-      })
-      .then(() => {
-        this.#leaving.delete(gone);
-      });
-    this.#leaving.add(gone);
-    return gone;
-  }
-
-  #discardAfter(wanted: WantedModel | null, gone: readonly (Promise<void> | null)[]): void {
-    if (wanted === null || !this.#folders.delete(wanted)) return;
-    const discarded = Promise.all(gone)
-      .then(() => this.#actions.discard(wanted))
-      .then(() => {
-        this.#leaving.delete(discarded);
-      });
-    this.#leaving.add(discarded);
   }
 
   #sorted(): ModelRecord<Loaded>[] {

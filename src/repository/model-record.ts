@@ -52,6 +52,8 @@ export class VersionRecord<Loaded> {
 export class ModelRecord<Loaded extends object> {
   readonly name: string;
   readonly operations = new Operations();
+  /** What was asked for last and understood; it may have to wait for its turn. Null = nobody wants the model. */
+  asked: WantedModel | null = null;
   /** What is served, or would be if it could. Null = nobody wants the model. */
   wanted: WantedModel | null = null;
   /** What serves was made of its folder. Null = nothing serves. */
@@ -60,6 +62,10 @@ export class ModelRecord<Loaded extends object> {
   isForgotten = false;
   /** Why it is not as it was wanted although something serves; '' = it is. */
   setback = '';
+  /** Why none of it serves although it was understood: its steps do not let it. '' = they do, or it has none. */
+  problem = '';
+  /** An operation that holds it against its steps waits for its turn. */
+  isRevisionDue = false;
   readonly #versions = new Map<number, VersionRecord<Loaded>>();
   /** Ready versions by the text of their number; the highest also by ''. Rebuilt with each change: requests only read it. */
   readonly #table = new Map<string, Loaded>();
@@ -102,6 +108,13 @@ export class ModelRecord<Loaded extends object> {
     return record;
   }
 
+  /** As `begin`, for one that nobody can find: it is loading from now on. */
+  beginLoading(version: number): VersionRecord<Loaded> {
+    const record = this.begin(version);
+    if (record.loaded === null && record.lifecycle.state !== 'loading') record.lifecycle.transition('loading');
+    return record;
+  }
+
   rebuildTable(): void {
     this.#table.clear();
     for (const { version, loaded } of this.versions) {
@@ -131,9 +144,9 @@ export class ModelRecord<Loaded extends object> {
   }
 
   indexEntries(): IndexEntry[] {
-    const { name, wanted } = this;
-    if (wanted !== null && wanted.problem !== '' && this.#versions.size === 0)
-      return [{ name, state: 'UNAVAILABLE', reason: wanted.problem }];
+    const { name } = this;
+    const problem = this.wanted?.problem || this.problem;
+    if (problem !== '' && this.#versions.size === 0) return [{ name, state: 'UNAVAILABLE', reason: problem }];
     return this.versions.map(({ version, lifecycle, loaded }) => {
       const entry = { name, version: String(version), state: lifecycle.indexState };
       const reason = loaded === null ? lifecycle.reason : this.setback;

@@ -4,9 +4,11 @@ import { modelConfigFromJson } from '../config/config-from-json.js';
 import type { ModelConfig } from '../config/model-config.js';
 import { asServerError, invalid, ServerError } from '../types/errors.js';
 import { runAgents } from './agents.js';
-import type { LoadFailure, ModelManager, Outcome } from './manager.js';
+import type { ModelManager } from './manager.js';
 import type { IndexEntry } from './model-record.js';
+import type { LoadFailure, Outcome } from './outcome.js';
 import { type LoadOverrides, removeOverrides, writeOverrides } from './overrides.js';
+import { withoutClass } from './reason.js';
 import {
   changedMs,
   folderOf,
@@ -275,6 +277,8 @@ function throwUnlessServed(name: string, outcome: Outcome, { blocksReadiness }: 
       const clause = ({ version, reason }: LoadFailure) => `version ${version} is at UNAVAILABLE state: ${reason};\n`;
       throw invalid(`load failed for model '${name}': ${outcome.failures.map(clause).join('')}`);
     }
+    case 'unfit':
+      throw invalid(`load failed for model '${name}': ${withoutClass(outcome.problem)}\n`);
     case 'refused':
       if (!blocksReadiness) throw notPolled(name, `: ${outcome.problem}`);
       throw invalid(`load failed for model '${name}': ${withoutClass(outcome.problem)}\n`);
@@ -288,11 +292,6 @@ function outdated(): ServerError {
 
 function notPolled(name: string, why = ''): ServerError {
   return new ServerError('INTERNAL', `failed to load '${name}', failed to poll from model repository${why}`);
-}
-
-/** `Invalid argument: text` -> `text`. */
-function withoutClass(reason: string): string {
-  return reason.replace(/^[A-Z][a-z]+( [a-z]+)?: /, '');
 }
 
 function byName(a: IndexEntry, b: IndexEntry): number {

@@ -22,3 +22,16 @@ export class Operations {
     await this.#last;
   }
 }
+
+/** Resolves with the work, which never rejects, or when nobody wants it any more. */
+export function untilAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const end = () => {
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    signal.addEventListener('abort', end);
+    void work.then(end);
+  });
+}

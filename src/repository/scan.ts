@@ -15,6 +15,8 @@ export interface VersionEntry {
 /** A model's folder as it was found; nothing in it has been understood yet. Paths are absolute. */
 export interface ModelEntry {
   readonly name: string;
+  /** What its name begins with where other repositories have a model of the same; '' = names never do. */
+  readonly namespace: string;
   /** Name of its folder, which its configuration has too: `name` without a namespace. */
   readonly folder: string;
   readonly directory: string;
@@ -88,10 +90,11 @@ async function scanFolders(
   const found: ModelEntry[] = [];
   for (const repository of roots(settings)) {
     const names = (await namesIn(repository)).filter((name) => folders?.has(name) ?? true);
+    const namespace = settings.namespacing ? namespaceOf(repository, settings) : '';
     const entries = await mapBounded(names, PARALLEL_MODELS, (name) =>
       scanModel(repository, name, settings.configName),
     );
-    found.push(...entries);
+    found.push(...entries.map((entry) => ({ ...entry, namespace })));
   }
   return byName(found, settings);
 }
@@ -162,6 +165,7 @@ export async function scanModel(repository: string, name: string, configName: st
   );
   const found = {
     name,
+    namespace: '',
     folder: name,
     directory,
     repository,

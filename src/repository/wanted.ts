@@ -5,6 +5,7 @@ import { type Machine, normalizeConfig } from '../config/normalize.js';
 import { parseModelConfig } from '../config/pbtxt.js';
 import { validateConfig } from '../config/validate.js';
 import { asServerError, invalid, ServerError } from '../types/errors.js';
+import { type Dependent, stepsOf } from './dependencies.js';
 import { type ModelEntry, TWICE, type VersionEntry } from './scan.js';
 import { stampsOf, type VersionStamps } from './stamps.js';
 import { noVersionText, wantedVersions } from './version-policy.js';
@@ -23,8 +24,7 @@ export interface WantedVersion extends VersionStamps {
 }
 
 /** What should be served of one model. */
-export interface WantedModel {
-  readonly name: string;
+export interface WantedModel extends Dependent {
   /** Absolute. */
   readonly directory: string;
   /** Where its configuration was read; null = it came with a load request. */
@@ -67,6 +67,8 @@ export function understandModel(
   );
   return {
     name: entry.name,
+    namespace: entry.namespace,
+    steps: stepsOf(config),
     directory: entry.directory,
     source: override === null ? entry : null,
     problem: '',
@@ -104,8 +106,20 @@ function readConfig(
 }
 
 function refuse(entry: ModelEntry, problem: string, blocksReadiness: boolean): WantedModel {
-  const { name, directory, notes, isTemporary } = entry;
-  return { name, directory, source: null, problem, blocksReadiness, config: null, versions: [], notes, isTemporary };
+  const { name, namespace, directory, notes, isTemporary } = entry;
+  return {
+    name,
+    namespace,
+    steps: [],
+    directory,
+    source: null,
+    problem,
+    blocksReadiness,
+    config: null,
+    versions: [],
+    notes,
+    isTemporary,
+  };
 }
 
 /** Completion looks at one version: Triton takes the first by name, not by number. */

@@ -32,6 +32,7 @@ export function subject({ text, model = plainModel, versions = [1], machine, fil
   };
   const entry = {
     name: 'm',
+    namespace: '',
     folder: 'm',
     directory: '/r/m',
     repository: '/r',

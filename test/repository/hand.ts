@@ -1,5 +1,7 @@
 import { silentLog } from '../../src/base/log.js';
-import { type ManagerActions, type ManagerLimits, ModelManager, type Outcome } from '../../src/repository/manager.js';
+import type { ManagerActions } from '../../src/repository/actions.js';
+import { type ManagerLimits, ModelManager } from '../../src/repository/manager.js';
+import type { Outcome } from '../../src/repository/outcome.js';
 import type { WantedModel, WantedVersion } from '../../src/repository/wanted.js';
 
 /** A loaded version: `model/version` and what it was made of. */
@@ -131,6 +133,8 @@ export function model(name: string, versions: readonly number[], parts: ModelPar
 export function broken(name: string, problem: string, blocksReadiness: boolean, temporary = ''): WantedModel {
   return {
     name,
+    namespace: '',
+    steps: [],
     directory: temporary === '' ? `/r/${name}` : temporary,
     problem,
     blocksReadiness,

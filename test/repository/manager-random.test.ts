@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Outcome } from '../../src/repository/manager.js';
+import type { Outcome } from '../../src/repository/outcome.js';
 import type { WantedModel, WantedVersion } from '../../src/repository/wanted.js';
 import { broken, Hand, model, Stage, settled, type Thing } from './hand.js';
 

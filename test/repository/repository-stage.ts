@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { silentLog } from '../../src/base/log.js';
-import { type ManagerActions, ModelManager } from '../../src/repository/manager.js';
+import type { ManagerActions } from '../../src/repository/actions.js';
+import { ModelManager } from '../../src/repository/manager.js';
 import { type ControlMode, ModelRepository } from '../../src/repository/model-repository.js';
 import { removeOverrides } from '../../src/repository/overrides.js';
 import type { ScanSettings } from '../../src/repository/scan.js';

@@ -14,7 +14,7 @@ function entry(parts: Partial<ModelEntry>): ModelEntry {
     notes: [],
     isTemporary: false,
   };
-  return { name: 'm', folder: 'm', directory: '/r/m', repository: '/r', versions, ...file, ...parts };
+  return { name: 'm', namespace: '', folder: 'm', directory: '/r/m', repository: '/r', versions, ...file, ...parts };
 }
 
 function understand(parts: Partial<ModelEntry>, autoComplete = true, override: ModelConfig | null = null) {

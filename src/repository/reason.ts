@@ -1,0 +1,4 @@
+/** `Invalid argument: text` -> `text`. */
+export function withoutClass(reason: string): string {
+  return reason.replace(/^[A-Z][a-z]+( [a-z]+)?: /, '');
+}

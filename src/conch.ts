@@ -63,9 +63,9 @@ export class Conch {
       arena: this.#arena,
       log,
     };
-    const actions = new ModelActions(surroundings, (name, modelVersion) => manager.find(name, modelVersion));
+    const actions = new ModelActions(surroundings);
     const limits = { threads: options.modelLoadThreadCount, retries: options.modelLoadRetryCount };
-    const manager: ModelManager<ServedModel> = new ModelManager(actions, limits, log);
+    const manager = new ModelManager<ServedModel>(actions, limits, log);
     this.#repository = new ModelRepository(this.#repositorySettings(), manager, log);
     const poll = () => this.#repository.poll();
     this.#poller = new Poller({ folders: this.#folders, pollSecs: options.repositoryPollSecs }, poll, log);

@@ -14,7 +14,6 @@ import type { ManagerActions } from './repository/actions.js';
 import { removeOverrides } from './repository/overrides.js';
 import type { WantedModel, WantedVersion } from './repository/wanted.js';
 import { latencyDetail } from './server-telemetry.js';
-import { ModelStatistics } from './telemetry/statistics.js';
 
 export interface ActionSurroundings {
   readonly options: Options;
@@ -30,17 +29,11 @@ export class ModelActions implements ManagerActions<ServedModel> {
   readonly #arena: Arena;
   readonly #log: Log;
   readonly #settings: LoadSettings;
-  readonly #find: (name: string, version: string) => ServedModel;
 
-  /** @param find the model that requests find; '' = its latest version */
-  constructor(
-    { options, machine, backends, arena, log }: ActionSurroundings,
-    find: (name: string, version: string) => ServedModel,
-  ) {
+  constructor({ options, machine, backends, arena, log }: ActionSurroundings) {
     this.#options = options;
     this.#arena = arena;
     this.#log = log;
-    this.#find = find;
     this.#settings = {
       backends: new Map(backends.map((backend) => [backend.name, backend])),
       autoComplete: !options.disableAutoCompleteConfig,
@@ -54,10 +47,16 @@ export class ModelActions implements ManagerActions<ServedModel> {
     };
   }
 
-  async load(model: WantedModel, version: WantedVersion, signal: AbortSignal): Promise<ServedModel> {
+  async load(
+    model: WantedModel,
+    version: WantedVersion,
+    signal: AbortSignal,
+    steps: readonly ServedModel[],
+  ): Promise<ServedModel> {
     const startUs = monotonicUs();
     const source = sourceOf(model, version);
-    const loaded = isEnsemble(source.config) ? await this.#loadEnsemble(source) : await this.#loadModel(source, signal);
+    const load = isEnsemble(source.config) ? this.#loadEnsemble(source, steps) : this.#loadModel(source, signal);
+    const loaded = await load;
     loaded.statistics.loadSeconds = (monotonicUs() - startUs) / 1e6;
     return loaded;
   }
@@ -88,13 +87,8 @@ export class ModelActions implements ManagerActions<ServedModel> {
     return loadModel(source, this.#settings, surroundings, signal);
   }
 
-  #loadEnsemble(source: ModelVersionSource): Promise<ServedModel> {
-    return loadEnsemble(source, {
-      arena: this.#arena,
-      clock: systemClock,
-      statistics: (config) => new ModelStatistics(this.#settings.latencyDetail(config)),
-      find: this.#find,
-    });
+  #loadEnsemble(source: ModelVersionSource, steps: readonly ServedModel[]): Promise<ServedModel> {
+    return loadEnsemble(source, steps, this.#settings, { arena: this.#arena, clock: systemClock });
   }
 }
 

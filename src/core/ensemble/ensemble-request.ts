@@ -194,8 +194,8 @@ export class EnsembleRequest implements AcceptedRequest {
     const source = new Source(this);
     const { inputs } = this.plan;
     for (let nth = 0; nth < inputs.length; nth++) {
-      const { index, head } = inputs[nth]!;
-      root.put(index, source, this.inputBegin(nth), this.inputBytes(nth), head.shape);
+      const { index, backendDims } = inputs[nth]!;
+      root.put(index, source, this.inputBegin(nth), this.inputBytes(nth), backendDims);
     }
     if (!source.isRead) this.release();
     for (let index = 0; index < this.model.tensors.inputs.length; index++) root.settle(index);

@@ -3,6 +3,7 @@ import type { Shape } from '../../types/tensor.js';
 import type { InferPlan } from '../check-request.js';
 import { classify } from '../classification.js';
 import type { InferResponse } from '../infer-response.js';
+import { toClient } from '../model-tensors.js';
 import { bridgeShape } from './bridge.js';
 import type { Ensemble } from './ensemble.js';
 import type { EnsembleRequest } from './ensemble-request.js';
@@ -68,11 +69,11 @@ export class EnsembleResponse implements InferResponse {
   outputShape(nth: number): Shape {
     const { tensors, graph } = this.model;
     const tensor = this.#tensor(nth);
-    const { dims } = tensors.outputs[this.plan.outputs[nth]!.index]!;
-    return bridgeShape(this.#flow.shapes[tensor]!, graph.tensors[tensor]!.batched, {
-      dims,
-      batched: tensors.maxBatchSize > 0,
-    });
+    const own = tensors.outputs[this.plan.outputs[nth]!.index]!;
+    const batched = tensors.maxBatchSize > 0;
+    const end = { dims: own.backendDims, batched };
+    const shape = bridgeShape(this.#flow.shapes[tensor]!, graph.tensors[tensor]!.batched, end);
+    return batched ? [shape[0]!, ...toClient(own, shape.slice(1))] : toClient(own, shape);
   }
 
   output(nth: number): OutputTensor {

@@ -34,6 +34,11 @@ export interface EnsembleParts {
   readonly statistics: ModelStatistics;
 }
 
+export interface EnsembleSurroundings {
+  readonly arena: Arena;
+  readonly clock: Clock;
+}
+
 /**
  * One version of an ensemble: models one behind the other, as one. It is bound to the versions of its steps that were there when it was loaded, which
  * stay for it when others take their place.
@@ -65,7 +70,7 @@ export class Ensemble implements ServedModel, InputSpace {
   #onIdle: (() => void) | null = null;
   #onFinished: (() => void) | null = null;
 
-  constructor(parts: EnsembleParts, { arena, clock }: { readonly arena: Arena; readonly clock: Clock }) {
+  constructor(parts: EnsembleParts, { arena, clock }: EnsembleSurroundings) {
     this.name = parts.name;
     this.version = parts.version;
     this.config = parts.config;

@@ -111,9 +111,12 @@ export class InferenceServer {
     return this.#repository.load(name, overrides);
   }
 
-  /** Nobody finds the model from now on. Throws with the texts of fact sheet 1.5. */
-  unload(name: string): void {
-    this.#repository.unload(name);
+  /**
+   * Nobody finds the model from now on, nor the ensembles that need it. Throws with the texts of fact sheet 1.5.
+   * @param withSteps also the steps that were loaded only because of it
+   */
+  unload(name: string, withSteps: boolean): void {
+    this.#repository.unload(name, withSteps);
   }
 
   /** The ready versions of a model whose statistics are asked for, ascending; throws INVALID_ARGUMENT where there is none (fact sheet 1.4). */

@@ -67,8 +67,11 @@ function objectOf(value: unknown, what: string): Json {
   throw invalid(`expected ${what} to be an object, found ${JSON.stringify(value).slice(0, 80)}`);
 }
 
-/** Throws INTERNAL, as Triton, where `unload_dependents` is no boolean. Other parameters are ignored; no model depends on another. */
-export function checkUnload({ unload_dependents = false }: Json): void {
-  if (typeof unload_dependents === 'boolean') return;
+/**
+ * `unload_dependents` of an unload request: the steps that were loaded only because of the model go too (fact sheet 1.5). Throws INTERNAL, as
+ * Triton, where it is no boolean. Other parameters are ignored.
+ */
+export function unloadsDependents({ unload_dependents = false }: Json): boolean {
+  if (typeof unload_dependents === 'boolean') return unload_dependents;
   throw new ServerError('INTERNAL', "Unable to parse 'unload_dependents': expected a boolean");
 }

@@ -110,6 +110,12 @@ export class ModelManager<Loaded extends object> {
     return this.#models.get(name)?.source?.source ?? null;
   }
 
+  /** What is wanted of it came with a load request, in part or as a whole. */
+  isOverridden(name: string): boolean {
+    const wanted = this.#models.get(name)?.wanted ?? null;
+    return wanted !== null && wanted.problem === '' && wanted.source === null;
+  }
+
   /** The models that a wanted one needs as its steps, by name. */
   needsOf(name: string): string[] {
     const asked = this.#models.get(name)?.asked ?? null;

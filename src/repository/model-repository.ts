@@ -4,6 +4,7 @@ import { modelConfigFromJson } from '../config/config-from-json.js';
 import type { ModelConfig } from '../config/model-config.js';
 import { asServerError, invalid, ServerError } from '../types/errors.js';
 import { runAgents } from './agents.js';
+import { resolveStep, type Step } from './dependencies.js';
 import type { ModelManager } from './manager.js';
 import type { IndexEntry } from './model-record.js';
 import type { LoadFailure, Outcome } from './outcome.js';
@@ -15,6 +16,7 @@ import {
   type ModelEntry,
   type ScanSettings,
   scanNames,
+  scanNamesakes,
   scanOneModel,
   scanRepositories,
 } from './scan.js';
@@ -57,6 +59,8 @@ export class ModelRepository<Loaded extends object> {
   #syncProblem = '';
   /** The loads that requests wait for. */
   readonly #loads = new Set<Load>();
+  /** Asked for by name, in mode explicit; what is loaded besides is there for ensembles. */
+  readonly #explicit = new Set<string>();
 
   constructor(settings: RepositorySettings, manager: ModelManager<Loaded>, log: Log) {
     this.#settings = settings;
@@ -83,11 +87,12 @@ export class ModelRepository<Loaded extends object> {
     for (const name of this.#absent)
       this.#log.error(`failed to load '${name}': no repository has a model of this name`);
     const entries = names.flatMap((name) => snapshot.get(name) ?? []);
-    await Promise.all(entries.map((entry) => this.#follow(entry, stampOfEntry(entry))));
+    if (mode === 'explicit') for (const { name } of entries) this.#explicit.add(name);
+    await this.#follow(entries);
   }
 
   /**
-   * Loads or reloads a model, and resolves when it serves. Throws with Triton's texts (fact sheet 1.5, 13.2 items 26 to 27); what served
+   * Loads or reloads a model, before it the steps of an ensemble, and resolves when it serves. Throws with Triton's texts (fact sheet 1.5, 13.2 items 26 to 27); what served
    * before goes on then.
    */
   async load(name: string, overrides: LoadOverrides): Promise<void> {
@@ -104,23 +109,34 @@ export class ModelRepository<Loaded extends object> {
     for (;;) {
       const entry = await this.#entryToLoad(name, overrides, deadlineMs);
       const wanted = await this.#understand(entry, overrides.config);
+      const steps = await this.#stepsBelow([wanted], (step, model) => this.#stepToLoad(step, model, deadlineMs));
       if (load.isOutdated) {
         if (entry.isTemporary) await removeOverrides(entry.directory);
         throw outdated();
       }
-      const outcome = await this.#apply(wanted);
+      this.#explicit.add(name);
+      const [outcome] = (await this.#applyAll([wanted, ...steps])) as [Outcome];
       const isLast = entry.isTemporary || outcome.kind === 'outdated' || nowMs() > deadlineMs;
-      if (isLast || (await this.#isStill(entry))) return throwUnlessServed(name, outcome, wanted);
+      if (isLast || (await this.#areStill([entry, ...steps.flatMap(({ source }) => source ?? [])])))
+        return throwUnlessServed(name, outcome, wanted);
       this.#log.warning(`the files of model '${name}' changed while it was loaded: it is loaded again`);
     }
   }
 
-  /** Nobody finds the model from now on; it finishes what it has. Unknown models are fine. Throws UNAVAILABLE as `load`. */
-  unload(name: string): void {
+  /**
+   * Nobody finds the model from now on; it finishes what it has. Unknown models are fine. Throws UNAVAILABLE as `load`.
+   * @param withSteps also unloads what was loaded only because of it, and is needed by nobody else (fact sheet 1.5)
+   */
+  unload(name: string, withSteps: boolean): void {
     this.#checkExplicit();
+    const steps = withSteps ? this.#manager.needsOf(name) : [];
+    this.#explicit.delete(name);
     this.#applied.delete(name);
     for (const load of this.#loads) if (load.name === name) load.isOutdated = true;
     this.#manager.unload(name);
+    for (const step of steps) {
+      if (!this.#explicit.has(step) && this.#manager.dependentsOf(step).length === 0) this.unload(step, true);
+    }
   }
 
   /** What the server knows of every version, and the names of what it knows nothing of; by name, then version. */
@@ -162,6 +178,7 @@ export class ModelRepository<Loaded extends object> {
 
   #compare(snapshot: ReadonlyMap<string, ModelEntry>): number {
     let waitMs = 0;
+    const changed: ModelEntry[] = [];
     for (const name of new Set([...this.#applied.keys(), ...snapshot.keys()])) {
       const entry = snapshot.get(name);
       const stamp = entry === undefined ? '' : stampOfEntry(entry);
@@ -172,8 +189,9 @@ export class ModelRepository<Loaded extends object> {
       const unsettledMs = this.#unsettledMs(name, entry, stamp);
       if (unsettledMs > 0) waitMs = waitMs === 0 ? unsettledMs : Math.min(waitMs, unsettledMs);
       else if (entry === undefined) this.#forget(name);
-      else void this.#follow(entry, stamp);
+      else changed.push(entry);
     }
+    if (changed.length > 0) void this.#follow(changed);
     return waitMs;
   }
 
@@ -183,17 +201,51 @@ export class ModelRepository<Loaded extends object> {
     this.#manager.forget(name);
   }
 
-  /** Brings the model to what its folder is. */
-  async #follow(entry: ModelEntry, stamp: string): Promise<void> {
-    this.#applied.set(entry.name, stamp);
-    const wanted = await this.#understand(entry, null);
-    // Agents take their time, and the model may be another or gone by now.
-    if (this.#applied.get(entry.name) === stamp) await this.#apply(wanted);
+  /** Brings models to what their folders are; in mode explicit the steps of ensembles too. */
+  async #follow(entries: readonly ModelEntry[]): Promise<void> {
+    const stamps = new Map(entries.map((entry) => [entry.name, stampOfEntry(entry)]));
+    for (const [name, stamp] of stamps) this.#applied.set(name, stamp);
+    const models = await Promise.all(entries.map((entry) => this.#understand(entry, null)));
+    const find = async (step: Step, model: WantedModel) => this.#entryOfStep(step, model);
+    const steps = this.mode === 'explicit' ? await this.#stepsBelow(models, find) : [];
+    // Agents take their time, and a model may be another or gone by now.
+    const current = models.filter(({ name }) => this.#applied.get(name) === stamps.get(name));
+    await this.#applyAll([...current, ...steps]);
   }
 
-  #apply(wanted: WantedModel): Promise<Outcome> {
-    for (const note of wanted.notes) this.#log.warning(note);
-    return this.#manager.apply(wanted);
+  #applyAll(models: readonly WantedModel[]): Promise<Outcome[]> {
+    for (const note of models.flatMap(({ notes }) => notes)) this.#log.warning(note);
+    return this.#manager.applyAll(models);
+  }
+
+  /** What the models need that is not among them, and what that needs. What came with a load request stays as it is. */
+  async #stepsBelow(
+    models: readonly WantedModel[],
+    find: (step: Step, model: WantedModel) => Promise<ModelEntry | null>,
+  ): Promise<WantedModel[]> {
+    const all = new Map(models.map((model) => [model.name, model]));
+    for (const model of all.values()) {
+      for (const step of model.steps) {
+        const entry = await find(step, model);
+        if (entry === null || all.has(entry.name) || this.#manager.isOverridden(entry.name)) continue;
+        all.set(entry.name, await this.#understand(entry, null));
+      }
+    }
+    return [...all.values()].slice(models.length);
+  }
+
+  /** Null = no repository has it, or several have. */
+  async #entryOfStep(step: Step, { namespace }: WantedModel): Promise<ModelEntry | null> {
+    const found = await scanNamesakes(step.name, this.#settings.scan);
+    const name = resolveStep(step, namespace, found);
+    return name === null ? null : found.get(name)!;
+  }
+
+  async #stepToLoad(step: Step, model: WantedModel, deadlineMs: number): Promise<ModelEntry | null> {
+    await this.#settings.sync(step.name).catch((error) => {
+      this.#log.warning(`step '${step.name}' of '${model.name}' is taken as it is here: ${asServerError(error)}`);
+    });
+    return this.#settled(step.name, deadlineMs, () => this.#entryOfStep(step, model));
   }
 
   /** What the request brought along, or what is in the repositories when it has settled. */
@@ -206,13 +258,17 @@ export class ModelRepository<Loaded extends object> {
     await this.#settings.sync(name).catch((error) => {
       throw notPolled(name, `: ${asServerError(error).message}`);
     });
+    const entry = await this.#settled(name, deadlineMs, () => scanOneModel(name, this.#settings.scan));
+    if (entry !== null) return entry;
+    this.#log.error(`failed to load '${name}': no repository has a model of this name`);
+    throw notPolled(name);
+  }
+
+  /** Looks until what is found has settled. Throws UNAVAILABLE where it does not in time. */
+  async #settled(name: string, deadlineMs: number, look: () => Promise<ModelEntry | null>): Promise<ModelEntry | null> {
     for (;;) {
-      const entry = await scanOneModel(name, this.#settings.scan);
-      if (entry === null) {
-        this.#log.error(`failed to load '${name}': no repository has a model of this name`);
-        throw notPolled(name);
-      }
-      const waitMs = this.#unsettledMs(name, entry, stampOfEntry(entry));
+      const entry = await look();
+      const waitMs = entry === null ? 0 : this.#unsettledMs(entry.name, entry, stampOfEntry(entry));
       if (waitMs === 0) return entry;
       if (nowMs() > deadlineMs) {
         throw new ServerError(
@@ -229,9 +285,12 @@ export class ModelRepository<Loaded extends object> {
     return this.#settling.waitMs(name, stamp, ageMs, nowMs());
   }
 
-  async #isStill(entry: ModelEntry): Promise<boolean> {
-    const now = await scanOneModel(entry.name, this.#settings.scan);
-    return now !== null && stampOfEntry(now) === stampOfEntry(entry);
+  async #areStill(entries: readonly ModelEntry[]): Promise<boolean> {
+    const isStill = async (entry: ModelEntry) => {
+      const now = await scanOneModel(entry.name, this.#settings.scan);
+      return now !== null && stampOfEntry(now) === stampOfEntry(entry);
+    };
+    return (await Promise.all(entries.map(isStill))).every((it) => it);
   }
 
   /** @param json a configuration instead of that of the entry */

@@ -69,7 +69,12 @@ export function scanRepositories(settings: ScanSettings, only: readonly string[]
 
 /** The same for the one model of this name; null = no repository has it. Never rejects. */
 export async function scanOneModel(name: string, settings: ScanSettings): Promise<ModelEntry | null> {
-  return (await scanFolders(settings, readableNames, [name])).get(name) ?? null;
+  return (await scanNamesakes(name, settings)).get(name) ?? null;
+}
+
+/** The models of this name in all repositories, as they are called. Never rejects. */
+export function scanNamesakes(name: string, settings: ScanSettings): Promise<Snapshot> {
+  return scanFolders(settings, readableNames, [name]);
 }
 
 /** Names of all models in all repositories, whatever is in their folders. Never rejects: what cannot be read has none. */

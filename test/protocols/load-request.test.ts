@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
-import { checkUnload, loadOverrides, parametersOf, readBody } from '../../src/protocols/load-request.js';
+import { loadOverrides, parametersOf, readBody, unloadsDependents } from '../../src/protocols/load-request.js';
 import type { ServerError } from '../../src/types/errors.js';
 
 function refusal(action: () => unknown): string {
@@ -127,10 +127,11 @@ describe('a body', () => {
 });
 
 test('an unload may say whether it takes what depends on it, as a boolean; whatever else it says counts for nothing', () => {
-  for (const parameters of [{}, { unload_dependents: true }, { unload_dependents: false }, { other: 1 }])
-    expect(refusal(() => checkUnload(parameters))).toBe('none');
+  for (const parameters of [{}, { unload_dependents: false }, { other: 1 }])
+    expect(unloadsDependents(parameters)).toBe(false);
+  expect(unloadsDependents({ unload_dependents: true })).toBe(true);
   for (const unload_dependents of ['true', 1, null, {}])
-    expect(refusal(() => checkUnload({ unload_dependents }))).toBe(
+    expect(refusal(() => unloadsDependents({ unload_dependents }))).toBe(
       "INTERNAL Unable to parse 'unload_dependents': expected a boolean",
     );
 });

@@ -9,6 +9,8 @@ export interface Thing {
   readonly name: string;
   readonly files: string;
   settings: string;
+  /** What it was made of. */
+  readonly steps: readonly Thing[];
 }
 
 interface Loading {
@@ -37,8 +39,15 @@ export class Hand implements ManagerActions<Thing> {
   /** Answers whether a thing can be changed in place. */
   adjusts: () => Promise<boolean> = async () => true;
 
-  load = (model: WantedModel, { version, files, settings }: WantedVersion, signal: AbortSignal): Promise<Thing> => {
-    const thing = { name: `${model.name}/${version}`, files, settings };
+  load = (
+    model: WantedModel,
+    { version, settings }: WantedVersion,
+    signal: AbortSignal,
+    steps: readonly Thing[],
+  ): Promise<Thing> => {
+    // What the version was made of when it was asked for: the manager adds its steps to that.
+    const { files } = model.versions.find((it) => it.version === version)!;
+    const thing = { name: `${model.name}/${version}`, files, settings, steps };
     return new Promise((resolve, reject) => this.loading.push({ thing, signal, resolve, reject }));
   };
 
@@ -95,8 +104,9 @@ export class Hand implements ManagerActions<Thing> {
   }
 }
 
-export function textOf({ name, files }: Thing): string {
-  return `${name}:${files}`;
+/** `name/version:files`, of an ensemble with its steps in brackets. */
+export function textOf({ name, files, steps }: Thing): string {
+  return steps.length === 0 ? `${name}:${files}` : `${name}:${files}(${steps.map(textOf).join(' ')})`;
 }
 
 /** All that can run without the test has run. */
@@ -128,6 +138,19 @@ export function model(name: string, versions: readonly number[], parts: ModelPar
       settings,
     })),
   };
+}
+
+/** Version 1 of an ensemble. Its steps: `name`, or `name/version`. */
+export function ensemble(
+  name: string,
+  steps: readonly string[],
+  parts: ModelParts & { namespace?: string } = {},
+): WantedModel {
+  const of = (text: string) => {
+    const [step, version = '-1'] = text.split('/');
+    return { name: step!, version: Number(version) };
+  };
+  return { ...model(name, [1], parts), namespace: parts.namespace ?? '', steps: steps.map(of) };
 }
 
 export function broken(name: string, problem: string, blocksReadiness: boolean, temporary = ''): WantedModel {

@@ -49,7 +49,7 @@ class Book extends Hand {
 
   override load = (wanted: WantedModel, version: WantedVersion, signal: AbortSignal): Promise<Thing> => {
     const { files, settings } = version;
-    const thing: Thing = { name: `${wanted.name}/${version.version}`, files, settings };
+    const thing: Thing = { name: `${wanted.name}/${version.version}`, files, settings, steps: [] };
     return new Promise((resolve, reject) => {
       const keep = () => {
         this.madeFor.set(thing, wanted);

@@ -97,7 +97,7 @@ describe('requests', () => {
     stage.models({ m: 'x' });
     await stage.repository.start();
     expect(await stage.loads('m')).toBe(NOT_EXPLICIT);
-    expect(() => stage.repository.unload('m')).toThrow('explicit model load / unload is not allowed');
+    expect(() => stage.repository.unload('m', false)).toThrow('explicit model load / unload is not allowed');
     expect(stage.served).toEqual(['m/1 x']);
   });
 
@@ -110,8 +110,8 @@ describe('requests', () => {
     stage.models({ m: 'longer' });
     expect(await stage.loads('m')).toBe('');
     expect(stage.served).toEqual(['m/1 longer']);
-    stage.repository.unload('m');
-    stage.repository.unload('unknown');
+    stage.repository.unload('m', false);
+    stage.repository.unload('unknown', false);
     expect(stage.served).toEqual([]);
     expect(await stage.loads('m')).toBe('');
     expect(stage.served).toEqual(['m/1 longer']);
@@ -223,7 +223,7 @@ describe('an unload', () => {
     const load = stage.loads('m');
     const files = stage.loads('m', '{"backend":"onnxruntime"}', { '1/model.onnx': 'y' });
     const other = stage.loads('other');
-    stage.repository.unload('m');
+    stage.repository.unload('m', false);
     expect(await Promise.all([load, files, other])).toEqual([OUTDATED, OUTDATED, '']);
     expect(readdirSync(join(stage.folder.path, '.tmp'))).toEqual([]);
     expect([stage.served, stage.events]).toEqual([['other/1 o'], ['load other/1 o']]);
@@ -239,7 +239,7 @@ describe('an unload', () => {
       });
     const load = stage.loads('m');
     await until(() => stage.events.length > 0);
-    stage.repository.unload('m');
+    stage.repository.unload('m', false);
     go();
     expect(await load).toBe(OUTDATED);
     expect(stage.events).toEqual(['load m/1 x', 'unload m/1 x']);

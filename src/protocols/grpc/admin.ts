@@ -1,7 +1,7 @@
 import type { ServedModel } from '../../core/served-model.js';
 import type { InferenceServer } from '../../core/server.js';
 import { ServerError } from '../../types/errors.js';
-import { checkUnload, loadOverrides } from '../load-request.js';
+import { loadOverrides, unloadsDependents } from '../load-request.js';
 import type { ProtoMessage } from './proto.js';
 
 /** Answers a request with a message of the method's response type; throws or rejects with ServerErrors. */
@@ -22,8 +22,7 @@ export const adminMethods: Readonly<Record<string, AdminMethod>> = {
     return {};
   },
   RepositoryModelUnload: (server, request) => {
-    checkUnload(parametersOf(request));
-    server.unload(modelNameOf(request));
+    server.unload(modelNameOf(request), unloadsDependents(parametersOf(request)));
     return {};
   },
   SystemSharedMemoryStatus: refuseSharedMemory,

@@ -3,7 +3,7 @@ import type { LoadOverrides } from '../../repository/overrides.js';
 import { invalid } from '../../types/errors.js';
 import { type BodyBudget, BodyBuffer } from '../body-buffer.js';
 import { type JsonPool, LARGE_JSON_BYTES, sharedBody } from '../json-pool.js';
-import { checkUnload, loadOverrides, parametersOf, readBody } from '../load-request.js';
+import { loadOverrides, parametersOf, readBody, unloadsDependents } from '../load-request.js';
 import type { Endpoint } from '../routes.js';
 import type { BodySink, ExchangeOwner, HttpExchange } from './engine.js';
 import { replyError, replyJson } from './reply.js';
@@ -99,8 +99,7 @@ class RepositoryCall implements BodySink, ExchangeOwner {
         await server.load(name, isLarge ? await this.#readLarge(view) : loadOverrides(parametersOf(readBody(view))));
         return { name, load: true };
       case 'unload':
-        checkUnload(parametersOf(readBody(view)));
-        server.unload(name);
+        server.unload(name, unloadsDependents(parametersOf(readBody(view))));
         return { name, unload: true };
     }
   }

@@ -103,9 +103,10 @@ export class Ensembles<Loaded extends object> {
     for (const record of this.#above(name)) {
       if (record.isRevisionDue) continue;
       record.isRevisionDue = true;
-      void record.operations.run((signal) => {
+      void record.operations.run(async (signal) => {
         record.isRevisionDue = false;
-        return this.#revise(record, signal);
+        const { wanted } = record;
+        if (wanted !== null && wanted.steps.length > 0) await this.compose(record, wanted, signal);
       });
     }
   }
@@ -113,14 +114,6 @@ export class Ensembles<Loaded extends object> {
   /** Ensembles that could have this model as a step. */
   #above(name: string): ModelRecord<Loaded>[] {
     return [...this.#records.values()].filter(({ wanted }) => wanted?.steps.some((step) => couldMean(step, name)));
-  }
-
-  async #revise(record: ModelRecord<Loaded>, signal: AbortSignal): Promise<void> {
-    const { wanted } = record;
-    if (wanted === null || wanted.steps.length === 0) return;
-    const binding = bindSteps(wanted, this.#records);
-    const isAsItShouldBe = binding.kind === 'bound' && this.#toMake(record, wanted, binding).length === 0;
-    if (!isAsItShouldBe) await this.compose(record, wanted, signal);
   }
 
   /** The versions that are not there as the steps are now, each with what it is then made of. */

@@ -92,8 +92,8 @@ export class ModelRepository<Loaded extends object> {
   }
 
   /**
-   * Loads or reloads a model, before it the steps of an ensemble, and resolves when it serves. Throws with Triton's texts (fact sheet 1.5, 13.2 items 26 to 27); what served
-   * before goes on then.
+   * Loads or reloads a model, before it the steps of an ensemble, and resolves when it serves. Throws with Triton's texts (fact sheet
+   * 1.5, 13.2 items 26 to 27); what served before goes on then, but for an ensemble that its steps do not let serve.
    */
   async load(name: string, overrides: LoadOverrides): Promise<void> {
     this.#checkExplicit();
@@ -109,11 +109,10 @@ export class ModelRepository<Loaded extends object> {
     for (;;) {
       const entry = await this.#entryToLoad(name, overrides, deadlineMs);
       const wanted = await this.#understand(entry, overrides.config);
-      const steps = await this.#stepsBelow([wanted], (step, model) => this.#stepToLoad(step, model, deadlineMs));
-      if (load.isOutdated) {
+      const steps = await this.#stepsOfLoad(load, wanted, deadlineMs).catch(async (error) => {
         if (entry.isTemporary) await removeOverrides(entry.directory);
-        throw outdated();
-      }
+        throw error;
+      });
       this.#explicit.add(name);
       const [outcome] = (await this.#applyAll([wanted, ...steps])) as [Outcome];
       const isLast = entry.isTemporary || outcome.kind === 'outdated' || nowMs() > deadlineMs;
@@ -232,6 +231,13 @@ export class ModelRepository<Loaded extends object> {
       }
     }
     return [...all.values()].slice(models.length);
+  }
+
+  /** Throws where the load is out of date, or where what it needs never settles. */
+  async #stepsOfLoad(load: Load, wanted: WantedModel, deadlineMs: number): Promise<WantedModel[]> {
+    const steps = await this.#stepsBelow([wanted], (step, model) => this.#stepToLoad(step, model, deadlineMs));
+    if (load.isOutdated) throw outdated();
+    return steps;
   }
 
   /** Null = no repository has it, or several have. */

@@ -358,14 +358,18 @@ describe('an ensemble', () => {
     stage.manager.unload('m');
     await hand.unloaded('e/1');
     expect(hand.discarded).toEqual([]);
-    await stage.apply(m('b'));
-    expect(stage.find('e')).toMatch(/^e\/1/);
+    for (const files of ['b', 'c']) await stage.apply(m(files));
+    expect(stage.find('e')).toBe('e/1:a(m/1:c n/1:a)');
+    await hand.unloaded('e/1');
+    expect(hand.discarded).toEqual([]);
     await applyAll(ensemble('e', ['m', 'x'], { temporary: '/t2' }));
     await hand.unloaded('e/1');
     expect(hand.discarded).toEqual(['/t1']);
+    await applyAll(ensemble('e', ['m', 'y'], { temporary: '/t3' }));
+    expect(hand.discarded).toEqual(['/t1', '/t2']);
     stage.manager.unload('e');
     await settled();
-    expect(hand.discarded).toEqual(['/t1', '/t2']);
+    expect(hand.discarded).toEqual(['/t1', '/t2', '/t3']);
   });
 
   it('is not made any more when the server stops, and all goes', async () => {

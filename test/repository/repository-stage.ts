@@ -66,8 +66,21 @@ export class RepositoryStage implements ManagerActions<Loaded> {
     this.folder.remove();
   }
 
-  load = async ({ name, config }: WantedModel, { version, directory }: WantedVersion): Promise<Loaded> => {
-    const text = readFileSync(`${directory}/model.onnx`, 'utf8');
+  /** Writes ensembles that run models one after the other, by name. Their version folders hold what git needs to keep them. */
+  ensembles(steps: Readonly<Record<string, readonly string[]>>): void {
+    for (const [name, models] of Object.entries(steps)) {
+      this.folder.make({ [`${name}/config.pbtxt`]: chainConfig(models), [`${name}/1/.gitkeep`]: '' });
+    }
+  }
+
+  load = async (
+    { name, config }: WantedModel,
+    { version, directory }: WantedVersion,
+    _: AbortSignal,
+    steps: readonly Loaded[],
+  ): Promise<Loaded> => {
+    const parts = steps.map((step) => `${step.name} ${step.text}`);
+    const text = steps.length > 0 ? `(${parts.join(', ')})` : readFileSync(`${directory}/model.onnx`, 'utf8');
     this.events.push(`load ${name}/${version} ${text}`);
     await this.onLoad();
     if (text === 'bad') throw new Error('no');
@@ -110,6 +123,14 @@ export class RepositoryStage implements ManagerActions<Loaded> {
       (error: Error & { code: string }) => `${error.code} ${error.message.replaceAll(this.folder.path, '')}`,
     );
   }
+}
+
+/** An ensemble that runs these models one after the other. */
+export function chainConfig(models: readonly string[]): string {
+  const tensor = (i: number) => `name: "t${i}" data_type: TYPE_FP32 dims: [ 1 ]`;
+  const step = (name: string, i: number) =>
+    `step { model_name: "${name}" model_version: -1 input_map { key: "x" value: "t${i}" } output_map { key: "y" value: "t${i + 1}" } }`;
+  return `platform: "ensemble" input { ${tensor(0)} } output { ${tensor(models.length)} } ensemble_scheduling { ${models.map(step).join(' ')} }`;
 }
 
 /** Lets what reads real files get on until something is so; the time of the test stands still. */

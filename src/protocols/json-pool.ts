@@ -3,7 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
 import type { LoadOverrides } from '../repository/overrides.js';
 import { ServerError } from '../types/errors.js';
-import type { Outcome, ParsedHead, ParseTask, ReadTask, WriteTask } from './json-tasks.js';
+import type { GenerateRequest } from './generate.js';
+import type { Outcome, ParsedHead, ParseGenerateTask, ParseTask, ReadTask, WriteTask } from './json-tasks.js';
 
 /** JSON up to this size is read at once: handing it to another thread would cost as much. */
 export const LARGE_JSON_BYTES = 1 << 20;
@@ -26,6 +27,11 @@ export class JsonPool {
   /** Rejects with the ServerErrors of `parseInferHead`. */
   parse(task: ParseTask): Promise<ParsedHead> {
     return this.#run('parse', task);
+  }
+
+  /** Rejects with the ServerErrors of `parseGenerate`. */
+  parseGenerate(task: ParseGenerateTask): Promise<GenerateRequest> {
+    return this.#run('parseGenerate', task);
   }
 
   /** The arena's bytes must stay the caller's until it is settled. Rejects with the ServerErrors of `readJsonTensor`. */

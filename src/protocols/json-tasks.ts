@@ -2,12 +2,19 @@ import type { DataType } from '../types/datatype.js';
 import type { ErrorCode } from '../types/errors.js';
 import type { InferHead } from '../types/infer.js';
 import type { Shape } from '../types/tensor.js';
+import type { GenerateModel } from './generate.js';
 import type { DataRange } from './head-template.js';
 
 export interface ParseTask {
   readonly body: SharedArrayBuffer;
   /** Bytes of the head, which is the first part of the body. */
   readonly length: number;
+}
+
+/** Of a body for `generate`. */
+export interface ParseGenerateTask extends ParseTask {
+  readonly model: GenerateModel;
+  readonly maxInputBytes: number;
 }
 
 export interface ReadTask {

@@ -1,6 +1,7 @@
 import type { LoadOverrides } from '../repository/overrides.js';
 import { asServerError } from '../types/errors.js';
-import type { Outcome, ParsedHead, ParseTask, ReadTask, WriteTask } from './json-tasks.js';
+import { type GenerateRequest, parseGenerate as parseGenerateBody } from './generate.js';
+import type { Outcome, ParsedHead, ParseGenerateTask, ParseTask, ReadTask, WriteTask } from './json-tasks.js';
 import { jsonTensorBytes, readJsonTensor } from './json-tensor.js';
 import { loadOverrides, parametersOf, readBody } from './load-request.js';
 import { parseInferHead } from './v2-json.js';
@@ -16,6 +17,11 @@ export function parse({ body, length }: ParseTask): Outcome<ParsedHead> {
     );
     return { head, stringBytes };
   });
+}
+
+/** Thread entry: the function of the same name. */
+export function parseGenerate({ body, length, model, maxInputBytes }: ParseGenerateTask): Outcome<GenerateRequest> {
+  return outcome(() => parseGenerateBody(Buffer.from(body), 0, length, model, maxInputBytes));
 }
 
 /** Thread entry: writes JSON tensors to where they belong in the arena. */

@@ -50,6 +50,31 @@ export async function readLargeJson(
   return { prepared, request };
 }
 
+/** The same for a body of `generate`; rejects with what `parseGenerate` throws, too. The request's tensors are complete. */
+export async function readLargeGenerate(
+  pool: JsonPool,
+  model: ServedModel,
+  body: Buffer,
+  maxInputBytes: number,
+  responder: Responder,
+): Promise<AcceptedRequest> {
+  const { length } = body;
+  const shared = sharedBody(body);
+  const { inputs, maxBatchSize } = model.tensors;
+  const asked = { inputs: inputs.map(({ name, datatype, dims }) => ({ name, datatype, dims })), maxBatchSize };
+  const { head, sizes } = await pool.parseGenerate({ body: shared, length, model: asked, maxInputBytes });
+  const plan = checkRequest(model.name, model.tensors, head);
+  const request = model.admit(plan, sizes, responder);
+  try {
+    const tensors = jsonTensors(request, prepareHead(plan, jsonRanges(head)));
+    await pool.read({ body: shared, arena: model.arena.buffer, tensors });
+  } catch (error) {
+    request.abandon();
+    throw error;
+  }
+  return request;
+}
+
 /** The JSON of its answer is worth a thread of its own. */
 export function hasLargeJson(response: InferResponse): boolean {
   let bytes = 0;

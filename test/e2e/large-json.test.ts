@@ -30,6 +30,35 @@ onEachEngine((engine) => {
       }
     });
 
+    test('comes back from generate and generate_stream as it was, is refused by name, and leaves nothing behind', async () => {
+      const askFor = (model: string, endpoint: string, body: string) =>
+        ask(server.httpPort, post(`/v2/models/${model}/${endpoint}`, body));
+      const given: [model: string, values: unknown][] = [
+        ['identity_fp32', numbers],
+        ['identity_bytes', texts],
+      ];
+      const idle = await memoryUsed(server);
+      for (const [model, values] of given) {
+        const body = JSON.stringify({ INPUT0: values, id: 'large' });
+        const whole = await askFor(model, 'generate', body);
+        const expected = { OUTPUT0: values, id: 'large', model_name: model, model_version: '1' };
+        expect(JSON.parse(whole.body.toString())).toEqual(expected);
+        const event = (await askFor(model, 'generate_stream', body)).body.toString();
+        expect(JSON.parse(event.slice('data: '.length))).toEqual(expected);
+        const wrong = await askFor(model, 'generate_stream', body.replace('[', '[{},'));
+        expect([wrong.status, JSON.parse(wrong.body.toString()).error]).toEqual([
+          400,
+          expect.stringMatching(/'INPUT0'/),
+        ]);
+        const client = await RawClient.open(server.httpPort);
+        await client.write(bytesOf(post(`/v2/models/${model}/generate_stream`, body)));
+        client.destroy();
+      }
+      const cut = await askFor('identity_fp32', 'generate', JSON.stringify({ INPUT0: numbers }).slice(0, -1));
+      expect([cut.status, cut.body.toString()]).toEqual([400, expect.stringContaining('Missing a comma or }')]);
+      await until('its memory is given back', async () => (await memoryUsed(server)) <= idle);
+    });
+
     test('is refused by name, and gives its memory back', async () => {
       const idle = await memoryUsed(server);
       const body = infer('identity_fp32', floats).body.toString();

@@ -5,7 +5,9 @@ import { invalid, type ServerError } from '../../types/errors.js';
 import { type BodyBudget, BodyBuffer } from '../body-buffer.js';
 import { checkJsonSize } from '../body-checks.js';
 import { type GenerateRequest, parseGenerate } from '../generate.js';
+import { type JsonPool, LARGE_JSON_BYTES } from '../json-pool.js';
 import { readJsonTensor } from '../json-tensor.js';
+import { readLargeGenerate } from '../large-json.js';
 import type { BodySink, ExchangeOwner, HttpExchange } from './engine.js';
 import { replyError } from './reply.js';
 
@@ -13,6 +15,7 @@ import { replyError } from './reply.js';
 export interface GenerateHost {
   readonly limits: { readonly maxInputBytes: number };
   readonly budget: BodyBudget;
+  readonly pool: JsonPool;
   readonly server: { find(name: string, version: string): ServedModel };
 }
 
@@ -35,6 +38,7 @@ export class GenerateCall implements BodySink, ExchangeOwner, Responder {
   readonly #host: GenerateHost;
   readonly #answers: GenerateAnswers;
   readonly #body: BodyBuffer;
+  #exchange!: HttpExchange;
   #model!: ServedModel;
   /** As the client wrote them. */
   #name = '';
@@ -43,6 +47,8 @@ export class GenerateCall implements BodySink, ExchangeOwner, Responder {
   #request: AcceptedRequest | null = null;
   /** Nothing more of the body is wanted: it is complete, or refused. */
   #hasBody = false;
+  /** The exchange belongs to the engine again. */
+  #isOver = false;
 
   constructor(host: GenerateHost, answers: GenerateAnswers) {
     this.#host = host;
@@ -52,6 +58,7 @@ export class GenerateCall implements BodySink, ExchangeOwner, Responder {
 
   /** Throws where there is no such model, and what can be refused before the body comes. */
   start(exchange: HttpExchange, name: string, version: string): void {
+    this.#exchange = exchange;
     this.#model = this.#host.server.find(name, version);
     this.#name = name;
     this.#version = version;
@@ -61,7 +68,7 @@ export class GenerateCall implements BodySink, ExchangeOwner, Responder {
     exchange.readBody(this);
   }
 
-  onChunk(exchange: HttpExchange, chunk: Uint8Array, last: boolean): void {
+  onChunk(_exchange: HttpExchange, chunk: Uint8Array, last: boolean): void {
     if (this.#hasBody) return;
     try {
       checkJsonSize(this.#body.length + chunk.length, this.#host.limits.maxInputBytes);
@@ -72,8 +79,7 @@ export class GenerateCall implements BodySink, ExchangeOwner, Responder {
         if (last) this.#run(this.#body.view);
       }
     } catch (error) {
-      this.#end();
-      replyError(exchange, error);
+      this.#fail(error);
     }
   }
 
@@ -92,13 +98,11 @@ export class GenerateCall implements BodySink, ExchangeOwner, Responder {
   }
 
   onSent(): void {
-    this.#end();
-    this.#answers.drop();
+    this.#leave();
   }
 
   onAborted(): void {
-    this.#end();
-    this.#answers.drop();
+    this.#leave();
   }
 
   /** The body is complete: its data goes to the memory of the request. */
@@ -106,12 +110,30 @@ export class GenerateCall implements BodySink, ExchangeOwner, Responder {
     this.#hasBody = true;
     // It may have been loaded anew since the head of the request came.
     if (this.#model.isRetired) this.#model = this.#host.server.find(this.#name, this.#version);
+    if (body.length > LARGE_JSON_BYTES) {
+      void this.#runLarge(body);
+      return;
+    }
     const { tensors } = this.#model;
     const given = parseGenerate(body, 0, body.length, tensors, this.#host.limits.maxInputBytes);
-    this.#answers.begin(given.head.id);
     this.#admit(given, body);
-    this.#body.clear();
     this.#submit();
+  }
+
+  /** The same in another thread. The client may go meanwhile: what comes then is nobody's. */
+  async #runLarge(body: Buffer): Promise<void> {
+    const { pool, limits } = this.#host;
+    try {
+      const request = await readLargeGenerate(pool, this.#model, body, limits.maxInputBytes, this);
+      if (this.#isOver) {
+        request.abandon();
+        return;
+      }
+      this.#request = request;
+      this.#submit();
+    } catch (error) {
+      if (!this.#isOver) this.#fail(error);
+    }
   }
 
   #admit({ head, sizes }: GenerateRequest, body: Buffer): void {
@@ -128,6 +150,8 @@ export class GenerateCall implements BodySink, ExchangeOwner, Responder {
 
   #submit(): void {
     const request = this.#request!;
+    this.#body.clear();
+    this.#answers.begin(request.plan.head.id);
     try {
       request.submit();
     } catch (error) {
@@ -135,6 +159,17 @@ export class GenerateCall implements BodySink, ExchangeOwner, Responder {
       this.#request = null;
       throw error;
     }
+  }
+
+  #fail(error: unknown): void {
+    this.#end();
+    replyError(this.#exchange, error);
+  }
+
+  #leave(): void {
+    this.#isOver = true;
+    this.#end();
+    this.#answers.drop();
   }
 
   /** Whatever comes now, from the client or the model, is nobody's. */

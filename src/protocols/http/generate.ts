@@ -1,5 +1,6 @@
 import type { InferenceServer } from '../../core/server.js';
 import type { BodyBudget } from '../body-buffer.js';
+import type { JsonPool } from '../json-pool.js';
 import type { HttpExchange } from './engine.js';
 import { GenerateCall } from './generate-call.js';
 import { GenerateEvents } from './generate-events.js';
@@ -11,11 +12,13 @@ export class GenerateEndpoint {
   readonly server: InferenceServer;
   readonly limits: InferLimits;
   readonly budget: BodyBudget;
+  readonly pool: JsonPool;
 
-  constructor(server: InferenceServer, limits: InferLimits, budget: BodyBudget) {
+  constructor(server: InferenceServer, limits: InferLimits, budget: BodyBudget, pool: JsonPool) {
     this.server = server;
     this.limits = limits;
     this.budget = budget;
+    this.pool = pool;
   }
 
   handle(exchange: HttpExchange, name: string, version: string): void {

@@ -20,7 +20,7 @@ export function httpHandler(
 ): HttpHandler {
   const router = new Router();
   const infer = new InferEndpoint(server, limits, budget, pool);
-  const generate = new GenerateEndpoint(server, limits, budget);
+  const generate = new GenerateEndpoint(server, limits, budget, pool);
   const repository = new RepositoryEndpoints(server, budget, pool);
   const dispatch = (exchange: HttpExchange, route: Route) => {
     const { endpoint, model, version } = route;

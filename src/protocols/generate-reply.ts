@@ -5,31 +5,45 @@ import { elementCount } from '../types/tensor.js';
 import { elementWriter, writeElements, writeParameter } from './json-elements.js';
 import { JsonWriter } from './json-writer.js';
 
-/** What an answer of `generate` is written from. */
-export type GenerateAnswer = Pick<InferResponse, 'model' | 'plan' | 'parameters' | 'hasOutput' | 'output'>;
+/** What is said in one answer. */
+export interface GenerateAnswer {
+  /** '' = none. */
+  readonly id: string;
+  readonly model: string;
+  readonly version: string;
+  readonly parameters: ReadonlyMap<string, ParameterValue> | null;
+  readonly outputs: readonly OutputTensor[];
+}
 
 const writer = new JsonWriter();
 
 /** A member's value: a tensor, a parameter of the answer, or one of those that every answer has. */
 type Member = OutputTensor | ParameterValue;
 
+/** Its tensors are views of the response, valid until it is released. */
+export function generateAnswer(response: InferResponse, id: string): GenerateAnswer {
+  const { model, plan, parameters } = response;
+  const outputs: OutputTensor[] = [];
+  for (let nth = 0; nth < plan.outputs.length; nth++) if (response.hasOutput(nth)) outputs.push(response.output(nth));
+  return { id, model: model.name, version: String(model.version), parameters, outputs };
+}
+
 /**
  * One answer as JSON (fact sheet 1.12): a flat object, its names in alphabetical order. Tensors of one element are scalars, all others flat
  * arrays. The result is valid until another text is begun, or where it is long the caller's. Throws INVALID_ARGUMENT for BF16.
- * @param id '' = none
  */
-export function generateJson(answer: GenerateAnswer, id: string): Uint8Array {
+export function generateJson(answer: GenerateAnswer): Uint8Array {
   // An error may have left something.
   writer.clear();
-  writeAnswer(answer, id);
+  writeAnswer(answer);
   return writer.lend();
 }
 
 /** The same as an event of a `text/event-stream`. JSON has no line ends of its own. */
-export function generateEvent(answer: GenerateAnswer, id: string): Uint8Array {
+export function generateEvent(answer: GenerateAnswer): Uint8Array {
   writer.clear();
   writer.text('data: ');
-  writeAnswer(answer, id);
+  writeAnswer(answer);
   writer.text('\n\n');
   return writer.lend();
 }
@@ -42,8 +56,8 @@ export function errorEvent(error: ServerError): Uint8Array {
   return writer.lend();
 }
 
-function writeAnswer(answer: GenerateAnswer, id: string): void {
-  const members = membersOf(answer, id);
+function writeAnswer(answer: GenerateAnswer): void {
+  const members = membersOf(answer);
   let before = '{';
   for (const name of [...members.keys()].sort()) {
     writer.text(before);
@@ -56,17 +70,13 @@ function writeAnswer(answer: GenerateAnswer, id: string): void {
 }
 
 /** What every answer has comes before parameters, and those before tensors, where names are the same. */
-function membersOf(answer: GenerateAnswer, id: string): Map<string, Member> {
+function membersOf({ id, model, version, parameters, outputs }: GenerateAnswer): Map<string, Member> {
   const members = new Map<string, Member>();
-  for (let nth = 0; nth < answer.plan.outputs.length; nth++) {
-    if (!answer.hasOutput(nth)) continue;
-    const tensor = answer.output(nth);
-    members.set(tensor.name, tensor);
-  }
-  for (const [name, value] of answer.parameters ?? []) members.set(name, value);
+  for (const tensor of outputs) members.set(tensor.name, tensor);
+  for (const [name, value] of parameters ?? []) members.set(name, value);
   if (id !== '') members.set('id', id);
-  members.set('model_name', answer.model.name);
-  members.set('model_version', String(answer.model.version));
+  members.set('model_name', model);
+  members.set('model_version', version);
   return members;
 }
 

@@ -4,7 +4,15 @@ import { Piscina } from 'piscina';
 import type { LoadOverrides } from '../repository/overrides.js';
 import { ServerError } from '../types/errors.js';
 import type { GenerateRequest } from './generate.js';
-import type { Outcome, ParsedHead, ParseGenerateTask, ParseTask, ReadTask, WriteTask } from './json-tasks.js';
+import type {
+  Outcome,
+  ParsedHead,
+  ParseGenerateTask,
+  ParseTask,
+  ReadTask,
+  WriteGenerateTask,
+  WriteTask,
+} from './json-tasks.js';
 
 /** JSON up to this size is read at once: handing it to another thread would cost as much. */
 export const LARGE_JSON_BYTES = 1 << 20;
@@ -42,6 +50,11 @@ export class JsonPool {
   /** As `read`. The text of the answer. */
   async write(task: WriteTask): Promise<Uint8Array> {
     return new Uint8Array(await this.#run<SharedArrayBuffer>('write', task));
+  }
+
+  /** As `write`. */
+  async writeGenerate(task: WriteGenerateTask): Promise<Uint8Array> {
+    return new Uint8Array(await this.#run<SharedArrayBuffer>('writeGenerate', task));
   }
 
   /** Rejects with the ServerErrors of `loadOverrides`. */

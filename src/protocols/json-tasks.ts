@@ -3,6 +3,7 @@ import type { ErrorCode } from '../types/errors.js';
 import type { InferHead } from '../types/infer.js';
 import type { Shape } from '../types/tensor.js';
 import type { GenerateModel } from './generate.js';
+import type { GenerateAnswer } from './generate-reply.js';
 import type { DataRange } from './head-template.js';
 
 export interface ParseTask {
@@ -39,6 +40,17 @@ export interface WriteTask {
   readonly arena: SharedArrayBuffer;
   readonly outputs: readonly ArenaTensor[];
 }
+
+/** An answer of `generate`. */
+export interface WriteGenerateTask {
+  readonly answer: Omit<GenerateAnswer, 'outputs'>;
+  readonly form: GenerateForm;
+  readonly arena: SharedArrayBuffer;
+  readonly outputs: readonly Omit<ArenaTensor, 'binary'>[];
+}
+
+/** JSON by itself, or an event of a stream. */
+export type GenerateForm = 'json' | 'event';
 
 /** An output that lies in the arena, and how the client wants it. */
 export interface ArenaTensor {

@@ -1,7 +1,17 @@
 import type { LoadOverrides } from '../repository/overrides.js';
 import { asServerError } from '../types/errors.js';
 import { type GenerateRequest, parseGenerate as parseGenerateBody } from './generate.js';
-import type { Outcome, ParsedHead, ParseGenerateTask, ParseTask, ReadTask, WriteTask } from './json-tasks.js';
+import { generateEvent, generateJson } from './generate-reply.js';
+import type {
+  ArenaTensor,
+  Outcome,
+  ParsedHead,
+  ParseGenerateTask,
+  ParseTask,
+  ReadTask,
+  WriteGenerateTask,
+  WriteTask,
+} from './json-tasks.js';
 import { jsonTensorBytes, readJsonTensor } from './json-tensor.js';
 import { loadOverrides, parametersOf, readBody } from './load-request.js';
 import { parseInferHead } from './v2-json.js';
@@ -38,20 +48,32 @@ export function read({ body, arena, tensors }: ReadTask): Outcome<null> {
 /** Thread entry: `inferResponseHead` of tensors in the arena; the text is copied to shared memory, which goes back as it is. */
 export function write({ id, model, version, arena, outputs }: WriteTask): Outcome<SharedArrayBuffer> {
   return outcome(() => {
-    const tensors = outputs.map(({ begin, length, ...output }) => ({
-      ...output,
-      bytes: new Uint8Array(arena, begin, length),
-    }));
-    const text = inferResponseHead(id, model, version, tensors);
-    const shared = new SharedArrayBuffer(text.length);
-    new Uint8Array(shared).set(text);
-    return shared;
+    const tensors = outputs.map((output) => tensorIn(arena, output));
+    return shared(inferResponseHead(id, model, version, tensors));
+  });
+}
+
+/** Thread entry: `generateJson` or `generateEvent`, as `write`. */
+export function writeGenerate({ answer, form, arena, outputs }: WriteGenerateTask): Outcome<SharedArrayBuffer> {
+  return outcome(() => {
+    const whole = { ...answer, outputs: outputs.map((output) => tensorIn(arena, output)) };
+    return shared(form === 'json' ? generateJson(whole) : generateEvent(whole));
   });
 }
 
 /** Thread entry: a load request with files. */
 export function readLoad({ body, length }: ParseTask): Outcome<LoadOverrides> {
   return outcome(() => loadOverrides(parametersOf(readBody(Buffer.from(body, 0, length)))));
+}
+
+function tensorIn<Output extends Omit<ArenaTensor, 'binary'>>(arena: SharedArrayBuffer, output: Output) {
+  return { ...output, bytes: new Uint8Array(arena, output.begin, output.length) };
+}
+
+function shared(text: Uint8Array): SharedArrayBuffer {
+  const buffer = new SharedArrayBuffer(text.length);
+  new Uint8Array(buffer).set(text);
+  return buffer;
 }
 
 function outcome<Result>(run: () => Result): Outcome<Result> {

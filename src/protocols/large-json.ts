@@ -1,7 +1,7 @@
 import { checkRequest } from '../core/check-request.js';
 import type { AcceptedRequest, InferResponse, Responder } from '../core/infer-response.js';
 import type { ServedModel } from '../core/served-model.js';
-import type { InferHead } from '../types/infer.js';
+import type { InferHead, OutputTensor } from '../types/infer.js';
 import { type PreparedHead, prepareHead } from './head-cache.js';
 import type { DataRange } from './head-template.js';
 import type { InferReply } from './infer-reply.js';
@@ -50,31 +50,6 @@ export async function readLargeJson(
   return { prepared, request };
 }
 
-/** The same for a body of `generate`; rejects with what `parseGenerate` throws, too. The request's tensors are complete. */
-export async function readLargeGenerate(
-  pool: JsonPool,
-  model: ServedModel,
-  body: Buffer,
-  maxInputBytes: number,
-  responder: Responder,
-): Promise<AcceptedRequest> {
-  const { length } = body;
-  const shared = sharedBody(body);
-  const { inputs, maxBatchSize } = model.tensors;
-  const asked = { inputs: inputs.map(({ name, datatype, dims }) => ({ name, datatype, dims })), maxBatchSize };
-  const { head, sizes } = await pool.parseGenerate({ body: shared, length, model: asked, maxInputBytes });
-  const plan = checkRequest(model.name, model.tensors, head);
-  const request = model.admit(plan, sizes, responder);
-  try {
-    const tensors = jsonTensors(request, prepareHead(plan, jsonRanges(head)));
-    await pool.read({ body: shared, arena: model.arena.buffer, tensors });
-  } catch (error) {
-    request.abandon();
-    throw error;
-  }
-  return request;
-}
-
 /** The JSON of its answer is worth a thread of its own. */
 export function hasLargeJson(response: InferResponse): boolean {
   let bytes = 0;
@@ -89,23 +64,23 @@ export function hasLargeJson(response: InferResponse): boolean {
 export async function writeLargeJson(pool: JsonPool, response: InferResponse, id: string): Promise<InferReply> {
   const { plan, model } = response;
   const outputs = plan.outputs.map((planned, nth) => ({ ...response.output(nth), binary: planned.binary }));
-  const tensors = outputs.map(({ bytes, ...output }) => ({
-    ...output,
-    begin: bytes.byteOffset,
-    length: bytes.length,
-  }));
   const text = await pool.write({
     id,
     model: model.name,
     version: String(model.version),
     arena: model.arena.buffer,
-    outputs: tensors,
+    outputs: outputs.map(arenaTensor),
   });
   const binary = outputs.filter((output) => output.binary).map(({ bytes }) => bytes.slice());
   return { headBytes: binary.length > 0 ? text.length : JSON_ALONE, parts: [text, ...binary] };
 }
 
-function jsonRanges(head: InferHead): DataRange[] {
+/** A tensor that lies in the arena, as other threads find it. */
+export function arenaTensor<Output extends OutputTensor>({ bytes, ...output }: Output) {
+  return { ...output, begin: bytes.byteOffset, length: bytes.length };
+}
+
+export function jsonRanges(head: InferHead): DataRange[] {
   return head.inputs.flatMap(({ source }) => (source.kind === 'json' ? [source] : []));
 }
 
@@ -115,7 +90,7 @@ function writeBinary(request: AcceptedRequest, prepared: PreparedHead, rest: Buf
   scatter.write(rest, 0);
 }
 
-function jsonTensors(request: AcceptedRequest, { plan, ranges, binaryBytes }: PreparedHead): JsonTensor[] {
+export function jsonTensors(request: AcceptedRequest, { plan, ranges, binaryBytes }: PreparedHead): JsonTensor[] {
   const nths = binaryBytes.flatMap((bytes, nth) => (bytes < 0 ? [nth] : []));
   return nths.map((nth, index) => {
     const { head, datatype, elements } = plan.inputs[nth]!;

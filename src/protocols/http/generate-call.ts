@@ -7,7 +7,7 @@ import { checkJsonSize } from '../body-checks.js';
 import { type GenerateRequest, parseGenerate } from '../generate.js';
 import { type JsonPool, LARGE_JSON_BYTES } from '../json-pool.js';
 import { readJsonTensor } from '../json-tensor.js';
-import { readLargeGenerate } from '../large-json.js';
+import { readLargeGenerate } from '../large-generate.js';
 import type { BodySink, ExchangeOwner, HttpExchange } from './engine.js';
 import { replyError } from './reply.js';
 
@@ -21,14 +21,13 @@ export interface GenerateHost {
 
 /** How the answers of a model become the answer to a client. Each response is its to release. */
 export interface GenerateAnswers {
-  /** The request is accepted. @param id '' = none */
-  begin(id: string): void;
-  /** False = nothing more is wanted. */
-  take(response: InferResponse): boolean;
+  /** The request is complete. @param id '' = none @param call is told when nothing more is wanted */
+  begin(id: string, call: { cancel(): void }): void;
+  take(response: InferResponse): void;
   /** The last one. */
   takeError(error: ServerError): void;
-  /** The client has taken what was written. False = nothing more is wanted. */
-  goOn(): boolean;
+  /** The client has taken what was written. */
+  goOn(): void;
   /** The answer was sent, or never will be: lets go of all responses. */
   drop(): void;
 }
@@ -85,7 +84,7 @@ export class GenerateCall implements BodySink, ExchangeOwner, Responder {
 
   onResponse(response: InferResponse): void {
     if (response.isFinal) this.#request = null;
-    if (!this.#answers.take(response)) this.#end();
+    this.#answers.take(response);
   }
 
   onError(error: ServerError): void {
@@ -94,7 +93,7 @@ export class GenerateCall implements BodySink, ExchangeOwner, Responder {
   }
 
   onWritable(): void {
-    if (!this.#answers.goOn()) this.#end();
+    this.#answers.goOn();
   }
 
   onSent(): void {
@@ -105,6 +104,14 @@ export class GenerateCall implements BodySink, ExchangeOwner, Responder {
     this.#leave();
   }
 
+  /** Whatever comes now, from the client or the model, is nobody's. */
+  cancel(): void {
+    this.#hasBody = true;
+    this.#body.clear();
+    const request = this.#request;
+    this.#request = null;
+    request?.cancel();
+  }
   /** The body is complete: its data goes to the memory of the request. */
   #run(body: Buffer): void {
     this.#hasBody = true;
@@ -151,7 +158,7 @@ export class GenerateCall implements BodySink, ExchangeOwner, Responder {
   #submit(): void {
     const request = this.#request!;
     this.#body.clear();
-    this.#answers.begin(request.plan.head.id);
+    this.#answers.begin(request.plan.head.id, this);
     try {
       request.submit();
     } catch (error) {
@@ -162,23 +169,14 @@ export class GenerateCall implements BodySink, ExchangeOwner, Responder {
   }
 
   #fail(error: unknown): void {
-    this.#end();
+    this.cancel();
     replyError(this.#exchange, error);
   }
 
   #leave(): void {
     this.#isOver = true;
-    this.#end();
+    this.cancel();
     this.#answers.drop();
-  }
-
-  /** Whatever comes now, from the client or the model, is nobody's. */
-  #end(): void {
-    this.#hasBody = true;
-    this.#body.clear();
-    const request = this.#request;
-    this.#request = null;
-    request?.cancel();
   }
 }
 

@@ -22,10 +22,10 @@ export class GenerateEndpoint {
   }
 
   handle(exchange: HttpExchange, name: string, version: string): void {
-    new GenerateCall(this, new GenerateOnce(exchange)).start(exchange, name, version);
+    new GenerateCall(this, new GenerateOnce(exchange, this.pool)).start(exchange, name, version);
   }
 
   handleStream(exchange: HttpExchange, name: string, version: string): void {
-    new GenerateCall(this, new GenerateEvents(exchange)).start(exchange, name, version);
+    new GenerateCall(this, new GenerateEvents(exchange, this.pool)).start(exchange, name, version);
   }
 }

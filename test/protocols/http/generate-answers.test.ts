@@ -3,7 +3,10 @@ import type { InferResponse } from '../../../src/core/infer-response.js';
 import type { HttpExchange } from '../../../src/protocols/http/engine.js';
 import { GenerateEvents } from '../../../src/protocols/http/generate-events.js';
 import { GenerateOnce } from '../../../src/protocols/http/generate-once.js';
+import type { JsonPool } from '../../../src/protocols/json-pool.js';
+import type { WriteGenerateTask } from '../../../src/protocols/json-tasks.js';
 import { ServerError } from '../../../src/types/errors.js';
+import { Deferred } from './engine-fixture.js';
 
 /** Notes what it is told; `hasRoom` is what `write` gives. */
 class Exchange {
@@ -24,31 +27,63 @@ class Exchange {
   }
 }
 
+/** The thread that writes large answers: it is done when it is told to. */
+class Pool {
+  readonly forms: string[] = [];
+  #written = new Deferred<Uint8Array>();
+  #failed = new Deferred<never>();
+
+  async writeGenerate({ form }: WriteGenerateTask): Promise<Uint8Array> {
+    this.forms.push(form);
+    return Promise.race([this.#written.promise, this.#failed.promise.then((error) => Promise.reject(error))]);
+  }
+
+  async write(text: string): Promise<void> {
+    this.#written.resolve(Buffer.from(text));
+    this.#written = new Deferred();
+    await settled();
+  }
+
+  async fail(error: ServerError): Promise<void> {
+    this.#failed.resolve(error as never);
+    await settled();
+  }
+}
+
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
 interface ResponseKind {
   readonly isFinal?: boolean;
   readonly isEmpty?: boolean;
+  readonly isLarge?: boolean;
   readonly datatype?: 'UINT8' | 'BF16';
 }
 
 let exchange: Exchange;
+let pool: Pool;
+/** Times that the request was given up. */
+let cancels: number;
+const call = { cancel: () => void cancels++ };
+
+const newOnce = () => new GenerateOnce(exchange as unknown as HttpExchange, pool as unknown as JsonPool);
+const newEvents = () => new GenerateEvents(exchange as unknown as HttpExchange, pool as unknown as JsonPool);
 /** Numbers of the responses that were released, in that order. */
 let released: number[];
 
-/** A response whose only output is its number. */
-function response(nth: number, { isFinal = false, isEmpty = false, datatype = 'UINT8' }: ResponseKind = {}) {
+/** A response whose only output is its number, as often as makes it large. */
+function response(
+  nth: number,
+  { isFinal = false, isEmpty = false, isLarge = false, datatype = 'UINT8' }: ResponseKind = {},
+) {
+  const count = isLarge ? 300_000 : datatype === 'BF16' ? 2 : 1;
   return {
-    model: { name: 'm', version: 1 },
+    model: { name: 'm', version: 1, arena: {} },
     plan: { outputs: [{}] },
     parameters: null,
     isFinal,
     isEmpty,
     hasOutput: () => true,
-    output: () => ({
-      name: 'N',
-      datatype,
-      shape: [1],
-      bytes: Uint8Array.of(nth, 0).subarray(0, datatype === 'BF16' ? 2 : 1),
-    }),
+    output: () => ({ name: 'N', datatype, shape: [isLarge ? count : 1], bytes: new Uint8Array(count).fill(nth) }),
     release: () => released.push(nth),
   } as unknown as InferResponse;
 }
@@ -62,6 +97,8 @@ const notOne =
 
 beforeEach(() => {
   exchange = new Exchange();
+  pool = new Pool();
+  cancels = 0;
   released = [];
 });
 
@@ -69,33 +106,34 @@ describe('generate', () => {
   let once: GenerateOnce;
 
   beforeEach(() => {
-    once = new GenerateOnce(exchange as unknown as HttpExchange);
-    once.begin('i');
+    once = newOnce();
+    once.begin('i', call);
   });
 
   test('answers with the only response, whether that is the final one or an empty one follows', () => {
-    expect(once.take(response(1, { isFinal: true }))).toBe(true);
+    once.take(response(1, { isFinal: true }));
     expect([exchange.calls, released]).toEqual([[`reply 200 application/json ${json(1)}`], [1]]);
     exchange.calls.length = 0;
-    const other = new GenerateOnce(exchange as unknown as HttpExchange);
-    other.begin('i');
-    expect(other.take(response(2))).toBe(true);
+    const other = newOnce();
+    other.begin('i', call);
+    other.take(response(2));
     expect([exchange.calls, released]).toEqual([[], [1, 2]]);
     // Another answer is written meanwhile.
     once.take(response(9, { isFinal: true }));
     exchange.calls.length = 0;
-    expect(other.take(response(3, { isFinal: true, isEmpty: true }))).toBe(true);
+    other.take(response(3, { isFinal: true, isEmpty: true }));
     expect(exchange.calls).toEqual([`reply 200 application/json ${json(2)}`]);
   });
 
   test('refuses none, and a second response as soon as it comes', () => {
     once.take(response(1, { isFinal: true, isEmpty: true }));
     expect([exchange.calls, released]).toEqual([[notOne], [1]]);
-    const other = new GenerateOnce(exchange as unknown as HttpExchange);
+    const other = newOnce();
+    other.begin('i', call);
     exchange.calls.length = 0;
     other.take(response(2));
-    expect(other.take(response(3))).toBe(false);
-    expect([exchange.calls, released]).toEqual([[notOne], [1, 2, 3]]);
+    other.take(response(3));
+    expect([exchange.calls, released, cancels]).toEqual([[notOne], [1, 2, 3], 2]);
   });
 
   test('answers with the error of its class', () => {
@@ -104,9 +142,32 @@ describe('generate', () => {
   });
 
   test('refuses what has no JSON', () => {
-    expect(once.take(response(1, { isFinal: true, datatype: 'BF16' }))).toBe(false);
+    once.take(response(1, { isFinal: true, datatype: 'BF16' }));
     expect(exchange.calls[0]).toContain('reply 400 application/json {"error":"sending BF16 data via JSON');
     expect(released).toEqual([1]);
+  });
+
+  test('has a large response written by another thread, and releases it then', async () => {
+    once.take(response(1, { isLarge: true }));
+    once.take(response(2, { isFinal: true, isEmpty: true }));
+    expect([exchange.calls, released, pool.forms]).toEqual([[], [2], ['json']]);
+    await pool.write('large');
+    expect([exchange.calls, released]).toEqual([['reply 200 application/json large'], [2, 1]]);
+  });
+
+  test('is answered once where it fails while another thread writes', async () => {
+    once.take(response(1, { isLarge: true }));
+    once.takeError(new ServerError('INTERNAL', 'broken'));
+    await pool.write('large');
+    expect([exchange.calls, released]).toEqual([['reply 500 application/json {"error":"broken"}'], [1]]);
+  });
+
+  test('of a client that is gone while another thread writes is released when that is done', async () => {
+    once.take(response(1, { isLarge: true, isFinal: true }));
+    once.drop();
+    expect(released).toEqual([]);
+    await pool.write('large');
+    expect([exchange.calls, released]).toEqual([[], [1]]);
   });
 });
 
@@ -114,13 +175,13 @@ describe('generate_stream', () => {
   let events: GenerateEvents;
 
   beforeEach(() => {
-    events = new GenerateEvents(exchange as unknown as HttpExchange);
-    events.begin('i');
+    events = newEvents();
+    events.begin('i', call);
   });
 
   test('is an event for each response, and the empty final one ends it', () => {
-    for (const nth of [1, 2]) expect(events.take(response(nth))).toBe(true);
-    expect(events.take(response(3, { isFinal: true, isEmpty: true }))).toBe(true);
+    for (const nth of [1, 2]) events.take(response(nth));
+    events.take(response(3, { isFinal: true, isEmpty: true }));
     expect([exchange.calls, released]).toEqual([
       [began, event(1), event(2), 'end'],
       [1, 2, 3],
@@ -129,7 +190,7 @@ describe('generate_stream', () => {
 
   test('may be one event, or none', () => {
     events.take(response(1, { isFinal: true }));
-    const other = new GenerateEvents(exchange as unknown as HttpExchange);
+    const other = newEvents();
     other.take(response(2, { isFinal: true, isEmpty: true }));
     expect(exchange.calls).toEqual([began, event(1), 'end', began, 'end']);
     expect(released).toEqual([1, 2]);
@@ -139,8 +200,8 @@ describe('generate_stream', () => {
     events.takeError(new ServerError('UNAVAILABLE', 'gone'));
     const status = 'begin 503 Content-Type text/event-stream; charset=utf-8';
     expect(exchange.calls).toEqual([status, errorEvent('gone'), 'end']);
-    const other = new GenerateEvents(exchange as unknown as HttpExchange);
-    other.begin('i');
+    const other = newEvents();
+    other.begin('i', call);
     exchange.calls.length = 0;
     other.take(response(1));
     other.takeError(new ServerError('INTERNAL', 'broken'));
@@ -156,7 +217,7 @@ describe('generate_stream', () => {
     exchange.hasRoom = false;
     for (const nth of [1, 2, 3]) events.take(response(nth));
     expect([exchange.calls, released]).toEqual([[began, event(1)], []]);
-    expect(events.goOn()).toBe(true);
+    events.goOn();
     expect([exchange.calls.slice(2), released]).toEqual([[event(2)], [1]]);
     exchange.hasRoom = true;
     events.goOn();
@@ -207,9 +268,60 @@ describe('generate_stream', () => {
 
   test('ends with an error where a response has no JSON, and wants nothing more', () => {
     events.take(response(1));
-    expect(events.take(response(2, { datatype: 'BF16' }))).toBe(false);
+    events.take(response(2, { datatype: 'BF16' }));
     expect(exchange.calls.slice(1, 2)).toEqual([event(1)]);
     expect(exchange.calls[2]).toContain('write data: {"error":"sending BF16 data via JSON');
-    expect([exchange.calls[3], released]).toEqual(['end', [1, 2]]);
+    expect([exchange.calls[3], released, cancels]).toEqual(['end', [1, 2], 1]);
+  });
+
+  describe('with a large response, which another thread writes', () => {
+    test('has those that follow behind it', async () => {
+      events.take(response(1));
+      events.take(response(2, { isLarge: true }));
+      events.take(response(3));
+      events.take(response(4, { isFinal: true, isEmpty: true }));
+      expect([exchange.calls, released, pool.forms]).toEqual([[began, event(1)], [1], ['event']]);
+      await pool.write('large');
+      expect(exchange.calls.slice(2)).toEqual(['write large', event(3), 'end']);
+      expect(released).toEqual([1, 2, 3, 4]);
+    });
+
+    test('keeps it until there is room', async () => {
+      exchange.hasRoom = false;
+      events.take(response(1, { isLarge: true }));
+      events.take(response(2, { isFinal: true }));
+      await pool.write('large');
+      expect([exchange.calls, released]).toEqual([[began, 'write large'], []]);
+      events.goOn();
+      expect([exchange.calls.slice(2), released]).toEqual([[event(2), 'end'], [1]]);
+      events.drop();
+      expect(released).toEqual([1, 2]);
+    });
+
+    test('has an error behind it', async () => {
+      events.take(response(1, { isLarge: true }));
+      events.takeError(new ServerError('INTERNAL', 'broken'));
+      await pool.write('large');
+      expect(exchange.calls).toEqual([began, 'write large', errorEvent('broken'), 'end']);
+    });
+
+    test('releases it when the thread is done, where the client is gone', async () => {
+      events.take(response(1, { isLarge: true }));
+      events.take(response(2));
+      events.drop();
+      expect(released).toEqual([2]);
+      await pool.write('large');
+      expect([exchange.calls, released]).toEqual([[], [2, 1]]);
+    });
+
+    test('ends with an error where the thread has one', async () => {
+      events.take(response(1, { isLarge: true }));
+      events.take(response(2));
+      await pool.fail(new ServerError('INVALID_ARGUMENT', 'no JSON'));
+      const status = 'begin 400 Content-Type text/event-stream; charset=utf-8';
+      expect([exchange.calls, cancels]).toEqual([[status, errorEvent('no JSON'), 'end'], 1]);
+      events.drop();
+      expect(released).toEqual([1, 2]);
+    });
   });
 });

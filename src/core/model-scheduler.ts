@@ -4,7 +4,7 @@ import { DynamicScheduler, type DynamicSettings } from '../schedulers/dynamic.js
 import { RequestQueue } from '../schedulers/request-queue.js';
 import { SequenceScheduler } from '../schedulers/sequence/sequence-scheduler.js';
 import { Fillers } from './fillers.js';
-import type { ModelParts, ModelSurroundings } from './model.js';
+import type { ModelParts, ModelSurroundings } from './model-parts.js';
 import type { SchedulerSettings } from './scheduler-settings.js';
 import { ControlWriter, controlsOf } from './sequence-controls.js';
 import { sequenceSettings } from './sequence-settings.js';

@@ -4,13 +4,12 @@ import type { Instance } from '../backends/instance.js';
 import { InstanceGroup } from '../backends/instance-group.js';
 import type { InferRequest } from '../backends/request.js';
 import type { InstanceSpec } from '../backends/worker-instance.js';
-import type { StateLayout } from '../backends/worker-protocol.js';
 import { assert } from '../base/assert.js';
 import type { Clock } from '../base/clock.js';
 import type { Log } from '../base/log.js';
 import type { ModelConfig } from '../config/model-config.js';
 import type { Arena } from '../memory/arena.js';
-import { RowPlanes } from '../memory/planes.js';
+import type { RowPlanes } from '../memory/planes.js';
 import { notFound } from '../repository/lookup.js';
 import type { DynamicScheduler } from '../schedulers/dynamic.js';
 import { RequestQueue } from '../schedulers/request-queue.js';
@@ -25,6 +24,7 @@ import { checkRequest, type InferPlan } from './check-request.js';
 import { DecoupledRequest } from './decoupled-request.js';
 import type { Responder } from './infer-response.js';
 import { Lineage } from './lineage.js';
+import { type ModelParts, type ModelSurroundings, planesOf, warmupOf } from './model-parts.js';
 import { ModelRequest } from './model-request.js';
 import { dynamicScheduler, dynamicSettings, type SequenceParts, sequenceParts } from './model-scheduler.js';
 import type { Labels, ModelTensors } from './model-tensors.js';
@@ -33,30 +33,7 @@ import { type InputSpace, type PlacedTensor, SMALL_REQUEST_BYTES, type SourceRea
 import { schedulerSettings } from './scheduler-settings.js';
 import type { ControlWriter } from './sequence-controls.js';
 import type { ServedModel } from './served-model.js';
-import { Warmup } from './warmup.js';
-import type { WarmupSample } from './warmup-samples.js';
-
-export interface ModelParts {
-  readonly name: string;
-  readonly version: number;
-  readonly config: ModelConfig;
-  readonly tensors: ModelTensors;
-  readonly states: readonly StateLayout[];
-  readonly specs: readonly InstanceSpec[];
-  /** What every instance runs before it serves. */
-  readonly warmup: readonly WarmupSample[];
-  readonly statistics: ModelStatistics;
-}
-
-export interface ModelSurroundings {
-  readonly arena: Arena;
-  readonly clock: Clock;
-  readonly log: Log;
-  /** `--sequence-max-backlog`. */
-  readonly sequenceMaxBacklog: number;
-  /** `--response-timeout-secs`; 0 = never. */
-  readonly responseTimeoutSecs: number;
-}
+import type { Warmup } from './warmup.js';
 
 /** One loaded version of a model: its memory, scheduler, instances and numbers. */
 export class Model implements ServedModel, InputSpace {
@@ -409,20 +386,4 @@ function stepsOf(
   { startUs, inputsUs, inferUs, endUs }: ExecutionTimes,
 ): [number, number, number, number] {
   return [Math.max(0, startUs - queuedUs), inputsUs - startUs, inferUs - inputsUs, endUs - inferUs];
-}
-
-function warmupOf({ name, tensors, states, warmup, statistics }: ModelParts, surroundings: ModelSurroundings): Warmup {
-  const lines = tensors.lines + states.length;
-  return new Warmup(
-    { model: name, samples: warmup, lines, hasStates: states.length > 0 },
-    { ...surroundings, statistics },
-  );
-}
-
-function planesOf(arena: Arena, tensors: ModelTensors): RowPlanes {
-  return new RowPlanes(
-    arena,
-    tensors.feeds.map((input) => input.rowBytes),
-    tensors.maxRows,
-  );
 }

@@ -1,6 +1,8 @@
 import type { InferResponse } from '../core/infer-response.js';
+import type { ParameterValue } from '../types/infer.js';
 import type { PreparedHead } from './head-cache.js';
 import { JSON_ALONE, prepareReply } from './prepared-reply.js';
+import { replyTensors } from './reply-tensors.js';
 import { inferResponseHead, inferResponseStart } from './v2-json-reply.js';
 
 /** An answer before it is written. */
@@ -15,10 +17,15 @@ export interface InferReply {
  * Builds an answer of any form, and prepares those that follow where they cannot be of another.
  * @param prepared null = those that follow are not known to be like this one
  */
-export function buildReply(response: InferResponse, prepared: PreparedHead | null, id: string): InferReply {
-  const { plan, model } = response;
-  const outputs = plan.outputs.map((planned, nth) => ({ ...response.output(nth), binary: planned.binary }));
-  const rest = inferResponseHead('', model.name, String(model.version), outputs).subarray(1);
+export function buildReply(
+  response: InferResponse,
+  prepared: PreparedHead | null,
+  id: string,
+  parameters: ReadonlyMap<string, ParameterValue> | null = response.parameters,
+): InferReply {
+  const { model } = response;
+  const outputs = replyTensors(response);
+  const rest = inferResponseHead('', model.name, String(model.version), outputs, parameters).subarray(1);
   const head = Buffer.concat([inferResponseStart(id), rest]);
   const binary = outputs.filter((output) => output.binary).map((output) => output.bytes);
   if (prepared !== null) prepared.reply = prepareReply(response, outputs, rest);

@@ -1,6 +1,6 @@
 import type { DataType } from '../types/datatype.js';
 import type { ErrorCode } from '../types/errors.js';
-import type { InferHead } from '../types/infer.js';
+import type { InferHead, ParameterValue } from '../types/infer.js';
 import type { Shape } from '../types/tensor.js';
 import type { GenerateModel } from './generate.js';
 import type { GenerateAnswer } from './generate-reply.js';
@@ -39,6 +39,7 @@ export interface WriteTask {
   readonly version: string;
   readonly arena: SharedArrayBuffer;
   readonly outputs: readonly ArenaTensor[];
+  readonly parameters: ReadonlyMap<string, ParameterValue> | null;
 }
 
 /** An answer of `generate`. */

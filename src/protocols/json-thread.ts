@@ -46,10 +46,10 @@ export function read({ body, arena, tensors }: ReadTask): Outcome<null> {
 }
 
 /** Thread entry: `inferResponseHead` of tensors in the arena; the text is copied to shared memory, which goes back as it is. */
-export function write({ id, model, version, arena, outputs }: WriteTask): Outcome<SharedArrayBuffer> {
+export function write({ id, model, version, arena, outputs, parameters }: WriteTask): Outcome<SharedArrayBuffer> {
   return outcome(() => {
     const tensors = outputs.map((output) => tensorIn(arena, output));
-    return shared(inferResponseHead(id, model, version, tensors));
+    return shared(inferResponseHead(id, model, version, tensors, parameters));
   });
 }
 

@@ -8,6 +8,7 @@ import type { InferReply } from './infer-reply.js';
 import { type JsonPool, LARGE_TENSOR_BYTES, sharedBody } from './json-pool.js';
 import type { JsonTensor } from './json-tasks.js';
 import { JSON_ALONE } from './prepared-reply.js';
+import { replyTensors } from './reply-tensors.js';
 import { Scatter } from './scatter.js';
 
 export interface LargeRequest {
@@ -55,21 +56,22 @@ export function hasLargeJson(response: InferResponse): boolean {
   let bytes = 0;
   for (const [nth, { binary, classCount }] of response.plan.outputs.entries()) {
     if (classCount > 0) return false;
-    if (!binary) bytes += response.outputBytes(nth);
+    if (!binary && response.hasOutput(nth)) bytes += response.outputBytes(nth);
   }
   return bytes > LARGE_TENSOR_BYTES;
 }
 
 /** Builds such an answer, which must not be released before this is settled. */
 export async function writeLargeJson(pool: JsonPool, response: InferResponse, id: string): Promise<InferReply> {
-  const { plan, model } = response;
-  const outputs = plan.outputs.map((planned, nth) => ({ ...response.output(nth), binary: planned.binary }));
+  const { model, parameters } = response;
+  const outputs = replyTensors(response);
   const text = await pool.write({
     id,
     model: model.name,
     version: String(model.version),
     arena: model.arena.buffer,
     outputs: outputs.map(arenaTensor),
+    parameters,
   });
   const binary = outputs.filter((output) => output.binary).map(({ bytes }) => bytes.slice());
   return { headBytes: binary.length > 0 ? text.length : JSON_ALONE, parts: [text, ...binary] };

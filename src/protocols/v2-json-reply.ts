@@ -7,8 +7,6 @@ export interface ReplyTensor extends OutputTensor {
   readonly binary: boolean;
 }
 
-const NO_PARAMETERS: ReadonlyMap<string, ParameterValue> = new Map();
-
 const writer = new JsonWriter();
 
 /**
@@ -21,7 +19,7 @@ export function inferResponseHead(
   model: string,
   version: string,
   outputs: readonly ReplyTensor[],
-  parameters: ReadonlyMap<string, ParameterValue> = NO_PARAMETERS,
+  parameters: ReadonlyMap<string, ParameterValue> | null = null,
 ): Buffer {
   // An error may have left something.
   writer.clear();
@@ -51,12 +49,12 @@ function writeId(id: string): void {
 }
 
 /** All that stands between the id and the outputs. */
-function writeEnvelope(model: string, version: string, parameters: ReadonlyMap<string, ParameterValue>): void {
+function writeEnvelope(model: string, version: string, parameters: ReadonlyMap<string, ParameterValue> | null): void {
   writer.text('"model_name":');
   writer.string(model);
   writer.text(',"model_version":');
   writer.string(version);
-  if (parameters.size > 0) writeParameters(parameters);
+  if (parameters !== null && parameters.size > 0) writeParameters(parameters);
   writer.text(',"outputs":[');
 }
 
@@ -69,7 +67,7 @@ export class JsonReplyTemplate {
   constructor(model: string, version: string, outputs: readonly ReplyTensor[]) {
     const parts: Uint8Array[] = [];
     writer.clear();
-    writeEnvelope(model, version, NO_PARAMETERS);
+    writeEnvelope(model, version, null);
     outputs.forEach((output, nth) => {
       if (nth > 0) writer.text(',');
       writeDescription(output);

@@ -27,8 +27,8 @@ export interface PuppetOptions {
 }
 
 /**
- * A model whose instance is the test: it begins every request at once, and answers when it is told to. Needs
- * `vi.mock('.../src/backends/worker-instance.js', () => import('.../test/fakes/puppet-worker.js'))`.
+ * A model whose instance is the test: it begins every request at once, and answers when it is told to. Needs `puppet-worker.js` in
+ * the place of `src/backends/worker-instance.js` (`vi.mock`).
  */
 export class PuppetModel extends Model {
   #worker: PuppetWorker | null = null;

@@ -1,5 +1,6 @@
 import type { InferResponse } from '../../core/infer-response.js';
 import { invalid } from '../../types/errors.js';
+import { replyTensors } from '../reply-tensors.js';
 import type { GrpcCall, PartsHolder } from './engine.js';
 import type { IdBytes } from './id-bytes.js';
 import type { PreparedInfer } from './infer-reader.js';
@@ -64,7 +65,7 @@ interface BuiltReply {
 
 /** Builds an answer of any form, and prepares those that follow where they cannot be of another. */
 function buildReply(prepared: PreparedInfer, response: InferResponse, id: IdBytes, isStream: boolean): BuiltReply {
-  const outputs = response.plan.outputs.map((_, nth) => response.output(nth));
+  const outputs = replyTensors(response);
   const replies = repliesOf(prepared, response);
   if (replies !== null) replies[isStream ? 'stream' : 'unary'] = ReplyTemplate.of(response, outputs, isStream);
   const writer = new WireWriter();

@@ -2,7 +2,7 @@ import { asServerError, type ServerError } from '../../types/errors.js';
 import type { GrpcCall } from './engine.js';
 import type { InferEndpoint } from './infer-endpoint.js';
 import { sendStreamed } from './infer-reply.js';
-import { failureMessage } from './infer-response.js';
+import { endMessage } from './infer-response.js';
 import type { InferStream } from './infer-stream.js';
 import { InferTask } from './infer-task.js';
 
@@ -74,7 +74,7 @@ export class StreamTask extends InferTask {
     const isModels = this.wasAccepted;
     const modelName = isModels ? this.prepared!.modelName : '';
     const modelVersion = isModels ? this.prepared!.modelVersion : '';
-    call.send(failureMessage({ message: error.message, id: this.id.view, modelName, modelVersion }));
+    call.send(endMessage({ message: error.message, id: this.id.view, modelName, modelVersion }));
   }
 
   #recycle(): void {

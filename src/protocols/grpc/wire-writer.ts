@@ -1,4 +1,4 @@
-import { LENGTH_DELIMITED, VARINT } from './wire.js';
+import { FIXED64, LENGTH_DELIMITED, VARINT } from './wire.js';
 
 const FIRST_BYTES = 256;
 const TWO_TO_32 = 2 ** 32;
@@ -55,6 +55,22 @@ export class WireWriter {
     return this.varint(field * 8 + VARINT).varint(value ? 1 : 0);
   }
 
+  /** Two's complement: a negative one has ten bytes. */
+  int64(field: number, value: number | bigint): this {
+    this.varint(field * 8 + VARINT);
+    if (value >= 0 && value <= Number.MAX_SAFE_INTEGER) return this.varint(Number(value));
+    let rest = BigInt.asUintN(64, BigInt(value));
+    for (; rest >= 128n; rest >>= 7n) this.#byte(Number(rest & 0x7fn) | 0x80);
+    return this.#byte(Number(rest));
+  }
+
+  double(field: number, value: number): this {
+    this.varint(field * 8 + FIXED64);
+    this.#reserve(8);
+    this.#length = this.#bytes.writeDoubleLE(value, this.#length);
+    return this;
+  }
+
   /** Packed; none are left out. Not negative. */
   int64s(field: number, values: readonly number[]): this {
     if (values.length === 0) return this;
@@ -80,6 +96,12 @@ export class WireWriter {
   /** Tag and length of a field whose content is somewhere else. */
   header(field: number, length: number): this {
     return this.varint(field * 8 + LENGTH_DELIMITED).varint(length);
+  }
+
+  #byte(byte: number): this {
+    this.#reserve(1);
+    this.#bytes[this.#length++] = byte;
+    return this;
   }
 
   #reserve(more: number): void {

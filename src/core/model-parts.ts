@@ -1,0 +1,55 @@
+import type { InstanceSpec } from '../backends/worker-instance.js';
+import type { StateLayout } from '../backends/worker-protocol.js';
+import type { Clock } from '../base/clock.js';
+import type { Log } from '../base/log.js';
+import type { ModelConfig } from '../config/model-config.js';
+import type { Arena } from '../memory/arena.js';
+import { RowPlanes } from '../memory/planes.js';
+import type { ModelStatistics } from '../telemetry/statistics.js';
+import type { ModelTensors } from './model-tensors.js';
+import { Warmup } from './warmup.js';
+import type { WarmupSample } from './warmup-samples.js';
+
+/** What one version of a model is made of. */
+export interface ModelParts {
+  readonly name: string;
+  readonly version: number;
+  readonly config: ModelConfig;
+  readonly tensors: ModelTensors;
+  readonly states: readonly StateLayout[];
+  readonly specs: readonly InstanceSpec[];
+  /** What every instance runs before it serves. */
+  readonly warmup: readonly WarmupSample[];
+  readonly statistics: ModelStatistics;
+}
+
+/** What it shares with all others. */
+export interface ModelSurroundings {
+  readonly arena: Arena;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** `--sequence-max-backlog`. */
+  readonly sequenceMaxBacklog: number;
+  /** `--response-timeout-secs`; 0 = never. */
+  readonly responseTimeoutSecs: number;
+}
+
+export function warmupOf(
+  { name, tensors, states, warmup, statistics }: ModelParts,
+  surroundings: ModelSurroundings,
+): Warmup {
+  const lines = tensors.lines + states.length;
+  return new Warmup(
+    { model: name, samples: warmup, lines, hasStates: states.length > 0 },
+    { ...surroundings, statistics },
+  );
+}
+
+/** Planes for the rows of its requests. */
+export function planesOf(arena: Arena, tensors: ModelTensors): RowPlanes {
+  return new RowPlanes(
+    arena,
+    tensors.feeds.map((input) => input.rowBytes),
+    tensors.maxRows,
+  );
+}

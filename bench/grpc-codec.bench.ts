@@ -96,6 +96,9 @@ const answered = {
   plan: { outputs: [0, 1].map((index) => ({ index, binary: true, classCount: 0 })) },
   outputBegin: (nth: number) => nth * 64,
   outputBytes: () => 64,
+  hasFixedOutputs: true,
+  isFinal: true,
+  parameters: null,
 } as unknown as InferResponse;
 
 function report(step: string, ns: number): void {

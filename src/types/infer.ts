@@ -54,6 +54,8 @@ export interface InferHead extends SequenceFlags {
   /** Empty = all outputs of the model, binary where `binaryOutput` says so. */
   readonly outputs: readonly OutputHead[];
   readonly binaryOutput: boolean;
+  /** `triton_enable_empty_final_response`: the end of a decoupled model's answers is worth a message of its own; absent = was not said. */
+  readonly emptyFinal?: boolean;
   readonly parameters: ReadonlyMap<string, ParameterValue>;
 }
 

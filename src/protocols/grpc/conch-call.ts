@@ -1,4 +1,5 @@
 import type { Http2Stream, RequestFields, StreamHandler } from '../../transport/http2/stream.js';
+import { ErrorCode } from '../../transport/http2/wire.js';
 import { asServerError } from '../../types/errors.js';
 import type { BodyBudget } from '../body-buffer.js';
 import { GRPC_DEADLINE_EXCEEDED, GRPC_INTERNAL, GRPC_OK, GRPC_RESOURCE_EXHAUSTED, grpcStatus } from '../status.js';
@@ -129,6 +130,16 @@ export class ConchCall implements GrpcCall, StreamHandler, MessageSink, Expiring
     this.#reader.stop();
     if (this.#steps !== null) this.#steps.push(() => this.#writeEnd(status, message));
     else this.#writeEnd(status, message);
+  }
+
+  cut(): void {
+    if (this.#state !== 'over') {
+      this.#state = 'over';
+      this.#steps = null;
+      this.#reader.stop();
+      this.#host.onClosed(this);
+    }
+    this.#stream.reset(ErrorCode.ENHANCE_YOUR_CALM);
   }
 
   onData(_stream: Http2Stream, bytes: Buffer, start: number, end: number): void {

@@ -148,4 +148,9 @@ export interface GrpcCall {
   sendParts(parts: readonly Uint8Array[], holder: PartsHolder): void;
   /** The end of the answer; `message` is any text, '' where the status is OK. */
   end(status: number, message: string): void;
+  /**
+   * The client does not read: the call is cut off, also after `end`. What waits is not sent and its parts are released; the owner hears no
+   * more. grpc-js cannot: it says status and message behind what waits, of which it has a bounded copy.
+   */
+  cut(status: number, message: string): void;
 }

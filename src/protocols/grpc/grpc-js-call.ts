@@ -106,6 +106,10 @@ export class GrpcJsCall implements GrpcCall {
     else this.#stream.emit('error', Object.assign(new Error(message), { code: status, details: message }));
   }
 
+  cut(status: number, message: string): void {
+    this.end(status, message);
+  }
+
   #write(message: Buffer): void {
     const { length } = message;
     this.#waitingBytes += length;

@@ -1,4 +1,6 @@
+import type { ServedModel } from '../../core/served-model.js';
 import type { InferenceServer } from '../../core/server.js';
+import { ServerError } from '../../types/errors.js';
 import type { BodyBudget } from '../body-buffer.js';
 import type { GrpcCall } from './engine.js';
 import { InferReader } from './infer-reader.js';
@@ -8,7 +10,9 @@ import { UnaryInfer } from './unary-infer.js';
 
 /** ModelInfer and ModelStreamInfer: what all calls share, and the objects they take turns with. */
 export class InferEndpoint {
+  /** Of streams. */
   readonly reader: InferReader;
+  readonly unaryReader: InferReader;
   readonly budget: BodyBudget;
   readonly #unary: UnaryInfer[] = [];
   readonly #tasks: StreamTask[] = [];
@@ -16,6 +20,7 @@ export class InferEndpoint {
 
   constructor(server: InferenceServer, budget: BodyBudget) {
     this.reader = new InferReader(server);
+    this.unaryReader = new InferReader({ find: (name, version) => answeringOnce(server.find(name, version)) });
     this.budget = budget;
   }
 
@@ -49,4 +54,9 @@ export class InferEndpoint {
   closed(stream: InferStream): void {
     this.#streams.delete(stream);
   }
+}
+
+function answeringOnce(model: ServedModel): ServedModel {
+  if (!model.isDecoupled) return model;
+  throw new ServerError('UNSUPPORTED', "ModelInfer RPC doesn't support models with decoupled transaction policy");
 }

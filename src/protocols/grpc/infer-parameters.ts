@@ -22,6 +22,7 @@ interface GivenParameters {
   sequenceId: InferHead['sequenceId'];
   sequenceStart: boolean;
   sequenceEnd: boolean;
+  emptyFinal: boolean;
   readonly parameters: Map<string, ParameterValue>;
 }
 
@@ -33,6 +34,7 @@ export function readRequestParameters(wire: WireParameters): GivenParameters {
     sequenceId: 0,
     sequenceStart: false,
     sequenceEnd: false,
+    emptyFinal: false,
     parameters: new Map(),
   };
   for (const [key, parameter] of wire) readRequestParameter(given, key, parameter);
@@ -45,8 +47,7 @@ function readRequestParameter(given: GivenParameters, key: string, parameter: Wi
   else if (key === 'sequence_end') given.sequenceEnd = readBool(key, parameter);
   else if (key === 'priority') given.priority = readCount(key, parameter, ['int64', 'uint64']);
   else if (key === 'timeout') given.timeoutUs = readCount(key, parameter, ['int64']);
-  // It asks for messages that only models with decoupled responses send.
-  else if (key === EMPTY_FINAL_RESPONSE) readBool(key, parameter);
+  else if (key === EMPTY_FINAL_RESPONSE) given.emptyFinal = readBool(key, parameter);
   else given.parameters.set(key, readCustom(key, parameter));
 }
 

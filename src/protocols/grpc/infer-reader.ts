@@ -28,6 +28,9 @@ export interface PreparedInfer {
   replies: PreparedReplies | null;
 }
 
+/** Throws where there is no such model, or it cannot be asked. */
+export type ModelFinder = Pick<InferenceServer, 'find'>;
+
 interface Remembered {
   readonly template: MessageTemplate;
   readonly prepared: PreparedInfer;
@@ -47,7 +50,7 @@ export class InferReader {
   idEnd = 0;
   /** Bytes of each input, in the order of the plan. */
   sizes: readonly number[] = [];
-  readonly #server: InferenceServer;
+  readonly #models: ModelFinder;
   /** The one that matched last comes first. */
   readonly #remembered: Remembered[] = [];
   readonly #rawBegins: number[] = [];
@@ -56,8 +59,8 @@ export class InferReader {
   /** A message with typed contents; null = its tensors are raw entries. */
   #typed: WireInferRequest | null = null;
 
-  constructor(server: InferenceServer) {
-    this.#server = server;
+  constructor(models: ModelFinder) {
+    this.#models = models;
   }
 
   /** Reads a whole message. Throws ServerErrors of reading and of the model's checks. */
@@ -99,7 +102,7 @@ export class InferReader {
     const wire = parseInferRequest(message, 0, message.length);
     this.idEnd = wire.idField.end;
     this.idBegin = this.idEnd - Buffer.byteLength(wire.id);
-    const model = this.#server.find(wire.modelName, wire.modelVersion);
+    const model = this.#models.find(wire.modelName, wire.modelVersion);
     this.plan = checkRequest(model.name, model.tensors, inferHead(message, wire, isWhole));
     this.sequence = this.plan.head;
     this.prepared = prepare(model, wire, this.plan);
@@ -128,7 +131,7 @@ export class InferReader {
   #use(message: Buffer, { template, prepared }: Remembered): boolean {
     this.idBegin = template.idBegin;
     this.idEnd = template.idEnd;
-    if (this.#server.find(prepared.modelName, prepared.modelVersion) !== prepared.model) {
+    if (this.#models.find(prepared.modelName, prepared.modelVersion) !== prepared.model) {
       this.#remembered.shift();
       return false;
     }

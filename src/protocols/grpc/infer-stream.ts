@@ -11,19 +11,26 @@ const REQUEST_BYTES_MAX = 32 * 1024 * 1024;
 
 export const SHUTTING_DOWN = 'GRPC server is shutting down and has stopped accepting new requests.';
 
+const NOT_READING = 'the client took no answer for too long (--response-timeout-secs)';
+
 /** open. draining: takes nothing new, answers what it has, ends. over. */
 type StreamState = 'open' | 'draining' | 'over';
 
 /**
- * One ModelStreamInfer: requests in, answers out in the same order (fact sheet 3.6), errors among them. It reads ahead as far as its
- * bounds allow, and not at all while the client does not read.
+ * One ModelStreamInfer: requests in, answers out in the same order (fact sheet 3.6), errors among them; those of decoupled models as they
+ * come. It reads ahead as far as its bounds allow, and not at all while the client does not read; what is not sent is not released, which
+ * holds decoupled models up.
  */
 export class InferStream implements GrpcCallOwner {
   readonly #endpoint: InferEndpoint;
   readonly #call: GrpcCall;
   /** `triton_grpc_error: true`: the first error of a model ends the call with its status. */
   readonly #endsOnError: boolean;
+  /** Those that are answered in their order. */
   readonly #tasks = new Fifo<StreamTask>();
+  /** Those of decoupled models, and which of them have something to send. */
+  readonly #decoupled = new Set<StreamTask>();
+  readonly #ready = new Fifo<StreamTask>();
   #state: StreamState = 'open';
   #isHalfClosed = false;
   #isPaused = false;
@@ -97,9 +104,32 @@ export class InferStream implements GrpcCallOwner {
     this.#pump();
   }
 
-  /** For tasks alone: one of them has its answer. */
-  onSettled(): void {
+  /** For tasks alone, as those below: one of them has all its answers, or an error. */
+  onSettled(task: StreamTask): void {
+    if (task.isDecoupled) this.onAnswer(task);
+    else this.#pump();
+  }
+
+  /** Its answers come as they are produced. */
+  onDecoupled(task: StreamTask): void {
+    // Nothing came after it.
+    this.#tasks.removeAt(this.#tasks.length - 1);
+    this.#decoupled.add(task);
+  }
+
+  onAnswer(task: StreamTask): void {
+    if (task.isReady) return;
+    task.isReady = true;
+    this.#ready.push(task);
     this.#pump();
+  }
+
+  /** Answers wait for too long: true = for a client that does not read, which is cut off. */
+  onStalled(): boolean {
+    if (this.#state !== 'over' && this.#call.isWritable) return false;
+    this.#finish();
+    this.#call.cut(GRPC_UNAVAILABLE, NOT_READING);
+    return true;
   }
 
   #open(bytes: number): StreamTask {
@@ -109,37 +139,59 @@ export class InferStream implements GrpcCallOwner {
     return task;
   }
 
-  /** Sends what is settled, in order, for as long as the client takes it. */
+  /** Sends what there is for as long as the client takes it, by turns from the tasks in order and from each of the others. */
   #pump(): void {
-    // Sending may release parts, which settles nothing, but an engine may say at once that it is writable.
+    // Sending may release parts, whose model may answer at once, and an engine may say at once that it is writable.
     if (this.#isPumping || this.#state === 'over') return;
     this.#isPumping = true;
-    while (this.#tasks.length > 0 && this.#tasks.at(0).isSettled && this.#call.isWritable) {
-      if (!this.#sendNext()) return;
-    }
+    while (this.#call.isWritable && (this.#sendInOrder() || this.#sendReady())) this.#sendReady();
     this.#isPumping = false;
     this.#pace();
     this.#endIfDone();
   }
 
-  /** False = the call is over. */
-  #sendNext(): boolean {
+  /** False = there is nothing to be sent. */
+  #sendInOrder(): boolean {
+    if (this.#tasks.length === 0 || !this.#tasks.at(0).isSettled) return false;
     const task = this.#tasks.at(0);
-    const error = task.modelError;
-    if (this.#endsOnError && error !== null) {
-      this.#finish();
-      this.#call.end(grpcStatus[error.code], error.message);
-      return false;
+    if (!this.#endsWith(task)) {
+      this.#tasks.shift();
+      this.#send(task);
     }
-    this.#tasks.shift();
-    this.#bytes -= task.bytes;
-    task.send(this.#call);
+    return true;
+  }
+
+  #sendReady(): boolean {
+    if (this.#ready.length === 0 || !this.#call.isWritable) return false;
+    const task = this.#ready.shift();
+    task.isReady = false;
+    if (this.#endsWith(task)) return true;
+    if (this.#send(task)) this.#decoupled.delete(task);
+    else if (task.hasAnswers || task.isSettled) this.onAnswer(task);
+    return true;
+  }
+
+  /** True = the error that comes next ends the call. */
+  #endsWith(task: StreamTask): boolean {
+    const error = task.modelError;
+    if (!this.#endsOnError || error === null) return false;
+    this.#finish();
+    this.#call.end(grpcStatus[error.code], error.message);
+    return true;
+  }
+
+  /** True = it is done. */
+  #send(task: StreamTask): boolean {
+    const { bytes } = task;
+    if (!task.sendNext(this.#call)) return false;
+    this.#bytes -= bytes;
     return true;
   }
 
   #pace(): void {
     if (this.#state === 'over') return;
-    const isFull = this.#tasks.length >= REQUESTS_MAX || this.#bytes > REQUEST_BYTES_MAX || !this.#call.isWritable;
+    const count = this.#tasks.length + this.#decoupled.size;
+    const isFull = count >= REQUESTS_MAX || this.#bytes > REQUEST_BYTES_MAX || !this.#call.isWritable;
     const mustPause = isFull || this.#state === 'draining';
     if (mustPause === this.#isPaused) return;
     this.#isPaused = mustPause;
@@ -148,7 +200,8 @@ export class InferStream implements GrpcCallOwner {
   }
 
   #endIfDone(): void {
-    if (this.#tasks.length > 0 || this.#incoming !== null) return;
+    if (this.#state === 'over') return;
+    if (this.#tasks.length > 0 || this.#decoupled.size > 0 || this.#incoming !== null) return;
     if (!this.#isHalfClosed && this.#state === 'open') return;
     const isDone = this.#isHalfClosed;
     this.#finish();
@@ -163,5 +216,8 @@ export class InferStream implements GrpcCallOwner {
     this.#incoming?.drop();
     this.#incoming = null;
     while (this.#tasks.length > 0) this.#tasks.shift().drop();
+    for (const task of this.#decoupled) task.drop();
+    this.#decoupled.clear();
+    while (this.#ready.length > 0) this.#ready.shift();
   }
 }

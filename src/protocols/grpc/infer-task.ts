@@ -1,4 +1,5 @@
 import type { AcceptedRequest, InferResponse, Responder } from '../../core/infer-response.js';
+import type { ServedModel } from '../../core/served-model.js';
 import { asServerError, type ServerError } from '../../types/errors.js';
 import type { PartsHolder } from './engine.js';
 import { IdBytes } from './id-bytes.js';
@@ -19,6 +20,9 @@ export abstract class InferTask implements Responder, PartsHolder {
   /** Its model had it: an error is that model's answer. */
   protected wasAccepted = false;
   protected readonly id = new IdBytes();
+
+  /** Its model has memory for it and was told nothing yet. */
+  protected admitted(_model: ServedModel): void {}
 
   /** There is a `response`, or `error` says why not. May come before `start` returns. */
   protected abstract settled(): void;
@@ -117,6 +121,7 @@ export abstract class InferTask implements Responder, PartsHolder {
 
   #submit(): void {
     const request = this.request!;
+    this.admitted(this.prepared!.model);
     try {
       request.submit();
     } catch (error) {

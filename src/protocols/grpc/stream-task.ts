@@ -1,3 +1,6 @@
+import { Fifo } from '../../base/fifo.js';
+import type { InferResponse } from '../../core/infer-response.js';
+import type { ServedModel } from '../../core/served-model.js';
 import { asServerError, type ServerError } from '../../types/errors.js';
 import type { GrpcCall } from './engine.js';
 import type { InferEndpoint } from './infer-endpoint.js';
@@ -6,16 +9,24 @@ import { endMessage } from './infer-response.js';
 import type { InferStream } from './infer-stream.js';
 import { InferTask } from './infer-task.js';
 
-/** open: its answer is to come. settled: it waits for its turn. sending: views of its outputs are on their way. */
-type StreamTaskState = 'open' | 'settled' | 'sending';
+/** open: not all its answers are here. settled: they are, or an error is. sent: it is not the stream's any more. */
+type StreamTaskState = 'open' | 'settled' | 'sent';
 
-/** One request of a stream. Pooled. */
+/** One request of a stream, and its answers. Pooled: nobody has it when all that it sent is taken. */
 export class StreamTask extends InferTask {
   /** What it counts for as long as the stream has it. */
   bytes = 0;
+  /** Of a decoupled model: its answers wait for nobody else's. */
+  isDecoupled = false;
+  /** The stream has it among those that have something to send. */
+  isReady = false;
   readonly #endpoint: InferEndpoint;
+  /** Not sent yet. */
+  readonly #answers = new Fifo<InferResponse>();
   #stream: InferStream | null = null;
   #state: StreamTaskState = 'open';
+  /** Their views are on their way: messages leave in order. */
+  readonly #sent = new Fifo<InferResponse>();
 
   constructor(endpoint: InferEndpoint) {
     super();
@@ -28,57 +39,109 @@ export class StreamTask extends InferTask {
     this.bytes = bytes;
   }
 
+  /** All its answers are here, or why there are no more. */
   get isSettled(): boolean {
     return this.#state === 'settled';
   }
 
-  /** The error that its model answered; null = it has an answer, or was refused before. */
-  get modelError(): ServerError | null {
-    return this.wasAccepted ? this.error : null;
+  get hasAnswers(): boolean {
+    return this.#answers.length > 0;
   }
 
-  /** Sends the answer and lets the task go. */
-  send(call: GrpcCall): void {
-    if (this.error === null) this.#sendResponse(call);
-    if (this.error === null) return;
-    this.#sendFailure(call, this.error);
-    this.#recycle();
+  /** The error that its model answered, where it is the next to be sent. */
+  get modelError(): ServerError | null {
+    return this.wasAccepted && !this.hasAnswers ? this.error : null;
+  }
+
+  override onResponse(response: InferResponse): void {
+    this.#answers.push(response);
+    if (!response.isFinal) {
+      this.#stream!.onAnswer(this);
+      return;
+    }
+    this.request = null;
+    this.settled();
+  }
+
+  /** Its client does not read; whether or not the stream has it. */
+  onStalled(): boolean {
+    return this.#stream!.onStalled();
+  }
+
+  /** Sends the next answer or the error. True = it was the last: the task is let go. */
+  sendNext(call: GrpcCall): boolean {
+    if (this.hasAnswers) this.#sendAnswer(call, this.#answers.shift());
+    if (this.hasAnswers || !this.isSettled) return false;
+    if (this.error !== null) this.#sendEnd(call, this.error.message, this.wasAccepted);
+    this.#letGo();
+    return true;
   }
 
   /** It is not sent any more. */
   drop(): void {
     this.cancel();
-    this.#recycle();
+    while (this.hasAnswers) this.#answers.shift().release();
+    this.#letGo();
   }
 
   onPartsReleased(): void {
-    this.#recycle();
+    this.#sent.shift().release();
+    this.#recycleIfDone();
+  }
+
+  protected override admitted(model: ServedModel): void {
+    this.isDecoupled = model.isDecoupled;
+    if (this.isDecoupled) this.#stream!.onDecoupled(this);
   }
 
   protected settled(): void {
     this.#state = 'settled';
-    this.#stream!.onSettled();
+    this.#stream!.onSettled(this);
   }
 
-  #sendResponse(call: GrpcCall): void {
-    this.#state = 'sending';
+  #sendAnswer(call: GrpcCall, response: InferResponse): void {
+    if (response.isEmpty) {
+      if (this.prepared!.plan.head.emptyFinal === true) this.#sendEnd(call, '', true);
+      response.release();
+      return;
+    }
+    const sent = this.#sent;
+    // Its views may be released before this returns.
+    sent.push(response);
     try {
-      if (sendStreamed(call, this.prepared!, this.response!, this.id, this)) this.#recycle();
+      if (sendStreamed(call, this.prepared!, response, this.id, this)) sent.removeAt(sent.length - 1).release();
     } catch (error) {
-      this.wasAccepted = true;
-      this.error = asServerError(error);
+      sent.removeAt(sent.length - 1).release();
+      this.#giveUp(asServerError(error));
     }
   }
 
-  #sendFailure(call: GrpcCall, error: ServerError): void {
-    const isModels = this.wasAccepted;
-    const modelName = isModels ? this.prepared!.modelName : '';
-    const modelVersion = isModels ? this.prepared!.modelVersion : '';
-    call.send(endMessage({ message: error.message, id: this.id.view, modelName, modelVersion }));
+  /** It cannot be answered as it should be. */
+  #giveUp(error: ServerError): void {
+    this.cancel();
+    while (this.hasAnswers) this.#answers.shift().release();
+    this.wasAccepted = true;
+    this.error = error;
+    this.#state = 'settled';
   }
 
-  #recycle(): void {
+  /** @param isModels false = it was refused before its model had it: only the id is sent back */
+  #sendEnd(call: GrpcCall, message: string, isModels: boolean): void {
+    const modelName = isModels ? this.prepared!.modelName : '';
+    const modelVersion = isModels ? this.prepared!.modelVersion : '';
+    call.send(endMessage({ message, id: this.id.view, modelName, modelVersion }));
+  }
+
+  #letGo(): void {
+    this.#state = 'sent';
+    this.#recycleIfDone();
+  }
+
+  #recycleIfDone(): void {
+    if (this.#state !== 'sent' || this.#sent.length > 0) return;
     this.#stream = null;
+    this.isDecoupled = false;
+    this.isReady = false;
     this.clear();
     this.#endpoint.recycleTask(this);
   }

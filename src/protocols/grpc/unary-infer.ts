@@ -31,12 +31,12 @@ export class UnaryInfer extends InferTask implements GrpcCallOwner {
   onMessage(call: GrpcCall, message: Buffer): void {
     if (this.#refuseSecond(call)) return;
     this.#state = 'working';
-    this.start(this.#endpoint.reader, message);
+    this.start(this.#endpoint.unaryReader, message);
   }
 
   onMessageBegin(call: GrpcCall): void {
     if (this.#refuseSecond(call)) return;
-    this.#pieces ??= new MessagePieces(this.#endpoint.reader, this.#endpoint.budget);
+    this.#pieces ??= new MessagePieces(this.#endpoint.unaryReader, this.#endpoint.budget);
     this.#pieces.begin(this);
   }
 
@@ -50,7 +50,7 @@ export class UnaryInfer extends InferTask implements GrpcCallOwner {
 
   onMessageEnd(): void {
     this.#state = 'working';
-    this.startPieces(this.#endpoint.reader, this.#pieces!);
+    this.startPieces(this.#endpoint.unaryReader, this.#pieces!);
   }
 
   onHalfClose(call: GrpcCall): void {

@@ -57,6 +57,10 @@ export class FakeCall implements GrpcCall {
     if (this.ended === '') this.ended = `${status}: ${message}`;
   }
 
+  cut(status: number, message: string): void {
+    this.end(status, `cut: ${message}`);
+  }
+
   /** A message that comes in these pieces; without its end where `complete` is false. */
   pieces(pieces: readonly Buffer[], complete = true): void {
     this.owner.onMessageBegin(

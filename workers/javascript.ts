@@ -1,6 +1,7 @@
 import type { JavaScriptSettings } from '../src/backends/javascript-protocol.js';
 import type { InstanceInit, WorkerMessage } from '../src/backends/worker-protocol.js';
 import { asServerError, ServerError } from '../src/types/errors.js';
+import { AnswerChannel } from './javascript/answer-channel.js';
 import { BatchLoop } from './javascript/batch-loop.js';
 import { contextOf, logTo } from './javascript/context.js';
 import type { JavaScriptModel, ModelContext } from './javascript/model-api.js';
@@ -19,12 +20,14 @@ export async function runInstance(init: InstanceInit<JavaScriptSettings>): Promi
     tell({ kind: 'failed', code, message });
     return;
   }
+  const { isDecoupled, finalizeTimeoutMs } = init.settings;
+  const channel = new AnswerChannel(init.port);
+  const loop = new BatchLoop(init, { model, channel, isDecoupled, onError: (text) => log.error(text) });
   tell({ kind: 'ready' });
-  await new BatchLoop(init, model, (text) => log.error(text)).serve();
+  await loop.serve();
   end.abort();
-  await finalize(model, init.settings.finalizeTimeoutMs).catch((error) =>
-    log.error(`finalize() failed: ${traceOf(error)}`),
-  );
+  await within(finalizeTimeoutMs, channel.idle()).catch(() => {});
+  await within(finalizeTimeoutMs, finalize(model)).catch((error) => log.error(`finalize() failed: ${traceOf(error)}`));
 }
 
 async function start(modelPath: string, context: ModelContext): Promise<JavaScriptModel> {
@@ -38,11 +41,15 @@ async function start(modelPath: string, context: ModelContext): Promise<JavaScri
   return model;
 }
 
-async function finalize(model: JavaScriptModel, timeoutMs: number): Promise<void> {
-  if (model.finalize === undefined) return;
+async function finalize(model: JavaScriptModel): Promise<void> {
+  await model.finalize?.();
+}
+
+/** Rejects where `done` is not there in time. */
+async function within(timeoutMs: number, done: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`it did not end within ${timeoutMs / 1000} s`)), timeoutMs);
   });
-  await Promise.race([model.finalize(), late]).finally(() => clearTimeout(timer));
+  await Promise.race([done, late]).finally(() => clearTimeout(timer));
 }

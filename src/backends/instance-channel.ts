@@ -1,22 +1,120 @@
 import type { Log } from '../base/log.js';
-import type { FromWorker, LogMessage } from './channel-protocol.js';
+import type { Arena } from '../memory/arena.js';
+import type { ServerError } from '../types/errors.js';
+import type { OutputForm } from './batch-outputs.js';
+import type { FromWorker, LogMessage, ToWorker, WorkerEvent } from './channel-protocol.js';
+import { DecoupledAnswers } from './decoupled-answers.js';
+import type { BatchRecord } from './open-batches.js';
+import type { InferRequest, RequestRunner } from './request.js';
 
-/** The main thread's end of what an instance's worker tells beside what goes through the ring. */
+/** Whose channel it is. */
+export interface ChannelOwner {
+  readonly model: string;
+  readonly instance: string;
+  readonly maxEntries: number;
+  /** Its model answers a request any number of times. */
+  readonly isDecoupled: boolean;
+  readonly arena: Arena;
+  readonly form: OutputForm;
+  /** The record of a batch that is in the ring; null = it is not, or not any more. */
+  recordOf(sequence: number): BatchRecord | null;
+  /** The worker has not taken the batch yet. */
+  isOpen(sequence: number): boolean;
+  /** Says something to the worker. */
+  post(message: ToWorker): void;
+}
+
+/** A request that is in the ring, or will be when its batch is shown to the worker. */
+class RingRequest implements RequestRunner {
+  readonly request: InferRequest;
+  readonly sequence: number;
+  readonly index: number;
+  readonly #channel: InstanceChannel;
+
+  constructor(channel: InstanceChannel, request: InferRequest, sequence: number, index: number) {
+    this.#channel = channel;
+    this.request = request;
+    this.sequence = sequence;
+    this.index = index;
+  }
+
+  onCancelled(): void {
+    this.#channel.onCancelled(this);
+  }
+
+  onRead(): void {}
+}
+
+/** The main thread's end of what an instance's worker and it say to each other beside what goes through the ring. */
 export class InstanceChannel {
-  readonly #prefix: string;
+  readonly #owner: ChannelOwner;
   readonly #log: Log;
+  /** Null = its model answers once. */
+  readonly #answers: DecoupledAnswers | null;
+  readonly #cancelled: RingRequest[] = [];
+  #events: WorkerEvent[] = [];
+  #willFlush = false;
 
-  constructor({ model, instance }: { readonly model: string; readonly instance: string }, log: Log) {
-    this.#prefix = `model '${model}', instance '${instance}': `;
+  constructor(owner: ChannelOwner, log: Log) {
+    this.#owner = owner;
     this.#log = log;
+    const tell = (event: WorkerEvent) => this.#tell(event);
+    this.#answers = owner.isDecoupled ? new DecoupledAnswers({ ...owner, tell }) : null;
   }
 
   take(message: FromWorker): void {
     if (message.kind === 'log') this.#write(message);
+    else for (const event of message.events) this.#answers?.take(event);
   }
 
+  /** Entry `index` of a batch is this request now. */
+  entered(request: InferRequest, sequence: number, index: number): void {
+    request.watch(new RingRequest(this, request, sequence, index));
+  }
+
+  /** A batch is not in the ring any more; its requests are told after that. @param isExecuted else they fail, or are queued again */
+  left(sequence: number, record: BatchRecord, isExecuted: boolean): void {
+    if (isExecuted) this.#answers?.executed(sequence, record);
+    else this.#answers?.dropped(sequence, record);
+  }
+
+  close(error: ServerError): void {
+    this.#answers?.close(error);
+  }
+
+  /** Its scheduler may take it out of the batch again: that is known when this turn is over. */
+  onCancelled(request: RingRequest): void {
+    this.#cancelled.push(request);
+    this.#flushSoon();
+  }
+
+  #tell(event: WorkerEvent): void {
+    this.#events.push(event);
+    this.#flushSoon();
+  }
+
+  #flushSoon(): void {
+    if (this.#willFlush) return;
+    this.#willFlush = true;
+    queueMicrotask(this.#flush);
+  }
+
+  readonly #flush = (): void => {
+    this.#willFlush = false;
+    for (const { request, sequence, index } of this.#cancelled.splice(0)) {
+      const { maxEntries } = this.#owner;
+      const runs = this.#owner.recordOf(sequence)?.requests[index] === request && !this.#owner.isOpen(sequence);
+      if (runs) this.#events.push({ kind: 'cancelled', key: sequence * maxEntries + index });
+    }
+    const events = this.#events;
+    if (events.length === 0) return;
+    this.#events = [];
+    this.#owner.post({ kind: 'events', events });
+  };
+
   #write({ severity, level, text }: LogMessage): void {
-    const line = this.#prefix + text;
+    const { model, instance } = this.#owner;
+    const line = `model '${model}', instance '${instance}': ${text}`;
     if (severity === 'verbose') this.#log.verbose(level, line);
     else this.#log[severity](line);
   }

@@ -11,7 +11,9 @@ export interface JavaScriptSettings {
   /** The configuration as the config endpoint shows it. */
   readonly configJson: string;
   readonly parameters: Readonly<Record<string, string>>;
-  /** How long `finalize` may take. */
+  /** It answers a request any number of times. */
+  readonly isDecoupled: boolean;
+  /** How long `finalize` may take, and requests before it that are still answered. */
   readonly finalizeTimeoutMs: number;
 }
 

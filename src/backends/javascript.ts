@@ -51,6 +51,7 @@ function settingsFor(
     device: gpu,
     configJson: modelConfigToJson(config),
     parameters: parameters.texts,
+    isDecoupled: config.model_transaction_policy?.decoupled ?? false,
     finalizeTimeoutMs: parameters.finalizeTimeoutMs,
   };
 }

@@ -5,6 +5,13 @@ import type { ServerError } from '../types/errors.js';
 import type { SequenceFlags } from '../types/infer.js';
 import type { BatchOutputs } from './batch-outputs.js';
 
+/** Whoever runs a request. */
+export interface RequestRunner {
+  onCancelled(): void;
+  /** There may be room for more answers. */
+  onRead(): void;
+}
+
 /**
  * A request on its way: accepted, its tensors in shared memory, and owed exactly one of `complete` and `fail`. Schedulers queue
  * it and instances run it by these few numbers; what it answers, and to whom, is known to its maker alone.
@@ -26,10 +33,30 @@ export abstract class InferRequest {
   abstract readonly sequence: SequenceFlags;
   /** ENTRY_STATE of the ring (memory/layout.ts): the state that it reads and writes; NO_STATE = none. */
   readonly state: number = NO_STATE;
-  /** Set when the client is gone: skipped before work starts, dropped after. */
-  cancelled = false;
+  #cancelled = false;
+  #runner: RequestRunner | null = null;
   /** When the scheduler took it, monotonic microseconds. */
   queuedUs = 0;
+
+  /** Set when the client is gone: skipped before work starts, dropped after. */
+  get cancelled(): boolean {
+    return this.#cancelled;
+  }
+
+  set cancelled(isCancelled: boolean) {
+    this.#cancelled = isCancelled;
+    if (isCancelled) this.#runner?.onCancelled();
+  }
+
+  /** Who runs it from now on, and hears of its fate; null = nobody cares. */
+  watch(runner: RequestRunner | null): void {
+    this.#runner = runner;
+  }
+
+  /** To be called when `unread` has fallen. */
+  onRead(): void {
+    this.#runner?.onRead();
+  }
 
   /** Its rows are `firstRow` and following of `outputs`, its place in the batch `index`. It must release its share of them. */
   abstract complete(outputs: BatchOutputs, index: number, firstRow: number): void;
@@ -39,9 +66,6 @@ export abstract class InferRequest {
   get unread(): number {
     return 0;
   }
-
-  /** Set by whoever waits for `unread` to fall; also called when `cancelled` is set, which ends the wait. */
-  onRead: (() => void) | null = null;
 
   /**
    * An answer of a decoupled model: entry 0 of `outputs`, whose share it must release, or nothing but the news that it is the last. Comes before

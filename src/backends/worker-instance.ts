@@ -18,7 +18,7 @@ import type { ThreadNeeds } from './backend.js';
 import { BatchOutputs, OutputForm } from './batch-outputs.js';
 import { batchError, died, diedEarly, outOfOutputs } from './failures.js';
 import type { Instance, InstanceEvents, InstanceState } from './instance.js';
-import { InstanceChannel } from './instance-channel.js';
+import { type ChannelOwner, InstanceChannel } from './instance-channel.js';
 import { type BatchRecord, BatchRecords } from './open-batches.js';
 import { OutputReserve } from './output-reserve.js';
 import type { InferRequest } from './request.js';
@@ -37,6 +37,8 @@ export type InstanceSpec = Omit<InstanceInit, 'arena' | 'ring' | 'port'> & {
   readonly maxRows: number;
   /** Each request of a batch has outputs of its own (STATUS_PARTS of memory/layout.ts). */
   readonly inParts: boolean;
+  /** Its worker's code answers a request any number of times, also when its batch is over. */
+  readonly isDecoupled: boolean;
   /** Instances of one kind can stand in for each other: all but their names is the same. */
   readonly kind: string;
   /** Loaded, never given work: what its model runs first it does not run either. */
@@ -83,7 +85,7 @@ export class WorkerInstance implements Instance {
       spec.wakesAtOnce || spec.inputs.reduce((sum, input) => sum + input.rowBytes, 0) > HEAVY_ROW_BYTES;
     this.#hasVariableState = spec.states.some(({ dims }) => dims.includes(-1));
     this.#thread = new WorkerThread(spec.worker, spec.thread);
-    this.#channel = new InstanceChannel(spec, log);
+    this.#channel = new InstanceChannel(this.#channelOwner(), log);
   }
 
   get state(): InstanceState {
@@ -218,6 +220,18 @@ export class WorkerInstance implements Instance {
     this.#events.onState(this, '');
   }
 
+  #channelOwner(): ChannelOwner {
+    const { model, instance, maxEntries, isDecoupled } = this.#spec;
+    return {
+      ...{ model, instance, maxEntries, isDecoupled },
+      arena: this.#arena,
+      form: this.#form,
+      recordOf: (sequence) => (this.#ring.has(sequence) ? this.#records.at(sequence) : null),
+      isOpen: (sequence) => this.#ring.isOpen(sequence),
+      post: (message) => this.#thread.post(message),
+    };
+  }
+
   #init(): Omit<InstanceInit, 'port'> {
     return { ...this.#spec, arena: this.#arena.buffer, ring: this.#ringBuffer };
   }
@@ -250,6 +264,7 @@ export class WorkerInstance implements Instance {
 
   #append(sequence: number, record: BatchRecord, request: InferRequest): boolean {
     const units = request.slotOffset / ARENA_UNIT;
+    if (this.#spec.inParts) this.#channel.entered(request, sequence, record.count);
     if (!this.#ring.append(sequence, record.count, units, request.row, request.rows, request.state)) return false;
     record.push(request);
     return true;
@@ -257,6 +272,7 @@ export class WorkerInstance implements Instance {
 
   #write(sequence: number, index: number, request: InferRequest): void {
     const units = request.slotOffset / ARENA_UNIT;
+    if (this.#spec.inParts) this.#channel.entered(request, sequence, index);
     this.#ring.write(sequence, index, units, request.row, request.rows, request.state);
   }
 
@@ -295,6 +311,7 @@ export class WorkerInstance implements Instance {
     const base = memory.base(sequence);
     const status = memory.words[base + STATUS]!;
     const record = this.#records.detach(sequence);
+    this.#channel.left(sequence, record, status === STATUS_PARTS);
     if (status === STATUS_OK || status === STATUS_PARTS) {
       const outputs = this.#outputsOf(record, base);
       this.#ring.release();
@@ -350,7 +367,9 @@ export class WorkerInstance implements Instance {
     this.#state = before === 'stopped' ? 'stopped' : 'dead';
     this.#ring.wakeSelf();
     if (before === 'serving') this.#log.error(`instance '${this.name}' of model '${this.#spec.model}' died: ${reason}`);
-    this.#abandon(died(this.#spec.model, this.name, reason, before === 'serving'));
+    const error = died(this.#spec.model, this.name, reason, before === 'serving');
+    this.#abandon(error);
+    this.#channel.close(error);
     // Until it serves, who starts it is told by `start`.
     if (before !== 'warming') this.#events.onState(this, reason);
     await this.#thread.close();
@@ -361,6 +380,7 @@ export class WorkerInstance implements Instance {
       const sequence = this.#ring.oldest;
       const begun = !this.#ring.isOpen(sequence);
       const record = this.#records.detach(sequence);
+      this.#channel.left(sequence, record, false);
       this.#ring.release();
       // The scheduler has begun what is in an instance that served, `onLoaded` what is in others.
       if (begun || !this.#hasServed) this.#fail(record, error);

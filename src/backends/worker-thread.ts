@@ -2,7 +2,7 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Piscina } from 'piscina';
 import { asServerError } from '../types/errors.js';
 import type { ThreadNeeds } from './backend.js';
-import type { FromWorker } from './channel-protocol.js';
+import type { FromWorker, ToWorker } from './channel-protocol.js';
 import { newPool, threadStock } from './thread-stock.js';
 import type { InstanceInit, WorkerMessage } from './worker-protocol.js';
 
@@ -50,6 +50,10 @@ export class WorkerThread {
     const first = await this.#inTime(Promise.race([message, early]));
     port1.unref();
     return first;
+  }
+
+  post(message: ToWorker): void {
+    this.#port?.postMessage(message);
   }
 
   /** Ends the thread wherever it is. */

@@ -99,7 +99,7 @@ export class DecoupledRequest extends AdmittedRequest {
     if (this.#isClosed) this.cancelled = true;
     else this.#giveUp();
     // Its model may wait for a reader.
-    this.onRead?.();
+    this.onRead();
   }
 
   /** None of the answers that the responder has was released for too long. False = no client is to blame. */
@@ -128,7 +128,7 @@ export class DecoupledRequest extends AdmittedRequest {
   onReleased(): void {
     this.#unread--;
     this.model.watch?.taken(this);
-    this.onRead?.();
+    this.onRead();
   }
 
   #take(response: DecoupledResponse, outputs: BatchOutputs | null): void {

@@ -149,5 +149,6 @@ function instanceSpecs(
     worker: prepared.worker,
     thread: prepared.thread,
     inParts: prepared.answersEach,
+    isDecoupled: prepared.answersEach && (config.model_transaction_policy?.decoupled ?? false),
   }));
 }

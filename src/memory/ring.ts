@@ -100,6 +100,11 @@ export class RingProducer {
     return this.#head - 1;
   }
 
+  /** The batch was opened and not yet released. */
+  has(sequence: number): boolean {
+    return sequence >= this.#tail && sequence < this.#head;
+  }
+
   /** Number that the next batch will have: its entries are written before `open` shows it to the worker. Only when not full. */
   get next(): number {
     return this.#head;
@@ -242,7 +247,12 @@ export class RingConsumer {
     }
   }
 
-  /** First word of the batch that was sealed last. */
+  /** Number of the batch that was sealed last, as the main thread counts them. */
+  get sequence(): number {
+    return this.#sequence;
+  }
+
+  /** First word of that batch. */
   get base(): number {
     return this.memory.base(this.#sequence);
   }

@@ -5,6 +5,7 @@ import { ERROR_CLASS, PLACEMENT, STATUS, STATUS_ERROR, STATUS_NO_ROOM, STATUS_PA
 import { RingConsumer, RingMemory } from '../../src/memory/ring.js';
 import { asServerError } from '../../src/types/errors.js';
 import { SealedBatch } from '../batch.js';
+import type { AnswerChannel } from './answer-channel.js';
 import type { JavaScriptModel } from './model-api.js';
 import { NoRoomForParts, OutputParts } from './output-parts.js';
 import { BatchTools, RunningBatch } from './running-batch.js';
@@ -12,22 +13,35 @@ import { BatchTools, RunningBatch } from './running-batch.js';
 /** Under load the next batch is always there: timers and sockets of the model must get their turn all the same. */
 const LONGEST_TURN_US = 1000;
 
+/** What a loop runs, and whom it tells. */
+export interface LoopParts {
+  readonly model: JavaScriptModel;
+  readonly channel: AnswerChannel;
+  readonly isDecoupled: boolean;
+  /** Tells the server's log of an error in the model's code. */
+  readonly onError: (text: string) => void;
+}
+
 /** Runs one batch after the other until the main thread stops the instance, while the thread's event loop lives on. */
 export class BatchLoop {
   readonly #model: JavaScriptModel;
+  readonly #channel: AnswerChannel;
+  readonly #isDecoupled: boolean;
   readonly #ring: RingConsumer;
   readonly #batch: SealedBatch;
   readonly #parts: OutputParts;
   readonly #tools: BatchTools;
   #turnUs = monotonicUs();
 
-  constructor(init: InstanceInit, model: JavaScriptModel, onError: (text: string) => void) {
+  constructor(init: InstanceInit, { model, channel, isDecoupled, onError }: LoopParts) {
     const memory = new RingMemory(init.ring, init.maxEntries);
     this.#model = model;
+    this.#channel = channel;
+    this.#isDecoupled = isDecoupled;
     this.#ring = new RingConsumer(memory);
     this.#batch = new SealedBatch(memory);
     this.#parts = new OutputParts(init, this.#ring);
-    this.#tools = new BatchTools(init, this.#batch, this.#parts, onError);
+    this.#tools = new BatchTools(init, this.#batch, this.#parts, isDecoupled ? channel : null, onError);
   }
 
   async serve(): Promise<void> {
@@ -43,20 +57,29 @@ export class BatchLoop {
 
   async #execute(): Promise<void> {
     const { memory, base } = this.#ring;
-    const { entries, contiguous } = this.#batch;
-    memory.words[base + PLACEMENT] = contiguous || entries === 1 ? 0 : 1;
-    memory.setTime(base, 0, monotonicUs());
-    memory.setTime(base, 1, monotonicUs());
-    this.#parts.begin(entries);
-    const batch = new RunningBatch(this.#tools, this.#batch);
+    const beganUs = monotonicUs();
+    memory.setTime(base, 0, beganUs);
+    memory.setTime(base, 1, beganUs);
+    this.#parts.begin(this.#batch.entries);
+    this.#tools.inputs.hasGathered = false;
+    const batch = new RunningBatch(this.#tools, this.#batch, this.#ring.sequence);
+    await this.#run(batch);
+    memory.setTime(base, 2, monotonicUs());
+    memory.words[base + PLACEMENT] = batch.isGathered ? 1 : 0;
+    memory.words[base + STATUS] = this.#finish(batch);
+    memory.setTime(base, 3, monotonicUs());
+  }
+
+  async #run(batch: RunningBatch): Promise<void> {
+    if (!this.#isDecoupled) this.#channel.runs(batch.requests);
     try {
-      await this.#model.execute(batch);
+      // Not waited for where there is nothing to wait for.
+      const promise = this.#model.execute(batch);
+      if (promise !== undefined) await promise;
     } catch (error) {
       batch.failRest(error);
     }
-    memory.setTime(base, 2, monotonicUs());
-    memory.words[base + STATUS] = this.#finish(batch);
-    memory.setTime(base, 3, monotonicUs());
+    if (!this.#isDecoupled) this.#channel.runs([]);
   }
 
   /** The status of the batch. */

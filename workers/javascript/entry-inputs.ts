@@ -5,6 +5,15 @@ import { type SealedBatch, TableLine } from '../batch.js';
 import { InputBinder } from '../inputs.js';
 import { TensorView } from './tensors.js';
 
+/** Where a request lies. */
+export interface EntryPlace {
+  /** Byte offset of its block of rows, or of its slot. */
+  readonly slot: number;
+  /** Row in the block; VARIABLE = it has a slot. */
+  readonly firstRow: number;
+  readonly rows: number;
+}
+
 /** Finds the inputs of a batch, of one of its requests or of all together, where they lie in the arena. */
 export class EntryInputs {
   readonly #init: InstanceInit;
@@ -14,6 +23,8 @@ export class EntryInputs {
   readonly #line = new TableLine();
   readonly #binders: readonly InputBinder[];
   readonly #indices: ReadonlyMap<string, number>;
+  /** Rows of the batch had to be copied together. */
+  hasGathered = false;
 
   constructor(init: InstanceInit, batch: SealedBatch) {
     this.#init = init;
@@ -25,13 +36,11 @@ export class EntryInputs {
   }
 
   /** Null = the request leaves it out. */
-  of(entry: number, name: string): TensorView | null {
+  of({ slot, firstRow, rows }: EntryPlace, name: string): TensorView | null {
     const index = this.#indexOf(name);
     const layout = this.#init.inputs[index]!;
-    const batch = this.#batch;
-    if (batch.firstRows[entry] === VARIABLE) return this.#inSlot(batch.slots[entry]!, index, layout);
-    const rows = batch.rowCounts[entry]!;
-    const begin = batch.slots[entry]! + layout.planeOffset + batch.firstRows[entry]! * layout.rowBytes;
+    if (firstRow === VARIABLE) return this.#inSlot(slot, index, layout);
+    const begin = slot + layout.planeOffset + firstRow * layout.rowBytes;
     const dims = this.#init.batching ? [rows, ...layout.dims] : layout.dims;
     return this.#view(layout, dims, begin, rows * layout.rowBytes);
   }
@@ -42,13 +51,14 @@ export class EntryInputs {
     const bound = binder.bind(this.#batch);
     if (bound === null) return null;
     const { dims, memory, begin, bytes } = bound;
+    if (memory.buffer !== this.#arena.buffer) this.hasGathered = true;
     return new TensorView(name, binder.layout.datatype, [...dims], memory.subarray(begin, begin + bytes));
   }
 
   /** What the request says beside its tensors, as JSON; '' = nothing. */
-  head(entry: number): string {
-    if (this.#batch.firstRows[entry] !== VARIABLE) return '';
-    this.#line.read(this.#table, this.#batch.slots[entry]!, this.#init.inputs.length);
+  head({ slot, firstRow }: EntryPlace): string {
+    if (firstRow !== VARIABLE) return '';
+    this.#line.read(this.#table, slot, this.#init.inputs.length);
     const { begin, bytes } = this.#line;
     return begin < 0 ? '' : Buffer.from(this.#arena.buffer, begin, bytes).toString();
   }
@@ -56,7 +66,7 @@ export class EntryInputs {
   #inSlot(slot: number, index: number, layout: TensorLayout): TensorView | null {
     this.#line.read(this.#table, slot, index);
     const { begin, bytes, dims } = this.#line;
-    return begin < 0 ? null : this.#view(layout, dims, begin, bytes);
+    return begin < 0 ? null : this.#view(layout, [...dims], begin, bytes);
   }
 
   #view({ name, datatype }: TensorLayout, dims: readonly number[], begin: number, bytes: number): TensorView {

@@ -82,7 +82,8 @@ export type ErrorCode =
   | 'UNAVAILABLE'
   | 'UNSUPPORTED'
   | 'ALREADY_EXISTS'
-  | 'CANCELLED';
+  | 'CANCELLED'
+  | 'RESOURCE_EXHAUSTED';
 
 /** One request of a batch. */
 export interface ModelRequest {
@@ -117,8 +118,34 @@ export interface ModelRequest {
   output(name: string, shape: readonly number[], values: readonly BytesValue[]): void;
   /** The request is answered with this error, whatever outputs it has. An Error may have one of these codes as its `code`. */
   fail(error: string | Error, code?: ErrorCode): void;
-  /** A parameter of the response. */
+  /** A parameter of the response, where the model answers once. */
   setParameter(name: string, value: string | number | boolean): void;
+  /** Nobody waits for its answer any more. */
+  readonly isCancelled: boolean;
+  /** Aborted when nobody waits for its answer any more. */
+  readonly signal: AbortSignal;
+  /**
+   * An answer of a decoupled model, which gives any number of them, while `execute` runs or after it. Resolves when the answer is on its
+   * way: not before its client has taken enough of those before. False = nobody waits for it any more; the model need not go on.
+   */
+  respond(answer: Answer): Promise<boolean>;
+  /** Nothing follows, where the last answer of a decoupled model did not say so. */
+  end(): Promise<void>;
+}
+
+/** One answer of a decoupled model. */
+export interface Answer {
+  /** By name. What is not there is not in the answer. */
+  outputs?: Readonly<Record<string, OutputValue>>;
+  parameters?: Readonly<Record<string, string | number | boolean>>;
+  /** Nothing follows. */
+  isFinal?: boolean;
+}
+
+/** A tensor that is written: its shape has the batch dimension where the model batches, its elements are in row-major order. */
+export interface OutputValue {
+  shape: readonly number[];
+  data: ArrayLike<number> | ArrayLike<bigint> | readonly BytesValue[];
 }
 
 /** Requests that run together. */

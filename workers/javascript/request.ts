@@ -1,7 +1,9 @@
-import type { DataOf, DataType, ErrorCode, ModelRequest, ParameterValue, Tensor } from './model-api.js';
-import type { Entry, Values } from './output-maker.js';
+import type { SealedBatch } from '../batch.js';
+import type { AnswerStream } from './answer-stream.js';
+import type { EntryPlace } from './entry-inputs.js';
+import type { Answer, DataOf, DataType, ErrorCode, ModelRequest, ParameterValue, Tensor } from './model-api.js';
+import type { Values, Written } from './output-maker.js';
 import { type RequestHead, readHead } from './request-head.js';
-import type { RunningBatch } from './running-batch.js';
 
 /** What a request is answered with instead of outputs. */
 export interface Failure {
@@ -19,24 +21,49 @@ const CODES: readonly string[] = [
   'UNSUPPORTED',
   'ALREADY_EXISTS',
   'CANCELLED',
+  'RESOURCE_EXHAUSTED',
 ] satisfies ErrorCode[];
 
-/** One request of a batch that runs, as its model sees it. */
-export class BatchRequest implements ModelRequest, Entry {
+/** Who runs a request. */
+export interface RequestHost {
+  readonly outputNames: readonly string[];
+  inputOf(request: BatchRequest, name: string): Tensor | null;
+  /** As JSON; '' = it says nothing beside its tensors. */
+  headOf(request: BatchRequest): string;
+  outputOf(request: BatchRequest, name: string, shape: readonly number[], values?: Values): Written;
+  /** Of its answers; null = it is answered once. */
+  streamOf(request: BatchRequest): AnswerStream | null;
+}
+
+/** One request of a batch, as its model sees it. */
+export class BatchRequest implements ModelRequest, EntryPlace {
+  /** Its name in the channel (backends/channel-protocol.ts). */
+  readonly key: number;
   readonly index: number;
+  readonly slot: number;
+  readonly firstRow: number;
   readonly rows: number;
   /** Null = it does not fail. */
   failure: Failure | null = null;
   /** Its model has said all of it. */
   isAnswered = false;
+  /** Its memory is that of others. */
+  isOver = false;
+  isCancelled = false;
   readonly responseParameters: Record<string, string | number | boolean> = {};
-  readonly #batch: RunningBatch;
+  readonly #host: RequestHost;
+  readonly #stream: AnswerStream | null;
+  #abort: AbortController | null = null;
   #head: RequestHead | null = null;
 
-  constructor(batch: RunningBatch, index: number, rows: number) {
-    this.#batch = batch;
+  constructor(host: RequestHost, firstKey: number, { slots, firstRows, rowCounts }: SealedBatch, index: number) {
+    this.#host = host;
+    this.key = firstKey + index;
     this.index = index;
-    this.rows = rows;
+    this.slot = slots[index]!;
+    this.firstRow = firstRows[index]!;
+    this.rows = rowCounts[index]!;
+    this.#stream = host.streamOf(this);
   }
 
   get id(): string {
@@ -68,11 +95,18 @@ export class BatchRequest implements ModelRequest, Entry {
   }
 
   get requestedOutputs(): readonly string[] {
-    return this.#said.outputs ?? this.#batch.outputNames;
+    return this.#said.outputs ?? this.#host.outputNames;
+  }
+
+  get signal(): AbortSignal {
+    this.#abort ??= new AbortController();
+    if (this.isCancelled) this.#abort.abort();
+    return this.#abort.signal;
   }
 
   input<Type extends DataType = DataType>(name: string): Tensor<Type> | null {
-    return this.#batch.inputOf(this, name) as Tensor<Type> | null;
+    this.#checkLives();
+    return this.#host.inputOf(this, name) as Tensor<Type> | null;
   }
 
   output<Type extends Exclude<DataType, 'BYTES'>>(
@@ -80,25 +114,66 @@ export class BatchRequest implements ModelRequest, Entry {
     shape: readonly number[],
     values?: Values,
   ): DataOf[Type] {
-    return this.#batch.outputOf(this, name, shape, values) as DataOf[Type];
+    this.#checkLives();
+    return this.#host.outputOf(this, name, shape, values) as DataOf[Type];
+  }
+
+  async respond(answer: Answer): Promise<boolean> {
+    return this.#answers('respond').respond(answer);
+  }
+
+  async end(): Promise<void> {
+    await this.#answers('end').end(null);
   }
 
   fail(error: string | Error, code?: ErrorCode): void {
-    this.#batch.checkRuns();
-    this.failure = failureOf(error, code);
+    const failure = failureOf(error, code);
+    if (this.#stream !== null) {
+      void this.#stream.end(failure);
+    } else {
+      this.#checkLives();
+      this.failure = failure;
+    }
     this.isAnswered = true;
   }
 
   setParameter(name: string, value: string | number | boolean): void {
-    this.#batch.checkRuns();
+    this.#checkLives();
+    if (this.#stream !== null) throw new Error('the model is decoupled: give parameters to respond()');
     const isGood = typeof value === 'number' ? Number.isFinite(value) : ['string', 'boolean'].includes(typeof value);
     if (isGood) this.responseParameters[name] = value;
     else throw new TypeError(`parameter '${name}': expected a string, a finite number or a boolean, found ${value}`);
   }
 
+  /** Nobody waits for its answer any more. */
+  onCancelled(): void {
+    this.isCancelled = true;
+    this.#abort?.abort();
+  }
+
+  /** Its batch is over. */
+  executed(): void {
+    if (this.#stream === null) this.isOver = true;
+    // What it says is read while its memory is there.
+    else this.#stream.executed();
+  }
+
   get #said(): RequestHead {
-    this.#head ??= readHead(this.#batch.headOf(this));
+    if (this.#head === null) {
+      this.#checkLives();
+      this.#head = readHead(this.#host.headOf(this));
+    }
     return this.#head;
+  }
+
+  #answers(method: string): AnswerStream {
+    if (this.#stream !== null) return this.#stream;
+    throw new Error(`${method}() is for models with model_transaction_policy { decoupled: true }: use output()`);
+  }
+
+  #checkLives(): void {
+    if (this.isOver || this.#stream?.isEnded)
+      throw new Error('the request was answered already: nothing of it is left');
   }
 }
 

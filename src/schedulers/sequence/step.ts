@@ -1,5 +1,5 @@
 import type { BatchOutputs } from '../../backends/batch-outputs.js';
-import { InferRequest } from '../../backends/request.js';
+import { InferRequest, type RequestRunner } from '../../backends/request.js';
 import type { FailureReason } from '../../telemetry/statistics.js';
 import type { ServerError } from '../../types/errors.js';
 import type { SequenceFlags } from '../../types/infer.js';
@@ -51,13 +51,16 @@ export class Step extends InferRequest {
     this.request.complete(outputs, index, firstRow);
   }
 
+  override get unread(): number {
+    return this.request.unread;
+  }
+
   override respond(outputs: BatchOutputs | null, isFinal: boolean): void {
-    this.request.onRead ??= () => this.onRead?.();
     this.request.respond(outputs, isFinal);
   }
 
-  override get unread(): number {
-    return this.request.unread;
+  override watch(runner: RequestRunner | null): void {
+    this.request.watch(runner);
   }
 
   override fail(error: ServerError, reason: FailureReason): void {

@@ -1,0 +1,132 @@
+import type { Arena, Slot } from '../memory/arena.js';
+import { ABSENT, lineOf, tableBytes, writeLine } from '../memory/layout.js';
+import { ServerError } from '../types/errors.js';
+import { BatchOutputs, type ExecutionTimes, type OutputForm } from './batch-outputs.js';
+import type { AnswerError, AnswerTimes, WorkerEvent } from './channel-protocol.js';
+import type { InferRequest, RequestRunner } from './request.js';
+
+/** So many answers may wait for their client; the model waits then. */
+const UNREAD_MAX = 8;
+
+/** What answers of all requests of an instance share. */
+export interface AnswerSurroundings {
+  readonly arena: Arena;
+  readonly form: OutputForm;
+  /** Goes to the worker. */
+  tell(event: WorkerEvent): void;
+}
+
+/** A request of a decoupled model whose last answer was not there yet. */
+export class OpenRequest implements RequestRunner {
+  readonly request: InferRequest;
+  /** The last answer was there: nothing is to be done but to wait for the end of its execution. */
+  isOver = false;
+  readonly #key: number;
+  readonly #surroundings: AnswerSurroundings;
+  /** The worker writes its next answer there. */
+  #granted: Slot | null = null;
+  /** What the next answer needs, as long as it has to wait; 0 = nothing is asked for. */
+  #askedBytes = 0;
+  /** The worker waits for it. */
+  #isNeeded = false;
+
+  constructor(request: InferRequest, key: number, surroundings: AnswerSurroundings) {
+    this.request = request;
+    this.#key = key;
+    this.#surroundings = surroundings;
+    request.watch(this);
+  }
+
+  onRead(): void {
+    this.#grant();
+  }
+
+  onCancelled(): void {
+    if (!this.isOver) this.#surroundings.tell({ kind: 'cancelled', key: this.#key });
+  }
+
+  ask(bytes: number, isReturned: boolean): void {
+    if (this.#granted !== null && !isReturned) return;
+    this.#giveBack();
+    this.#askedBytes = bytes;
+    this.#isNeeded = true;
+    this.#grant();
+  }
+
+  answer(isFinal: boolean, times: AnswerTimes): void {
+    const slot = this.#granted!;
+    const outputs = this.#outputsIn(slot, times);
+    this.#granted = null;
+    this.#askedBytes = isFinal ? 0 : slot.bytes;
+    this.#isNeeded = false;
+    outputs.trim();
+    if (isFinal) this.#close();
+    this.request.respond(outputs, isFinal);
+    // The next one is likely to be like it, and need not wait for its memory then.
+    this.#grant();
+  }
+
+  end(error: AnswerError | null): void {
+    this.#close();
+    if (error === null) this.request.respond(null, true);
+    else this.#fail(error);
+  }
+
+  /** Whoever runs it fails it. */
+  drop(): void {
+    this.#close();
+  }
+
+  /** Its worker is gone. */
+  abandon(error: ServerError): void {
+    const { isOver } = this;
+    this.#close();
+    if (!isOver) this.request.fail(error, 'BACKEND');
+  }
+
+  #close(): void {
+    this.isOver = true;
+    this.#askedBytes = 0;
+    this.#giveBack();
+    this.request.watch(null);
+  }
+
+  #giveBack(): void {
+    if (this.#granted !== null) this.#surroundings.arena.give(this.#granted);
+    this.#granted = null;
+  }
+
+  #grant(): void {
+    const bytes = this.#askedBytes;
+    if (bytes === 0 || this.request.unread >= UNREAD_MAX) return;
+    this.#askedBytes = 0;
+    // The worker has been told, and waits for nothing any more.
+    if (this.request.cancelled) return;
+    this.#granted = this.#surroundings.arena.take(bytes);
+    if (this.#granted === null && !this.#isNeeded) return;
+    const { offset, bytes: room } = this.#granted ?? { offset: 0, bytes: 0 };
+    this.#surroundings.tell({ kind: 'grant', key: this.#key, offset, bytes: room });
+  }
+
+  /** An answer that is nothing but an error. */
+  #fail({ code, message }: AnswerError): void {
+    const { arena, form } = this.#surroundings;
+    const note = Buffer.from(JSON.stringify({ error: { code, message } }));
+    const begin = tableBytes(form.count + 1, 0);
+    const slot = arena.take(begin + note.length);
+    if (slot === null) {
+      this.request.fail(new ServerError(code, message), 'BACKEND');
+      return;
+    }
+    for (let index = 0; index < form.count; index++) writeLine(arena.table, lineOf(slot.offset, index), ABSENT, 0, []);
+    writeLine(arena.table, lineOf(slot.offset, form.count), begin, note.length, []);
+    arena.bytes.set(note, slot.offset + begin);
+    this.request.respond(this.#outputsIn(slot, { startUs: 0, inferUs: 0, endUs: 0 }), true);
+  }
+
+  #outputsIn(slot: Slot, { startUs, inferUs, endUs }: AnswerTimes): BatchOutputs {
+    const times: ExecutionTimes = { startUs, inputsUs: startUs, inferUs, endUs };
+    const batch = { rows: this.request.rows, entries: 1, times, contiguous: true, stateKey: '', inParts: true };
+    return new BatchOutputs(this.#surroundings.arena, slot, this.#surroundings.form, batch);
+  }
+}

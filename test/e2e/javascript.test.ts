@@ -161,7 +161,7 @@ describe('models written in JavaScript', () => {
     ['throw', '500 thrown for one'],
     ['coded', '400 a bad value'],
     ['nothing', "500 execute() made no output 'OUTPUT0' for the request"],
-    ['shape', "500 output 'OUTPUT0' of model 'flaky' was made with shape [1,2,3], expected [-1,-1]"],
+    ['shape', "500 output 'OUTPUT0' of model 'flaky' was made with shape [1,2,3], expected [1,-1]"],
     ['rows', "500 output 'OUTPUT0' of model 'flaky' was made with shape [5,2], expected [1,-1]"],
     ['name', "500 model 'flaky' has no output 'OUTPUT1'; it has 'OUTPUT0'"],
     ['values', "500 output 'OUTPUT0' of model 'flaky' is FP32: expected 3 elements as its values, found 1"],

@@ -114,6 +114,7 @@ const ours: Readonly<Record<string, FlagValue | null>> = {
   'http-body-timeout-secs': 60,
   'tensor-memory-byte-size': 1073741824,
   'sequence-max-backlog': 10_000,
+  'response-timeout-secs': 60,
   'grpc-engine': 'auto',
   'grpc-max-message-size': 2147483647,
   'ws-allow-origin': '',

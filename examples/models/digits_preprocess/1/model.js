@@ -29,7 +29,9 @@ async function answer(request) {
     return;
   }
   const output = request.output('image', [files.length, 1, SIDE, SIDE]);
-  images.forEach(({ value }, nth) => output.set(value, nth * SIDE * SIDE));
+  images.forEach(({ value }, nth) => {
+    output.set(value, nth * SIDE * SIDE);
+  });
 }
 
 /** @param {Uint8Array} file */

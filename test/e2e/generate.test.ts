@@ -18,6 +18,7 @@ const models = [
   'multi_version',
   'fails_at_run',
   'slow',
+  'head',
 ];
 
 const LIMIT = 100_000;
@@ -95,6 +96,15 @@ onEachEngine((engine) => {
       );
       expect(answer.OUTPUT0).toEqual(INPUT0.map((value) => value + 1));
       expect(answer.OUTPUT1).toEqual(INPUT0.map((value) => value - 1));
+    });
+
+    test('hands everything else to the model as parameters, and none of it means anything to the server', async () => {
+      const given = { mood: 'calm', top_k: 3, half: 0.5, stream: true, priority: 7, sequence_id: 9 };
+      const request = { INPUT0: [1], id: 'me', mood: 'calm', top_k: 3, parameters: { ...given, mood: 'other' } };
+      const answer = await askJson(server.httpPort, generate('head', request));
+      const { id, priority, sequenceId, parameters } = JSON.parse(answer.HEAD);
+      expect([answer.id, id, priority, sequenceId]).toEqual(['me', 'me', 0, 0]);
+      expect(parameters).toEqual({ ...given, id: 'me' });
     });
 
     test('needs no optional input', async () => {

@@ -19,6 +19,7 @@ const models = [
   'fails_at_run',
   'slow',
   'head',
+  'repeat',
 ];
 
 const LIMIT = 100_000;
@@ -170,6 +171,65 @@ onEachEngine((engine) => {
       expect(answer.status).toBeGreaterThanOrEqual(400);
       expect(answer.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
       expect(eventsOf(answer)).toEqual([{ error: expect.any(String) }]);
+    });
+  });
+
+  describe('a model that answers any number of times', () => {
+    const repeat = (COUNT: number, HOW: string, endpoint: Endpoint) => generate('repeat', { COUNT, HOW }, endpoint);
+    const notOne =
+      'generate expects model to produce exactly 1 response, use generate stream for model that generates various number of responses';
+
+    test.each(['plain', 'final', 'later'])('answers generate where it answers once: %s', async (how) => {
+      const answer = await askJson(server.httpPort, repeat(1, how, 'generate'));
+      expect(answer).toEqual({ NTH: 0, TEXT: 'answer 0', nth: 0, model_name: 'repeat', model_version: '1' });
+    });
+
+    test.each([
+      [0, 'plain'],
+      [2, 'plain'],
+      [2, 'final'],
+      [500, 'later'],
+    ])('is refused by generate where it answers %i times: %s', async (count, how) => {
+      expect(await refused(repeat(count, how, 'generate'))).toEqual([500, notOne]);
+    });
+
+    /** Requests without an end whose model was told that nobody wants more. */
+    const givenUp = () => server.main.output.split('endless ended, cancelled: true').length - 1;
+
+    test('is given up by generate at its second answer', async () => {
+      const before = givenUp();
+      expect(await refused(repeat(1, 'endless', 'generate'))).toEqual([500, notOne]);
+      await until('the model is told', () => givenUp() > before);
+    });
+
+    test('fails generate with its error', async () => {
+      expect(await refused(repeat(0, 'fails', 'generate'))).toEqual([503, expect.stringContaining('enough')]);
+    });
+
+    test('answers generate_stream with an event each, large ones in their place', async () => {
+      const events = eventsOf(await asked(repeat(6, 'growing', 'generate_stream')));
+      const sizes = events.map((event) => [(event as { TEXT: unknown }).TEXT].flat().length);
+      expect(sizes).toEqual([1, 10, 100, 1000, 10_000, 100_000]);
+      expect((await asked(repeat(0, 'plain', 'generate_stream'))).body.length).toBe(0);
+    });
+
+    test('waits for a client that does not read, and goes on', async () => {
+      const before = givenUp();
+      const client = await RawClient.open(server.httpPort);
+      clients.push(client);
+      let bytes = 0;
+      client.socket.removeAllListeners('data');
+      client.socket.on('data', (chunk) => {
+        bytes += chunk.length;
+      });
+      client.socket.pause();
+      await client.write(bytesOf(repeat(1, 'endless', 'generate_stream')));
+      expect(eventsOf(await asked(repeat(300, 'plain', 'generate_stream'))).length).toBe(300);
+      client.socket.resume();
+      // More than the kernel holds for a client.
+      await until('it goes on', () => bytes > 20_000_000);
+      client.destroy();
+      await until('the model is told', () => givenUp() > before);
     });
   });
 

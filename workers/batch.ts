@@ -75,6 +75,12 @@ export class SealedBatch {
   }
 }
 
+/** Byte position in the arena of the tensor of line `index` of the table in a slot; -1 = the request has no such tensor. */
+export function lineBegin(table: Float64Array, slot: number, index: number): number {
+  const begin = table[lineOf(slot, index) + LINE_BEGIN]!;
+  return begin === ABSENT ? -1 : slot + begin;
+}
+
 /** One line of a tensor table (memory/layout.ts), as byte position in the arena, length and dimensions. */
 export class TableLine {
   /** -1 = the request has no such tensor. */
@@ -85,13 +91,9 @@ export class TableLine {
 
   read(table: Float64Array, slot: number, index: number): void {
     const word = lineOf(slot, index);
-    const begin = table[word + LINE_BEGIN]!;
+    this.begin = lineBegin(table, slot, index);
     // The other words of an absent tensor are whatever lay there before.
-    if (begin === ABSENT) {
-      this.begin = -1;
-      return;
-    }
-    this.begin = slot + begin;
+    if (this.begin < 0) return;
     this.bytes = table[word + LINE_BYTES]!;
     const rank = table[word + LINE_RANK]!;
     this.dims = this.#own;

@@ -3,7 +3,7 @@ import { copyBytes } from '../src/memory/copy.js';
 import { VARIABLE } from '../src/memory/layout.js';
 import { elementBytes } from '../src/types/datatype.js';
 import { elementCount, type Shape } from '../src/types/tensor.js';
-import { type SealedBatch, TableLine } from './batch.js';
+import { lineBegin, type SealedBatch, TableLine } from './batch.js';
 
 /** One input of one execution: `bytes` bytes of `memory` from `begin` on, which is aligned to its elements; BYTES with their lengths. */
 export interface BoundInput {
@@ -95,7 +95,8 @@ export class InputBinder {
 
   /** Byte position of one entry's part; its length and dimensions are in `#line`. -1 = absent. */
   #locate(batch: SealedBatch, entry: number): number {
-    if (batch.firstRows[entry] === VARIABLE) {
+    const isSlot = batch.firstRows[entry] === VARIABLE;
+    if (isSlot && (!this.#batching || this.layout.rowBytes === 0)) {
       this.#line.read(this.#table, batch.slots[entry]!, this.#index);
       return this.#line.begin;
     }
@@ -103,7 +104,8 @@ export class InputBinder {
     this.#line.bytes = rows * this.layout.rowBytes;
     this.#planeDims[0] = rows;
     this.#line.dims = this.#planeDims;
-    return this.#planeBegin(batch, entry);
+    // The rest of its line is known: it is in another core's cache.
+    return isSlot ? lineBegin(this.#table, batch.slots[entry]!, this.#index) : this.#planeBegin(batch, entry);
   }
 
   #planeBegin(batch: SealedBatch, entry: number): number {

@@ -1,7 +1,7 @@
 /** So many rows are worth waking a thread for, or looking whether it has ended something. */
 const WORTH_ROWS = 4;
 
-/** A turn of the event loop that brings no more rows than this is a calm one. */
+/** A turn of the event loop that brings no more rows than this, to all instances together, is a calm one. */
 const CALM_ROWS = 24;
 
 /** How often in a turn it is looked for batches that have ended. */
@@ -37,8 +37,9 @@ export class WakePace {
     this.#unseenRows = 0;
   }
 
-  endTurn(): void {
-    this.#wakeRows = this.#rows <= CALM_ROWS ? WORTH_ROWS : Number.POSITIVE_INFINITY;
+  /** @param turnRows of all instances in this turn */
+  endTurn(turnRows: number): void {
+    this.#wakeRows = turnRows <= CALM_ROWS ? WORTH_ROWS : Number.POSITIVE_INFINITY;
     this.#lookRows = Math.max(WORTH_ROWS, this.#rows / LOOKS_PER_TURN);
     this.#rows = 0;
     this.#unseenRows = 0;

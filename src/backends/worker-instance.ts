@@ -22,6 +22,7 @@ import { type ChannelOwner, InstanceChannel } from './instance-channel.js';
 import { type BatchRecord, BatchRecords } from './open-batches.js';
 import { OutputReserve } from './output-reserve.js';
 import type { InferRequest } from './request.js';
+import { currentTurn, type TurnMember } from './turn.js';
 import { WakePace } from './wake-pace.js';
 import type { InstanceInit } from './worker-protocol.js';
 import { WorkerThread } from './worker-thread.js';
@@ -48,7 +49,7 @@ export type InstanceSpec = Omit<InstanceInit, 'arena' | 'ring' | 'port'> & {
 };
 
 /** One life of one instance: a worker thread, its ring, and the requests that are in it. Died or stopped, it is not used again. */
-export class WorkerInstance implements Instance {
+export class WorkerInstance implements Instance, TurnMember {
   readonly name: string;
   readonly #spec: InstanceSpec;
   readonly #arena: Arena;
@@ -68,7 +69,7 @@ export class WorkerInstance implements Instance {
   #hasServed = false;
   #life: Promise<void> = Promise.resolve();
   readonly #pace = new WakePace();
-  #endsTurn = false;
+  #isInTurn = false;
   #willReap = false;
 
   constructor(spec: InstanceSpec, arena: Arena, events: InstanceEvents, log: Log) {
@@ -240,9 +241,10 @@ export class WorkerInstance implements Instance {
   #came(record: BatchRecord, rows: number): void {
     const isFull = record.rows === this.#spec.maxRows;
     if (this.#pace.add(rows) || isFull || this.#wakesAtOnce) this.#ring.ring();
-    if (!this.#endsTurn) {
-      this.#endsTurn = true;
-      setImmediate(this.#endTurn);
+    currentTurn.add(rows);
+    if (!this.#isInTurn) {
+      this.#isInTurn = true;
+      currentTurn.join(this);
     }
     if (this.#willReap || !this.#pace.mayLook || this.#ring.stateOf(this.#ring.oldest) !== DONE) return;
     // Its clients work on while the rest of this turn is read.
@@ -250,11 +252,12 @@ export class WorkerInstance implements Instance {
     process.nextTick(this.#reapSoon);
   }
 
-  readonly #endTurn = (): void => {
-    this.#endsTurn = false;
-    this.#pace.endTurn();
+  /** All that came in this turn is in its batch. */
+  endTurn(turnRows: number): void {
+    this.#isInTurn = false;
+    this.#pace.endTurn(turnRows);
     this.#ring.ring();
-  };
+  }
 
   readonly #reapSoon = (): void => {
     this.#willReap = false;

@@ -4,7 +4,7 @@ import { WakePace } from '../../src/backends/wake-pace.js';
 /** Adds these rows in a turn of the event loop of their own, and returns after which of them the worker is woken at once. */
 function turn(pace: WakePace, ...rows: number[]): number[] {
   const woken = rows.flatMap((count, index) => (pace.add(count) ? [index] : []));
-  pace.endTurn();
+  pace.endTurn(rows.reduce((sum, count) => sum + count, 0));
   return woken;
 }
 
@@ -32,6 +32,12 @@ describe('a sleeping worker is woken before the end of the turn', () => {
     expect(turn(pace, ...ones(24))).toEqual([]);
     expect(turn(pace, ...ones(24))).toEqual([3]);
   });
+
+  test('nor after one that was busy with other models', () => {
+    const pace = new WakePace();
+    pace.endTurn(25);
+    expect(turn(pace, ...ones(8))).toEqual([]);
+  });
 });
 
 describe('batches that have ended are looked for', () => {
@@ -44,7 +50,7 @@ describe('batches that have ended are looked for', () => {
       seen.push(row);
       pace.looked();
     }
-    pace.endTurn();
+    pace.endTurn(rows);
     return seen;
   }
 

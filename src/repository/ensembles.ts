@@ -2,7 +2,7 @@ import type { Log } from '../base/log.js';
 import { asServerError } from '../types/errors.js';
 import type { ManagerActions } from './actions.js';
 import { couldMean, resolveStep } from './dependencies.js';
-import type { ModelRecord } from './model-record.js';
+import type { Lack, ModelRecord } from './model-record.js';
 import type { Outcome } from './outcome.js';
 import { bindSteps, type StepBinding } from './step-binding.js';
 import type { LoadSuccess, Succession } from './succession.js';
@@ -12,7 +12,6 @@ import type { WantedModel, WantedVersion } from './wanted.js';
 const OUTDATED: Outcome = { kind: 'outdated' };
 
 type Bound<Loaded> = Extract<StepBinding<Loaded>, { kind: 'bound' }>;
-type Unbound = Extract<StepBinding<never>, { kind: 'unbound' }>;
 
 /**
  * Keeps what is made of other models in step with them: it serves while they do and it fits them, and is made anew when one of them
@@ -80,7 +79,7 @@ export class Ensembles<Loaded extends object> {
         return { kind: 'served' };
       }
       for (const { wanted, loaded } of made) void this.#succession.takeDown(record.name, wanted.version, loaded, null);
-      if (!signal.aborted && isCurrent) return this.#suspend(record, { kind: 'unbound', problem, isGone: false });
+      if (!signal.aborted && isCurrent) return this.#suspend(record, { problem, isGone: false });
     }
   }
 
@@ -142,14 +141,15 @@ export class Ensembles<Loaded extends object> {
     return Promise.all(this.#toMake(record, model, binding).map(make));
   }
 
-  #suspend(record: ModelRecord<Loaded>, { problem, isGone }: Unbound): Outcome {
+  #suspend(record: ModelRecord<Loaded>, { problem, isGone }: Lack): Outcome {
     const { name } = record;
     const wasServed = record.served().length > 0;
-    const isNews = wasServed || record.problem !== problem;
-    record.problem = problem;
+    const isNews = wasServed || record.lack?.problem !== problem;
+    record.lack = { problem, isGone };
     this.#succession.withdraw(record, isGone ? 'unloaded' : problem);
     if (isNews) {
-      this.#log.error(`${wasServed ? `unloaded '${name}'` : `failed to load '${name}'`}: ${problem}`);
+      if (isGone && wasServed) this.#log.info(`unloaded '${name}': ${problem}`);
+      else this.#log.error(`${wasServed ? 'unloaded' : 'failed to load'} '${name}': ${problem}`);
       this.takeAlong(name);
       this.reviseAbove(name);
     }

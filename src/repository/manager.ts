@@ -182,7 +182,7 @@ export class ModelManager<Loaded extends object> {
     const fixed = await this.#adjust(record, wanted, plan.adjust, signal);
     if (signal.aborted) return OUTDATED;
     const toLoad = wanted.versions.filter(({ version }) => plan.load.includes(version) || fixed.includes(version));
-    record.problem = '';
+    record.lack = null;
     if (record.served().length === 0) this.#succession.aim(record, wanted);
     const results = await Promise.all(toLoad.map((version) => this.#load(record, wanted, version, signal)));
     const loaded = results.flatMap((result) => ('loaded' in result ? [result] : []));

@@ -14,6 +14,13 @@ export interface IndexEntry {
   readonly reason?: string;
 }
 
+/** Why an ensemble cannot serve: its steps do not let it. */
+export interface Lack {
+  readonly problem: string;
+  /** Somebody unloaded a step. */
+  readonly isGone: boolean;
+}
+
 /** One version that the server knows a state of. `loaded` is there exactly while it is ready. */
 export class VersionRecord<Loaded> {
   readonly version: number;
@@ -62,8 +69,8 @@ export class ModelRecord<Loaded extends object> {
   isForgotten = false;
   /** Why it is not as it was wanted although something serves; '' = it is. */
   setback = '';
-  /** Why none of it serves although it was understood: its steps do not let it. '' = they do, or it has none. */
-  problem = '';
+  /** Why none of it serves although it was understood; null = it does, or not for its steps. */
+  lack: Lack | null = null;
   /** An operation that holds it against its steps waits for its turn. */
   isRevisionDue = false;
   readonly #versions = new Map<number, VersionRecord<Loaded>>();
@@ -145,7 +152,7 @@ export class ModelRecord<Loaded extends object> {
 
   indexEntries(): IndexEntry[] {
     const { name } = this;
-    const problem = this.wanted?.problem || this.problem;
+    const problem = this.wanted?.problem || (this.lack?.problem ?? '');
     if (problem !== '' && this.#versions.size === 0) return [{ name, state: 'UNAVAILABLE', reason: problem }];
     return this.versions.map(({ version, lifecycle, loaded }) => {
       const entry = { name, version: String(version), state: lifecycle.indexState };

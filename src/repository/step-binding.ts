@@ -1,14 +1,13 @@
 import { invalid } from '../types/errors.js';
 import { closesCircle, needsOf, resolveStep, type Step } from './dependencies.js';
-import type { ModelRecord } from './model-record.js';
+import type { Lack, ModelRecord } from './model-record.js';
 import { withoutClass } from './reason.js';
 import type { WantedModel } from './wanted.js';
 
 /** What the steps of an ensemble are at this moment. */
 export type StepBinding<Loaded> =
   | { readonly kind: 'bound'; readonly steps: readonly Loaded[] }
-  /** `isGone`: somebody unloaded a step, or it never was there. */
-  | { readonly kind: 'unbound'; readonly problem: string; readonly isGone: boolean };
+  | ({ readonly kind: 'unbound' } & Lack);
 
 type Records<Loaded extends object> = ReadonlyMap<string, ModelRecord<Loaded>>;
 
@@ -17,17 +16,20 @@ export function bindSteps<Loaded extends object>(wanted: WantedModel, records: R
   const circle = circleOf(wanted, records);
   if (circle !== '') return unbound(circle);
   const found = wanted.steps.map((step) => recordOf(step, wanted, records));
-  const missing = wanted.steps.filter((_, i) => found[i] === null).map(({ name }) => name);
+  const missing = wanted.steps.filter((_, i) => !found[i]?.wanted);
   if (missing.length > 0) {
-    const names = [...new Set(missing)].join(', ');
-    return unbound(`ensemble ${wanted.name} contains models that are not available or ambiguous: ${names}`, true);
+    const names = [...new Set(missing.map(({ name }) => name))].join(', ');
+    const text = `ensemble ${wanted.name} contains models that are not available or ambiguous: ${names}`;
+    return unbound(text, !found.includes(null));
   }
   const steps: Loaded[] = [];
   for (const [i, step] of wanted.steps.entries()) {
     const record = found[i]!;
     const loaded = record.find(step.version === -1 ? '' : String(step.version));
-    if (loaded === undefined)
-      return unbound(`ensemble '${wanted.name}' depends on '${record.name}' ${why(record, step)}`);
+    if (loaded === undefined) {
+      const text = `ensemble '${wanted.name}' depends on '${record.name}' ${why(record, step)}`;
+      return unbound(text, record.lack?.isGone);
+    }
     steps.push(loaded);
   }
   return { kind: 'bound', steps };
@@ -49,19 +51,18 @@ function circleOf<Loaded extends object>(wanted: WantedModel, records: Records<L
   return closing === null ? '' : `circular dependency between ensembles: ${name} -> ... -> ${closing} -> ${name}`;
 }
 
-/** Null = not known, ambiguous, or nobody wants it. */
+/** Null = not known, or ambiguous. */
 function recordOf<Loaded extends object>(
   step: Step,
   { namespace }: WantedModel,
   records: Records<Loaded>,
 ): ModelRecord<Loaded> | null {
   const name = resolveStep(step, namespace, records);
-  const record = name === null ? null : records.get(name)!;
-  return record === null || record.wanted === null ? null : record;
+  return name === null ? null : records.get(name)!;
 }
 
 function why<Loaded extends object>(record: ModelRecord<Loaded>, step: Step): string {
-  const invalidity = record.wanted?.problem || record.problem;
+  const invalidity = record.wanted?.problem || (record.lack?.problem ?? '');
   if (record.ready().length > 0) return `whose required version ${step.version} is not loaded.`;
   if (invalidity !== '')
     return `which is not valid. Model '${record.name}' failed with error: ${withoutClass(invalidity)}`;

@@ -31,7 +31,7 @@ export class Succession<Loaded extends object> {
   switchTo(record: ModelRecord<Loaded>, wanted: WantedModel, loaded: readonly LoadSuccess<Loaded>[]): void {
     const before = record.source;
     this.aim(record, wanted);
-    record.problem = '';
+    record.lack = null;
     const replaced = loaded.map(({ wanted: version, loaded: heir }) => {
       const old = record.beginLoading(version.version).serve(heir, version);
       this.#log.info(`successfully loaded '${record.name}' version ${version.version}`);
@@ -73,7 +73,7 @@ export class Succession<Loaded extends object> {
     record.asked = null;
     record.wanted = null;
     record.setback = '';
-    record.problem = '';
+    record.lack = null;
     const gone = this.withdraw(record, 'unloaded');
     if (wanted !== source) this.#discardAfter(wanted, gone);
     return gone;

@@ -237,9 +237,12 @@ describe('a step is unloaded', () => {
       'e/1 UNAVAILABLE unloaded',
       'm/1 UNAVAILABLE unloaded',
       'n/1 READY',
-      expect.stringMatching(/^top\/1 UNAVAILABLE .*'top' depends on 'e' which is not valid/),
+      'top/1 UNAVAILABLE unloaded',
     ]);
     expect(stage.isReady).toBe(true);
+    expect(stage.lines).toContain(
+      "I unloaded 'e': Invalid argument: ensemble e contains models that are not available or ambiguous: m",
+    );
   });
 
   it('and when it is loaded again, that is over when the ensembles are there again', async () => {
@@ -319,6 +322,8 @@ describe('an ensemble', () => {
     await stage.apply(n());
     expect(await applyAll(ensemble('e', ['m', 'x'], { files: 'b' }))).toEqual([expect.stringMatching(/ambiguous: x$/)]);
     expect(stage.find('e')).toMatch(/^NOT_FOUND/);
+    await hand.unloaded('e/1');
+    expect(stage.index[0]).toMatch(/^e\/1 UNAVAILABLE Invalid argument: .* ambiguous: x$/);
     await stage.apply(model('x', [1]));
     expect(stage.find('e')).toBe('e/1:b(m/1:a x/1:a)');
   });

@@ -17,8 +17,8 @@ export interface Terminal {
   readonly colors: boolean;
 }
 
-/** Backends that models can have here. */
-const backends = ['onnxruntime'];
+/** Backends that models can have here. Ensembles have none. */
+const backends = ['onnxruntime', 'javascript'];
 
 export async function checkSettings(options: UnderstandingOptions): Promise<CheckSettings> {
   const gpus = options.gpus === null ? await findGpus() : Array.from({ length: options.gpus }, (_, index) => index);
@@ -55,9 +55,10 @@ async function fix(checked: CheckedRepository, settings: CheckSettings, terminal
       left.push(...found);
       continue;
     }
-    const mended = await mend(entry, settings);
+    const mended = await mend(entry, settings, checked.neighbourhood);
     try {
       if (mended.fixed.length > 0) await replaceFile(entry.configFile, entry.configText, mended.text);
+      checked.neighbourhood.changed({ ...entry, configText: mended.text });
       fixed.push(...mended.fixed);
       left.push(...mended.findings);
     } catch (error) {

@@ -6,6 +6,7 @@ import type { ModelEntry } from '../repository/scan.js';
 import { applyEdits, overlap } from './edits.js';
 import { count, type Finding } from './finding.js';
 import { inspectModel } from './inspect.js';
+import type { Neighbourhood } from './neighbourhood.js';
 import type { CheckSettings } from './subject.js';
 
 /** A configuration that was mended, in memory. */
@@ -26,9 +27,13 @@ type Inspect = (text: string) => Promise<readonly Finding[]>;
  * Applies the safe edits of a model's findings, one finding after the other, and looks at the result each time: an edit stays only where
  * its finding is gone and nothing else came. Writes nothing.
  */
-export async function mend(entry: ModelEntry, settings: CheckSettings): Promise<Mended> {
+export async function mend(
+  entry: ModelEntry,
+  settings: CheckSettings,
+  neighbourhood: Neighbourhood | null = null,
+): Promise<Mended> {
   const text = entry.configText;
-  return mendText(text, (configText) => inspectModel({ ...entry, configText }, settings));
+  return mendText(text, (configText) => inspectModel({ ...entry, configText }, settings, neighbourhood));
 }
 
 /** The same with any inspection, for tests. */

@@ -12,6 +12,7 @@ import { asServerError } from '../types/errors.js';
 import { takeSteps } from './effective.js';
 import { type Finding, sortFindings } from './finding.js';
 import { lookAround } from './model-files.js';
+import type { Neighbourhood } from './neighbourhood.js';
 import { refusals } from './refusals.js';
 import { remedyFor } from './remedies.js';
 import { batchingRule } from './rules-batching.js';
@@ -36,8 +37,15 @@ const rules: readonly Rule[] = [
   versionRule,
 ];
 
-/** All that can be said of one model. Reads its files, changes nothing, never rejects. */
-export async function inspectModel(entry: ModelEntry, settings: CheckSettings): Promise<Finding[]> {
+/**
+ * All that can be said of one model. Reads its files, changes nothing, never rejects.
+ * @param neighbourhood the models that an ensemble may have as steps; null = it is not held against any
+ */
+export async function inspectModel(
+  entry: ModelEntry,
+  settings: CheckSettings,
+  neighbourhood: Neighbourhood | null = null,
+): Promise<Finding[]> {
   if (entry.problem !== '') {
     const remark = { severity: 'error' as const, rule: 'folder', message: entry.problem };
     return [
@@ -55,7 +63,9 @@ export async function inspectModel(entry: ModelEntry, settings: CheckSettings): 
   } catch (error) {
     return [unreadable(entry, asServerError(error).message)];
   }
-  const { subject, findings } = await makeSubject(entry, parsed.config, parsed.source, settings);
+  const { subject: alone, findings } = await makeSubject(entry, parsed.config, parsed.source, settings);
+  const neighbours = (await neighbourhood?.around(alone.config)) ?? null;
+  const subject = { ...alone, neighbours };
   return sortFindings([...findings, ...rules.flatMap((rule) => rule(subject))]);
 }
 
@@ -109,7 +119,17 @@ async function makeSubject(
   const read = await readVersions(entry, source, guess, wanted, settings);
   const config = understand(written, entry, read.versions[0] ?? null, settings);
   const files = await lookAround(entry, config);
-  const subject = { entry, written, source, config, wanted, versions: read.versions, files, settings };
+  const subject = {
+    entry,
+    written,
+    source,
+    config,
+    wanted,
+    versions: read.versions,
+    files,
+    neighbours: null,
+    settings,
+  };
   return { subject, findings: read.findings };
 }
 
@@ -145,7 +165,7 @@ async function readVersions(
   wanted: readonly number[],
   { backends }: CheckSettings,
 ): Promise<{ versions: CheckedVersion[]; findings: Finding[] }> {
-  if (!backends.includes(config.backend)) return { versions: [], findings: unserved(entry, source, config, backends) };
+  if (config.backend !== 'onnxruntime') return { versions: [], findings: unserved(entry, source, config, backends) };
   const versions: CheckedVersion[] = [];
   const findings: Finding[] = [];
   for (const version of wanted) {
@@ -176,8 +196,8 @@ function unserved(
   config: ModelConfig,
   backends: readonly string[],
 ): Finding[] {
-  const name = isEnsemble(config) ? 'ensemble' : config.backend;
-  if (name === '') return [];
+  const name = config.backend;
+  if (name === '' || isEnsemble(config) || backends.includes(name)) return [];
   const fields = [['backend'], ['platform'], ['ensemble_scheduling'], ['default_model_filename']];
   const path = fields.find((field) => source.place(field) !== null) ?? [];
   const message = `unable to find backend '${name}' for model '${entry.name}'; this server has ${backends.map((each) => `'${each}'`).join(', ')}`;

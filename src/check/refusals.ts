@@ -12,6 +12,7 @@ import { validateBatchIo, validateTensors } from '../config/validate-tensors.js'
 import { complaint, culprit, ifMade, type Judge, mentioned, without } from './culprit.js';
 import { takeSteps } from './effective.js';
 import type { Edit, Finding } from './finding.js';
+import { checkSteps } from './neighbourhood.js';
 import { preferredSizeEdits, signatureEdits } from './refusal-edits.js';
 import { remedyFor } from './remedies.js';
 import { type CheckMachine, remarkAt, type Subject } from './subject.js';
@@ -61,7 +62,22 @@ export function refusals(of: Subject): Finding[] {
   const known = new Set(found.map(({ message }) => message));
   const left = all(written);
   if (left !== null && !known.has(left)) found.push(...ask(subject, 'validation', all, false));
-  return [...found, ...againstFiles(subject, found)];
+  return [...found, ...againstFiles(subject, found), ...againstSteps(subject, found, base)];
+}
+
+/** What the models of its steps say against an ensemble that is right in itself. */
+function againstSteps(
+  subject: Subject,
+  refused: readonly Finding[],
+  base: (config: ModelConfig) => ModelConfig,
+): Finding[] {
+  const { neighbours, config } = subject;
+  if (neighbours === null || refused.length > 0 || !isEnsemble(config)) return [];
+  const judge = (written: ModelConfig) => ifMade(base, written, (made) => checkSteps(made, neighbours));
+  const text = judge(subject.written);
+  if (text === null) return [];
+  const path = culprit(subject.written, subject.source, judge);
+  return [refusal(subject, 'steps', path.length > 0 ? path : ['ensemble_scheduling'], text, [])];
 }
 
 /** As they are called when none is taken out (see `config/normalize.ts`). */

@@ -274,7 +274,48 @@ const remedies: readonly Remedy[] = [
     "a file '$1' in the model's folder, one label per line",
     'put it there, or take label_filename out',
   ),
-  // Ensembles: the word is in every text
+  // Ensembles and the models of their steps
+  remedy(
+    /^ensemble .* contains models that are not available or ambiguous: (.*)$/,
+    'models of these names in the repositories, each once: $1',
+    'put them there, or correct model_name of the step',
+  ),
+  remedy(
+    /^circular dependency between ensembles/,
+    'ensembles of which none needs itself',
+    'take one of these steps out, or give it another model',
+  ),
+  remedy(
+    /depends on '(.*)' whose required version (.*) is not loaded/,
+    "a version of '$1' that is loaded, or -1 for the latest",
+    "write model_version: -1, or have version $2 and let the version_policy of '$1' name it",
+  ),
+  remedy(
+    /^ensemble (.*) allows maximum batch size .*, but it contains model (.*) which only allows maximum batch size to be (.*)$/,
+    'at most $3',
+    'write max_batch_size: $3 into $1, or allow more in $2',
+  ),
+  remedy(
+    /^in ensemble .*, ensemble tensor (.*): inconsistent (.*): (.*) is inferred from model (.*) while (.*) is inferred from model (.*)$/,
+    'one $2 of $1 in both, $4 and $6',
+    'correct the one that is wrong, or put a model between them that makes one of the other',
+  ),
+  remedy(
+    /^in ensemble .*, ensemble tensor .* is mapp(?:ing to|ed from) non-existing (.*) (.*) in model (.*)$/,
+    'an $1 that $3 has',
+    'correct the name in front of the tensor: it is that of the model',
+  ),
+  remedy(
+    /^in ensemble .*, input (.*) in model (.*) is not mapped to any ensemble tensors$/,
+    'a tensor for each input of $2 that is not optional',
+    'add input_map { key: "$1" value: "..." }',
+  ),
+  remedy(
+    /receives inputs originated from different decoupled models$/,
+    'inputs that come from one and the same decoupled model, or from none',
+    'let the steps follow one another in place of side by side',
+  ),
+  // The word is in every text
   remedy(
     /ensemble/,
     'a graph from the inputs of the ensemble to its outputs, in which every tensor is made and used',

@@ -5,11 +5,13 @@ import { type ModelEntry, scanRepositories } from '../repository/scan.js';
 import { invalid } from '../types/errors.js';
 import { type Finding, sortFindings } from './finding.js';
 import { inspectModel } from './inspect.js';
+import { Neighbourhood } from './neighbourhood.js';
 import type { CheckSettings } from './subject.js';
 
 export interface CheckedRepository {
   readonly models: readonly ModelEntry[];
   readonly findings: readonly Finding[];
+  readonly neighbourhood: Neighbourhood;
 }
 
 /** Models looked at at a time. */
@@ -22,8 +24,10 @@ export async function checkRepositories(
   settings: CheckSettings,
 ): Promise<CheckedRepository> {
   const models = [...(await scanRepositories({ repositories: folders, configName, namespacing: false })).values()];
-  const findings = await mapBounded(models, PARALLEL_MODELS, (entry) => inspectModel(entry, settings));
-  return { models, findings: sortFindings(findings.flat()) };
+  const neighbourhood = new Neighbourhood(models, settings);
+  const inspect = (entry: ModelEntry) => inspectModel(entry, settings, neighbourhood);
+  const findings = await mapBounded(models, PARALLEL_MODELS, inspect);
+  return { models, findings: sortFindings(findings.flat()), neighbourhood };
 }
 
 /** Throws INVALID_ARGUMENT for what is no folder of models; a model's own folder is a likely mistake. */

@@ -4,6 +4,7 @@ import type { ModelConfig } from '../config/model-config.js';
 import type { ModelEntry } from '../repository/scan.js';
 import type { ModelSignature } from '../types/model.js';
 import type { Edit, Finding, Severity } from './finding.js';
+import type { Neighbours } from './neighbourhood.js';
 
 /** What a model may expect of the machine that serves it. */
 export interface CheckMachine {
@@ -53,6 +54,8 @@ export interface Subject {
   readonly wanted: readonly number[];
   readonly versions: readonly CheckedVersion[];
   readonly files: ModelFiles;
+  /** Of an ensemble: the models that its steps name, where they are there; null = nobody looked for them. */
+  readonly neighbours: Neighbours | null;
   readonly settings: CheckSettings;
 }
 

@@ -1,5 +1,6 @@
 import type { Finding } from '../../src/check/finding.js';
 import { understand } from '../../src/check/inspect.js';
+import type { Neighbours } from '../../src/check/neighbourhood.js';
 import type { CheckMachine, ModelFiles, Rule, Subject } from '../../src/check/subject.js';
 import { parseWithSource } from '../../src/config/pbtxt.js';
 import { wantedVersions } from '../../src/repository/version-policy.js';
@@ -14,6 +15,7 @@ export interface SubjectParts {
   readonly versions?: readonly number[];
   readonly machine?: Partial<CheckMachine>;
   readonly files?: Partial<ModelFiles>;
+  readonly neighbours?: Neighbours | null;
 }
 
 /** A model that batches: x [3] -> y [2]. */
@@ -22,7 +24,14 @@ export const plainModel = signature(['x FP32 [-1,3]'], ['y FP32 [-1,2]']);
 const noFiles: ModelFiles = { folders: [], files: [], labels: new Map(), sizes: new Map() };
 
 /** A model called m, as rules see it, without a file. */
-export function subject({ text, model = plainModel, versions = [1], machine, files }: SubjectParts): Subject {
+export function subject({
+  text,
+  model = plainModel,
+  versions = [1],
+  machine,
+  files,
+  neighbours = null,
+}: SubjectParts): Subject {
   const { config: written, source } = parseWithSource(text, '/r/m/config.pbtxt');
   const settings = {
     machine: { gpus: [], cores: 4, ...machine },
@@ -47,7 +56,17 @@ export function subject({ text, model = plainModel, versions = [1], machine, fil
   const config = understand(written, entry, model === null ? null : { signature: model }, settings);
   const { versions: wanted } = wantedVersions(versions, config.version_policy);
   const read = model === null ? [] : wanted.map((version) => ({ version, signature: model }));
-  return { entry, written, source, config, wanted, versions: read, files: { ...noFiles, ...files }, settings };
+  return {
+    entry,
+    written,
+    source,
+    config,
+    wanted,
+    versions: read,
+    files: { ...noFiles, ...files },
+    neighbours,
+    settings,
+  };
 }
 
 /** `line:column severity [rule] field: message`, each. */

@@ -105,6 +105,7 @@ export class DecoupledRequest extends AdmittedRequest {
   /** None of the answers that the responder has was released for too long. False = no client is to blame. */
   cutOff(error: ServerError): boolean {
     const { responder } = this;
+    if (this.#isGone) return false;
     if (responder.onStalled !== undefined && !responder.onStalled()) return false;
     if (responder.onStalled === undefined && !this.#isClosed) this.#failWith(error, 'CANCELED');
     this.cancel();

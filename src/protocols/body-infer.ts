@@ -1,6 +1,7 @@
 import type { AcceptedRequest, InferResponse, Responder } from '../core/infer-response.js';
 import type { ServedModel } from '../core/served-model.js';
 import type { ServerError } from '../types/errors.js';
+import type { ParameterValue } from '../types/infer.js';
 import { idOf, type PreparedHead, planWithId, sequenceOf } from './head-cache.js';
 import { buildReply, type InferReply } from './infer-reply.js';
 import type { JsonPool } from './json-pool.js';
@@ -115,7 +116,13 @@ export abstract class BodyInfer implements Responder, ReplySink {
   }
 
   protected build(response: InferResponse): InferReply {
-    return buildReply(response, response.model === this.model ? this.prepared : null, this.id);
+    const prepared = response.model === this.model ? this.prepared : null;
+    return buildReply(response, prepared, this.id, this.parametersOf(response));
+  }
+
+  /** What stands in the answer beside its outputs; null = nothing. */
+  protected parametersOf(response: InferResponse): ReadonlyMap<string, ParameterValue> | null {
+    return response.parameters;
   }
 
   protected releaseResponse(): void {
@@ -144,7 +151,7 @@ export abstract class BodyInfer implements Responder, ReplySink {
     const { use } = this;
     this.response = null;
     try {
-      const reply = await writeLargeJson(this.#pool, response, this.id);
+      const reply = await writeLargeJson(this.#pool, response, this.id, this.parametersOf(response));
       if (use === this.use) this.onWritten(reply);
     } catch (error) {
       if (use === this.use) this.fail(error);

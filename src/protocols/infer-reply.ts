@@ -28,6 +28,6 @@ export function buildReply(
   const rest = inferResponseHead('', model.name, String(model.version), outputs, parameters).subarray(1);
   const head = Buffer.concat([inferResponseStart(id), rest]);
   const binary = outputs.filter((output) => output.binary).map((output) => output.bytes);
-  if (prepared !== null) prepared.reply = prepareReply(response, outputs, rest);
+  if (prepared !== null && parameters === null) prepared.reply = prepareReply(response, outputs, rest);
   return { headBytes: binary.some((bytes) => bytes.length > 0) ? head.length : JSON_ALONE, parts: [head, ...binary] };
 }

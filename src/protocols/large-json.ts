@@ -1,7 +1,7 @@
 import { checkRequest } from '../core/check-request.js';
 import type { AcceptedRequest, InferResponse, Responder } from '../core/infer-response.js';
 import type { ServedModel } from '../core/served-model.js';
-import type { InferHead, OutputTensor } from '../types/infer.js';
+import type { InferHead, OutputTensor, ParameterValue } from '../types/infer.js';
 import { type PreparedHead, prepareHead } from './head-cache.js';
 import type { DataRange } from './head-template.js';
 import type { InferReply } from './infer-reply.js';
@@ -62,8 +62,13 @@ export function hasLargeJson(response: InferResponse): boolean {
 }
 
 /** Builds such an answer, which must not be released before this is settled. */
-export async function writeLargeJson(pool: JsonPool, response: InferResponse, id: string): Promise<InferReply> {
-  const { model, parameters } = response;
+export async function writeLargeJson(
+  pool: JsonPool,
+  response: InferResponse,
+  id: string,
+  parameters: ReadonlyMap<string, ParameterValue> | null,
+): Promise<InferReply> {
+  const { model } = response;
   const outputs = replyTensors(response);
   const text = await pool.write({
     id,

@@ -11,7 +11,14 @@ const LARGEST_SEQUENCE_ID = 2n ** 64n - 1n;
 
 type HeadParameters = Pick<
   InferHead,
-  'priority' | 'timeoutUs' | 'sequenceId' | 'sequenceStart' | 'sequenceEnd' | 'binaryOutput' | 'parameters'
+  | 'priority'
+  | 'timeoutUs'
+  | 'sequenceId'
+  | 'sequenceStart'
+  | 'sequenceEnd'
+  | 'binaryOutput'
+  | 'emptyFinal'
+  | 'parameters'
 >;
 
 export const NO_PARAMETERS: HeadParameters = {
@@ -33,7 +40,10 @@ export function missingMember(member: string): ServerError {
   return typeError(member, `attempt to access non-existing object member '${member}'`);
 }
 
-/** The reserved keys have meanings, `triton_` is refused, the rest is the backend's (fact sheet 1.11). */
+/**
+ * The reserved keys have meanings, `triton_` is refused but for the one that WebSocket has from gRPC, the rest is the backend's (fact sheet
+ * 1.11).
+ */
 export function readParameters(members: Members): HeadParameters {
   if (members.size === 0) return NO_PARAMETERS;
   const custom = new Map<string, ParameterValue>();
@@ -45,15 +55,19 @@ export function readParameters(members: Members): HeadParameters {
     else if (key === 'sequence_start') head.sequenceStart = asBoolean(value, key);
     else if (key === 'sequence_end') head.sequenceEnd = asBoolean(value, key);
     else if (key === 'binary_data_output') head.binaryOutput = asBoolean(value, key);
+    else if (key === 'triton_enable_empty_final_response') head.emptyFinal = asBoolean(value, key);
     else custom.set(key, asParameter(value, key));
   }
   return head;
 }
 
+/** A parameter of Triton's own, where it has no meaning. */
+export function reservedParameter(): ServerError {
+  return invalid("parameter keys starting with 'triton_' are reserved for Triton usage and should not be specified.");
+}
+
 function asParameter(value: unknown, key: string): ParameterValue {
-  if (key.startsWith('triton_')) {
-    throw invalid("parameter keys starting with 'triton_' are reserved for Triton usage and should not be specified.");
-  }
+  if (key.startsWith('triton_')) throw reservedParameter();
   return customParameter(value, key);
 }
 

@@ -84,6 +84,7 @@ class HeadReader {
       inputs: this.#inputs,
       outputs: this.#outputs ?? [],
       binaryOutput: given.binaryOutput,
+      ...(given.emptyFinal !== undefined && { emptyFinal: given.emptyFinal }),
       parameters: given.parameters,
     };
   }

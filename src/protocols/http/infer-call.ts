@@ -1,6 +1,6 @@
 import type { InferResponse } from '../../core/infer-response.js';
 import type { ServedModel } from '../../core/served-model.js';
-import { asServerError, invalid, type ServerError } from '../../types/errors.js';
+import { asServerError, invalid, ServerError } from '../../types/errors.js';
 import { type BodyBudget, BodyBuffer } from '../body-buffer.js';
 import {
   additionalBytes,
@@ -16,6 +16,7 @@ import type { InferReply } from '../infer-reply.js';
 import { type JsonPool, LARGE_JSON_BYTES } from '../json-pool.js';
 import { JSON_ALONE } from '../prepared-reply.js';
 import { rawContent, rawHead } from '../raw-request.js';
+import { reservedParameter } from '../v2-json-values.js';
 import { compress, decompress } from './compress.js';
 import { chooseEncoding, type Encoding } from './encoding.js';
 import type { BodySink, ExchangeOwner, HttpExchange } from './engine.js';
@@ -67,7 +68,7 @@ export class InferCall extends BodyInfer implements BodySink, ExchangeOwner {
 
   /** Throws where there is no such model. */
   start(exchange: HttpExchange, name: string, version: string): void {
-    this.model = this.#endpoint.server.find(name, version);
+    this.model = this.#find(name, version);
     this.#name = name;
     this.#version = version;
     this.#exchange = exchange;
@@ -131,6 +132,7 @@ export class InferCall extends BodyInfer implements BodySink, ExchangeOwner {
   }
 
   protected override checkRest(prepared: PreparedHead, bytes: number): void {
+    if (prepared.plan.head.emptyFinal !== undefined) throw reservedParameter();
     checkTensorBytes(prepared, bytes, this.#headerLength, this.model.name);
   }
 
@@ -209,9 +211,15 @@ export class InferCall extends BodyInfer implements BodySink, ExchangeOwner {
     this.takeComplete(this.#endpoint.heads.of(this.model).prepare(body, 0, headBytes), body, headBytes);
   }
 
+  #find(name: string, version: string): ServedModel {
+    const model = this.#endpoint.server.find(name, version);
+    if (!model.isDecoupled) return model;
+    throw new ServerError('UNSUPPORTED', "HTTP end point doesn't support models with decoupled transaction policy");
+  }
+
   /** The model may have been loaded anew since the head of the request came. */
   #findAgain(): void {
-    if (this.model.isRetired) this.model = this.#endpoint.server.find(this.#name, this.#version);
+    if (this.model.isRetired) this.model = this.#find(this.#name, this.#version);
   }
 
   #takeHead(chunk: Uint8Array, last: boolean): void {

@@ -1,5 +1,7 @@
+import { Fifo } from '../../base/fifo.js';
 import type { InferResponse } from '../../core/infer-response.js';
 import { asServerError, invalid, ServerError } from '../../types/errors.js';
+import type { ParameterValue } from '../../types/infer.js';
 import { checkBodySize, checkJsonSize, checkTensorBytes } from '../body-checks.js';
 import { BodyInfer } from '../body-infer.js';
 import type { PreparedHead } from '../head-cache.js';
@@ -11,12 +13,14 @@ import { type MessageSocket, type PartsHolder, TEXT } from '../web-socket.js';
 import { findId, readEnvelope } from './envelope.js';
 import { errorText } from './error-text.js';
 import type { ModelChoice } from './model-choice.js';
-import type { Task, TaskOwner } from './session.js';
+import type { Sent, Task, TaskOwner } from './session.js';
 
 const LARGEST_COPIED_REPLY = 64 * 1024;
 
 /** In front of the head of a binary message: its length. */
 const LENGTH_BYTES = 4;
+
+const FINAL_RESPONSE = 'triton_final_response';
 
 /** What a task needs of the service that owns it. */
 export interface TaskHost {
@@ -25,12 +29,16 @@ export interface TaskHost {
   recycle(task: InferTask): void;
 }
 
-/** idle: nobody's. open: read, or its answer is to come. settled: it waits for its turn. sending: views of its outputs are on their way. */
-type State = 'idle' | 'open' | 'settled' | 'sending';
+/**
+ * idle: nobody's. open: read, or an answer is to come. writing: another thread writes one. ready: one waits for its turn. sent: all are, and
+ * views of outputs are on their way.
+ */
+type State = 'idle' | 'open' | 'writing' | 'ready' | 'sent';
 
-/** One request of a WebSocket, from its message to the last byte of its answer. Pooled. */
+/** One request of a WebSocket, from its message to the last byte of its answers. Pooled. */
 export class InferTask extends BodyInfer implements Task, PartsHolder {
   place = 0;
+  isQueued = false;
   readonly #host: TaskHost;
   #owner: TaskOwner | null = null;
   #socket: MessageSocket | null = null;
@@ -42,18 +50,22 @@ export class InferTask extends BodyInfer implements Task, PartsHolder {
   /** What is known of its head before it is begun; null = it is read in another thread, or is wrong. */
   #known: PreparedHead | null = null;
   #error: ServerError | null = null;
+  /** Behind the one that is `response`, or `#reply`. */
+  readonly #answers = new Fifo<InferResponse>();
+  /** Nothing follows to that one. */
+  #isFinal = false;
   /** Written by another thread. */
   #reply: InferReply | null = null;
-  /** While it is sending. */
-  #hasViews = false;
+  /** Sent as views that are on their way, in order; null = of bytes that are nobody's. */
+  readonly #views = new Fifo<InferResponse | null>();
 
   constructor(host: TaskHost, pool: ConstructorParameters<typeof BodyInfer>[0]) {
     super(pool);
     this.#host = host;
   }
 
-  get isSettled(): boolean {
-    return this.#state === 'settled';
+  get isReady(): boolean {
+    return this.#state === 'ready';
   }
 
   get requestId(): string {
@@ -82,7 +94,7 @@ export class InferTask extends BodyInfer implements Task, PartsHolder {
   begin(message: Buffer, owner: TaskOwner): void {
     this.#owner = owner;
     if (this.#error !== null) {
-      this.#settle();
+      this.#ready();
       return;
     }
     try {
@@ -96,60 +108,67 @@ export class InferTask extends BodyInfer implements Task, PartsHolder {
   }
 
   cancel(): void {
-    const isNew = this.#state === 'open';
-    this.#drop();
-    this.#error = new ServerError('CANCELLED', 'the request was cancelled');
-    if (isNew) this.#settle();
+    this.fail(new ServerError('CANCELLED', 'the request was cancelled'));
   }
 
   abandon(): void {
+    if (this.#state === 'idle') return;
     this.#drop();
-    this.#recycle();
+    this.#end();
   }
 
-  send(socket: MessageSocket): void {
-    this.#state = 'sending';
+  send(socket: MessageSocket): Sent {
     this.#socket = socket;
+    let sent: Sent;
     try {
-      if (this.#error === null) this.#sendAnswer();
+      sent = this.#sendNext();
     } catch (error) {
-      this.#error = asServerError(error);
+      this.#drop();
+      sent = this.#sendError(asServerError(error));
     }
-    if (this.#error !== null) this.#sendError(this.#error);
-    if (!this.#hasViews) this.#recycle();
+    // The connection may have ended meanwhile.
+    if (this.#state !== 'ready') return sent;
+    if (sent === 'more') this.#next();
+    else this.#end();
+    return sent;
   }
 
   onResponse(response: InferResponse): void {
-    this.request = null;
-    this.response = response;
-    try {
-      if (this.prepared!.reply !== null || !this.writesLarge(response)) this.#settle();
-    } catch (error) {
-      this.fail(error);
-    }
+    if (response.isFinal) this.request = null;
+    this.#answers.push(response);
+    if (this.#state === 'open') this.#advance();
   }
 
+  /** Comes behind the answers that there are. */
   onError(error: ServerError): void {
     this.request = null;
-    this.fail(error);
+    this.#error = error;
+    if (this.#state === 'open') this.#advance();
+  }
+
+  onStalled(): boolean {
+    return this.#owner?.onStalled(this, this.#views.length > 0) ?? false;
   }
 
   sendText(text: Uint8Array): void {
     if (text.length <= LARGEST_COPIED_REPLY) this.#socket!.sendText(text);
-    else this.#sendParts(TEXT, [text]);
+    else this.#sendParts(TEXT, [text], null);
   }
 
   sendTensors(headBytes: number, bytes: Uint8Array): void {
     this.#socket!.sendBinary(headBytes, bytes);
   }
 
+  /** From here on they hold the response. */
   sendViews(headBytes: number, parts: readonly Uint8Array[]): void {
-    this.#sendParts(headBytes === JSON_ALONE ? TEXT : headBytes, parts);
+    const { response } = this;
+    this.response = null;
+    this.#sendParts(headBytes === JSON_ALONE ? TEXT : headBytes, parts, response);
   }
 
   onPartsReleased(): void {
-    this.#hasViews = false;
-    this.#recycle();
+    this.#views.shift()?.release();
+    if (this.#state === 'sent') this.#recycle();
   }
 
   protected override checkRest(prepared: PreparedHead, bytes: number): void {
@@ -161,12 +180,17 @@ export class InferTask extends BodyInfer implements Task, PartsHolder {
   protected override fail(error: unknown): void {
     this.#drop();
     this.#error = asServerError(error);
-    this.#settle();
+    if (this.#state !== 'ready') this.#ready();
   }
 
   protected override onWritten(reply: InferReply): void {
     this.#reply = reply;
-    this.#settle();
+    this.#ready();
+  }
+
+  protected override parametersOf(response: InferResponse): ReadonlyMap<string, ParameterValue> | null {
+    const { parameters, isFinal } = response;
+    return this.model.isDecoupled ? new Map(parameters ?? []).set(FINAL_RESPONSE, isFinal) : parameters;
   }
 
   get #headBytes(): number {
@@ -223,10 +247,14 @@ export class InferTask extends BodyInfer implements Task, PartsHolder {
     this.takeComplete(this.#known!, rawContent(this.model, message.subarray(this.#headEnd)), 0);
   }
 
-  #sendAnswer(): void {
-    const reply = this.#reply;
-    if (reply !== null) this.#sendReply(reply);
-    else if (!this.sendPrepared(this.response!)) this.#sendReply(this.build(this.response!));
+  #sendNext(): Sent {
+    const { response } = this;
+    if (this.#reply === null && response === null) return this.#sendError(this.#error!);
+    const sent = this.#isFinal ? 'last' : 'more';
+    if (response?.isEmpty && this.prepared!.plan.head.emptyFinal !== true) return 'nothing';
+    if (this.#reply !== null) this.#sendReply(this.#reply);
+    else if (!this.sendPrepared(response!)) this.#sendReply(this.build(response!));
+    return sent;
   }
 
   #sendReply({ headBytes, parts }: InferReply): void {
@@ -240,18 +268,45 @@ export class InferTask extends BodyInfer implements Task, PartsHolder {
     else this.#socket!.sendBinary(headBytes, whole);
   }
 
-  #sendParts(number: number, parts: readonly Uint8Array[]): void {
-    this.#hasViews = true;
+  #sendParts(number: number, parts: readonly Uint8Array[], response: InferResponse | null): void {
+    this.#views.push(response);
     this.#socket!.sendParts(number, parts, this);
   }
 
-  #sendError(error: ServerError): void {
+  #sendError(error: ServerError): Sent {
     this.sendText(errorText(this.id, error));
+    return 'last';
   }
 
-  #settle(): void {
-    this.#state = 'settled';
-    this.#owner!.onSettled(this);
+  #ready(): void {
+    this.#state = 'ready';
+    this.#owner!.onReady(this);
+  }
+
+  /** One was sent. */
+  #next(): void {
+    this.#reply = null;
+    this.#state = 'open';
+    this.releaseResponse();
+    // Its release may have brought the next.
+    if (this.#state === 'open') this.#advance();
+  }
+
+  /** Takes up the next answer, or the error behind them. */
+  #advance(): void {
+    try {
+      if (this.#answers.length > 0) this.#take(this.#answers.shift());
+      else if (this.#error !== null) this.#ready();
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  #take(response: InferResponse): void {
+    this.response = response;
+    this.#isFinal = response.isFinal;
+    if (!response.isEmpty && this.prepared!.reply === null && this.writesLarge(response)) this.#state = 'writing';
+    else this.#ready();
   }
 
   /** Whatever comes of the request now goes nowhere. */
@@ -259,13 +314,20 @@ export class InferTask extends BodyInfer implements Task, PartsHolder {
     this.use++;
     this.#reply = null;
     this.cancelRequest();
+    while (this.#answers.length > 0) this.#answers.shift().release();
+  }
+
+  /** It is not the session's any more. */
+  #end(): void {
+    this.#state = 'sent';
+    this.releaseResponse();
+    this.#recycle();
   }
 
   #recycle(): void {
-    if (this.#state === 'idle') return;
+    if (this.#views.length > 0) return;
     this.#state = 'idle';
     this.request = null;
-    this.releaseResponse();
     this.prepared = null;
     this.id = '';
     this.#owner = null;

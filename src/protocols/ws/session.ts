@@ -19,8 +19,10 @@ export interface Task {
   place: number;
   /** '' = none. */
   readonly requestId: string;
-  /** Its answer, or an error, waits to be sent. */
-  readonly isSettled: boolean;
+  /** An answer, or an error, waits to be sent. */
+  readonly isReady: boolean;
+  /** The session has it among those that wait to be sent; that one's alone. */
+  isQueued: boolean;
   /**
    * Finds out what a message is: the result is the id of the request that it cancels, or null where it is a request by itself. What is
    * wrong with it is answered when it is begun.
@@ -34,13 +36,18 @@ export interface Task {
   cancel(): void;
   /** There is nobody to be answered: it is not the session's any more. */
   abandon(): void;
-  /** Only when it is settled; it is not the session's any more. */
-  send(socket: MessageSocket): void;
+  /** Sends the next answer; only when it is ready. It is not the session's any more unless `more` follows. */
+  send(socket: MessageSocket): Sent;
 }
 
+/** more: another answer may follow. last: none does. nothing: there was none any more, and no message. */
+export type Sent = 'more' | 'last' | 'nothing';
+
 export interface TaskOwner {
-  /** There is an answer, or an error: once for each task that was begun. */
-  onSettled(task: Task): void;
+  /** There is an answer, or an error: at least once for each task that was begun. */
+  onReady(task: Task): void;
+  /** Answers of it were not released for too long. True = its client does not read, and the connection is cut. */
+  onStalled(task: Task, hasUnsent: boolean): boolean;
 }
 
 /** Each bound has a flag, `--ws-*`. */
@@ -78,9 +85,10 @@ export class Session implements SocketOwner, TaskOwner {
   #state: State = 'open';
   /** All that have no answer yet, in no order: each knows its place. */
   readonly #tasks: Task[] = [];
-  /** Ordered: all of them. Else those that are settled and cannot be sent yet. */
+  /** Ordered: all of them. Else those that are ready and cannot be sent yet. */
   readonly #queue = new Fifo<Task>();
   #isPaused = false;
+  #isPumping = false;
   /** When its client last stirred: said something, or took something that was unsent. */
   #aliveMs: number;
   #messageMs: number;
@@ -135,17 +143,17 @@ export class Session implements SocketOwner, TaskOwner {
     this.#host.onClosed(this);
   }
 
-  onSettled(task: Task): void {
+  onReady(task: Task): void {
     if (this.#state === 'closed') return;
-    if (!this.#isOrdered) {
-      if (this.#queue.length === 0 && this.#socket.isWritable) {
-        this.#send(task);
-        this.#afterSending();
-        return;
-      }
-      this.#queue.push(task);
-    }
+    if (!task.isQueued) this.#enqueue(task);
     this.#pump();
+  }
+
+  onStalled(task: Task, hasUnsent: boolean): boolean {
+    const isNext = !this.#isOrdered || (this.#queue.length > 0 && this.#queue.at(0) === task);
+    if (!hasUnsent && (this.#socket.isWritable || !isNext)) return false;
+    this.#socket.terminate();
+    return true;
   }
 
   /** The server stops. */
@@ -181,7 +189,13 @@ export class Session implements SocketOwner, TaskOwner {
 
   #add(task: Task): void {
     task.place = this.#tasks.push(task) - 1;
-    if (this.#isOrdered) this.#queue.push(task);
+    task.isQueued = false;
+    if (this.#isOrdered) this.#enqueue(task);
+  }
+
+  #enqueue(task: Task): void {
+    task.isQueued = true;
+    this.#queue.push(task);
   }
 
   #remove(task: Task): void {
@@ -199,17 +213,27 @@ export class Session implements SocketOwner, TaskOwner {
 
   /** Sends what is ready, for as long as the client takes it. */
   #pump(): void {
+    // What is sent may be released, and its model may answer at once.
+    if (this.#isPumping) return;
+    this.#isPumping = true;
     const queue = this.#queue;
-    while (queue.length > 0 && queue.at(0).isSettled && this.#socket.isWritable && this.#state !== 'closed') {
-      this.#send(queue.shift());
+    while (queue.length > 0 && queue.at(0).isReady && this.#socket.isWritable && this.#state !== 'closed') {
+      this.#send(queue.at(0));
     }
+    this.#isPumping = false;
     this.#afterSending();
   }
 
+  /** The first of the queue. Those that are not ordered take turns. */
   #send(task: Task): void {
-    this.#remove(task);
-    this.#host.onSent();
-    task.send(this.#socket);
+    const sent = task.send(this.#socket);
+    if (sent !== 'nothing') this.#host.onSent();
+    if (this.#state === 'closed') return;
+    if (sent !== 'more') this.#remove(task);
+    if (sent === 'more' && this.#isOrdered) return;
+    this.#queue.shift();
+    task.isQueued = false;
+    if (sent === 'more' && task.isReady) this.#enqueue(task);
   }
 
   #afterSending(): void {

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { MessageSocket } from '../../../src/protocols/web-socket.js';
 import type { ModelChoice } from '../../../src/protocols/ws/model-choice.js';
 import {
+  type Sent,
   Session,
   type SessionHost,
   type SessionLimits,
@@ -52,12 +53,14 @@ class FakeSocket implements MessageSocket {
   }
 }
 
-/** A message `a` is a request with that id, `-a` cancels it. It is answered when the test says so. */
+/** A message `a` is a request with that id, `-a` cancels it. It is answered, once or more often, when the test says so. */
 class FakeTask implements Task {
   place = 0;
+  isQueued = false;
   requestId = '';
   isSettled = false;
-  answer = '';
+  /** To be sent. */
+  readonly answers: string[] = [];
   state: 'taken' | 'begun' | 'abandoned' | 'sent' = 'taken';
   #owner: TaskOwner | null = null;
   #refusal: string | null = null;
@@ -79,24 +82,40 @@ class FakeTask implements Task {
     if (this.#refusal !== null) this.settle(this.#refusal);
   }
 
+  get isReady(): boolean {
+    return this.answers.length > 0 || this.isSettled;
+  }
+
+  /** The last answer; '' = none, but that it is over. */
   settle(answer: string): void {
-    this.answer = `${this.requestId}: ${answer}`;
     this.isSettled = true;
-    this.#owner!.onSettled(this);
+    this.answer(answer);
+  }
+
+  answer(answer: string): void {
+    if (answer !== '') this.answers.push(`${this.requestId}: ${answer}`);
+    this.#owner!.onReady(this);
+  }
+
+  stalls(hasUnsent: boolean): boolean {
+    return this.#owner!.onStalled(this, hasUnsent);
   }
 
   cancel(): void {
-    if (this.isSettled) this.answer = `${this.requestId}: cancelled`;
-    else this.settle('cancelled');
+    this.answers.length = 0;
+    this.settle('cancelled');
   }
 
   abandon(): void {
     this.state = 'abandoned';
   }
 
-  send(socket: MessageSocket): void {
+  send(socket: MessageSocket): Sent {
+    const answer = this.answers.shift();
+    if (answer !== undefined) socket.sendText(Buffer.from(answer));
+    if (this.answers.length > 0 || !this.isSettled) return 'more';
     this.state = 'sent';
-    socket.sendText(Buffer.from(this.answer));
+    return answer === undefined ? 'nothing' : 'last';
   }
 }
 
@@ -185,7 +204,7 @@ describe('answers', () => {
 
   test('come once for each request, whatever happens in whatever order', () => {
     const action = fc.oneof(
-      fc.record({ kind: fc.constantFrom('settle', 'cancel'), nth: fc.nat(30) }),
+      fc.record({ kind: fc.constantFrom('answer', 'settle', 'cancel'), nth: fc.nat(30) }),
       fc.record({ kind: fc.constantFrom('message', 'block', 'free'), nth: fc.constant(0) }),
     );
     fc.assert(
@@ -199,6 +218,7 @@ describe('answers', () => {
             fixture.message(`${requests.length}`);
             requests.push(fixture.tasks.at(-1)!);
           }
+          if (kind === 'answer' && task !== undefined && !task.isSettled) task.answer('more');
           if (kind === 'settle' && task !== undefined && !task.isSettled) task.settle('done');
           if (kind === 'cancel') fixture.message(`-${nth}`);
           if (kind === 'block') fixture.socket.unsentBytes = 1;
@@ -211,11 +231,62 @@ describe('answers', () => {
         fixture.socket.unsentBytes = 0;
         fixture.session.onDrain();
         for (const task of requests) if (!task.isSettled) task.settle('done');
-        const ids = fixture.socket.sent.map((text) => Number(text.split(':')[0]));
+        const last = fixture.socket.sent.filter((text) => !text.endsWith('more'));
+        const ids = last.map((text) => Number(text.split(':')[0]));
         expect(isOrdered ? ids : ids.sort((a, b) => a - b)).toEqual(requests.map((_, nth) => nth));
         expect([fixture.session.inFlight, fixture.socket.isPaused]).toEqual([0, false]);
       }),
     );
+  });
+});
+
+describe('several answers to one request', () => {
+  test('leave as they come, and the request is in flight until the last', () => {
+    const fixture = new Fixture();
+    fixture.message('a', 'b');
+    fixture.task('a').answer('1');
+    fixture.task('b').settle('done');
+    fixture.task('a').answer('2');
+    expect([fixture.socket.sent, fixture.session.inFlight]).toEqual([['a: 1', 'b: done', 'a: 2'], 1]);
+    fixture.task('a').settle('');
+    expect([fixture.socket.sent.length, fixture.session.inFlight, fixture.answered]).toEqual([3, 0, 3]);
+  });
+
+  test('wait for those of the requests before them where that was asked for', () => {
+    const fixture = new Fixture({}, true);
+    fixture.message('a', 'b');
+    fixture.task('b').answer('1');
+    fixture.task('a').answer('1');
+    fixture.task('b').settle('2');
+    fixture.task('a').settle('2');
+    expect(fixture.socket.sent).toEqual(['a: 1', 'a: 2', 'b: 1', 'b: 2']);
+  });
+
+  test('take turns with others when the client takes some', () => {
+    const fixture = new Fixture();
+    const { socket } = fixture;
+    socket.unsentLimit = 0;
+    socket.unsentBytes = 1;
+    fixture.message('a', 'b');
+    for (const id of ['a', 'b']) for (const answer of ['1', '2']) fixture.task(id).answer(answer);
+    socket.unsentBytes = 0;
+    fixture.session.onDrain();
+    expect(socket.sent).toEqual(['a: 1', 'b: 1', 'a: 2', 'b: 2']);
+  });
+
+  test('that wait for too long cut the connection, unless they wait for other requests', () => {
+    const fixture = new Fixture({}, true);
+    const { socket } = fixture;
+    socket.unsentLimit = 0;
+    fixture.message('a', 'b');
+    const [a, b] = [fixture.task('a'), fixture.task('b')];
+    b.answer('1');
+    expect(b.stalls(false)).toBe(false);
+    socket.unsentBytes = 1;
+    expect(b.stalls(false)).toBe(false);
+    expect(socket.calls).toEqual([]);
+    expect([a.stalls(false), b.stalls(true)]).toEqual([true, true]);
+    expect(socket.calls).toEqual(['terminate', 'terminate']);
   });
 });
 

@@ -114,7 +114,7 @@ test('what is not read is counted, and the model hears of each that is', async (
   const client = ask();
   const [request] = model.running;
   let reads = 0;
-  request!.onRead = () => reads++;
+  request!.watch({ onRead: () => reads++, onCancelled: () => {} });
   for (let value = 0; value < 3; value++) model.answer(request!, [value]);
   expect(request!.unread).toBe(3);
   client.read();

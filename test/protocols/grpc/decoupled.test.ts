@@ -290,7 +290,7 @@ describe.each([
       const answerAll = () => {
         while (request.unread < UNREAD_MAX && !request.cancelled) many.answer(request, new Array(size).fill(++given));
       };
-      request.onRead = answerAll;
+      request.watch({ onRead: answerAll, onCancelled: () => {} });
       answerAll();
       await vi.waitUntil(() => request.unread === UNREAD_MAX);
       expect(many.arena.used).toBeLessThan(UNREAD_MAX * size * 4 + (1 << 16));

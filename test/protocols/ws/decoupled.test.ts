@@ -194,7 +194,7 @@ describe.each(engines)('answers of a decoupled model over the engine %s', (_, ma
       const answerAll = () => {
         while (request.unread < UNREAD_MAX && !request.cancelled) model.answer(request, new Array(size).fill(7));
       };
-      request.onRead = answerAll;
+      request.watch({ onRead: answerAll, onCancelled: () => {} });
       answerAll();
       await until(() => request.unread === UNREAD_MAX);
       expect(model.arena.used).toBeLessThan(UNREAD_MAX * size * 4 + (1 << 16));

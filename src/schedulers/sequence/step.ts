@@ -25,6 +25,8 @@ export class Step extends InferRequest {
   override readonly state: number;
   readonly isFresh: boolean;
   readonly #owner: StepOwner;
+  /** Its execution is over. */
+  #hasEnded = false;
 
   constructor(
     of: Sequence,
@@ -46,6 +48,7 @@ export class Step extends InferRequest {
   }
 
   override complete(outputs: BatchOutputs, index: number, firstRow: number): void {
+    this.#hasEnded = true;
     this.sequenceOf.stateKey = outputs.batch.stateKey;
     this.#owner.onStepEnded(this, null);
     this.request.complete(outputs, index, firstRow);
@@ -63,8 +66,10 @@ export class Step extends InferRequest {
     this.request.watch(runner);
   }
 
+  /** The instance of a decoupled model may die between the end of the execution and the last answer. */
   override fail(error: ServerError, reason: FailureReason): void {
-    this.#owner.onStepEnded(this, reason);
+    if (!this.#hasEnded) this.#owner.onStepEnded(this, reason);
+    this.#hasEnded = true;
     this.request.fail(error, reason);
   }
 }

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { InferRequest } from '../../../src/backends/request.js';
 import { BodyBudget } from '../../../src/protocols/body-buffer.js';
@@ -219,6 +220,68 @@ describe('a stream', () => {
     clock.advance(60e6);
     expect([call.ended, request.unread]).toEqual(['cut', 0]);
   });
+});
+
+/** What may happen on one stream; `nth` picks a request, the newest first. */
+const action = fc.record({
+  kind: fc.constantFrom('many', 'once', 'answer', 'answer', 'answer', 'end', 'end', 'fail', 'block', 'free'),
+  nth: fc.nat(4),
+});
+
+test('whatever happens, each request hears all its answers in order, and those that are answered once in the order of all', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(action, { maxLength: 100 }), async (actions) => {
+      const call = openStream();
+      const requests: { id: string; model: PuppetModel; request: InferRequest; expected: string[]; isOver: boolean }[] =
+        [];
+      let values = 0;
+      const act = (kind: string, of: (typeof requests)[number]): void => {
+        const { id, model, request, expected } = of;
+        if (of.isOver) return;
+        of.isOver = kind !== 'answer';
+        const value = ++values;
+        if (kind === 'fail') {
+          expected.push(`${id}: it died.`);
+          model.fail(request);
+        } else if (model === once) {
+          of.isOver = true;
+          expected.push(`${id}: ${value}.`);
+          once.complete(request, { outputs: [{ shape: [1], bytes: Buffer.from(Int32Array.of(value).buffer) }] });
+        } else if (kind === 'answer') {
+          expected.push(`${id}: ${value}`);
+          many.answer(request, [value]);
+        } else {
+          expected.push(`${id}: ${value}.`);
+          many.answer(request, [value], true);
+          many.complete(request);
+        }
+      };
+      for (const { kind, nth } of actions) {
+        if (kind === 'many' || kind === 'once') {
+          const model = kind === 'many' ? many : once;
+          const id = `${requests.length}`;
+          requests.push({ id, model, request: ask(call, model, id), expected: [], isOver: false });
+        } else if (kind === 'block') {
+          call.isWritable = false;
+        } else if (kind === 'free') {
+          call.isWritable = true;
+          call.owner.onDrain(call);
+        } else if (requests.length > 0) {
+          act(kind, requests[Math.max(0, requests.length - 1 - nth)]!);
+        }
+      }
+      for (const of of requests) act('end', of);
+      call.isWritable = true;
+      call.owner.onDrain(call);
+      call.owner.onHalfClose(call);
+      const messages = heard(call.sent);
+      const of = (id: string) => messages.filter((text) => text.startsWith(`${id}: `));
+      for (const { id, expected } of requests) expect(of(id)).toEqual(expected);
+      const inOrder = requests.filter(({ model }) => model === once).flatMap(({ expected }) => expected);
+      expect(messages.filter((text) => inOrder.includes(text))).toEqual(inOrder);
+      expect([messages.length, call.ended]).toEqual([requests.flatMap(({ expected }) => expected).length, '0: ']);
+    }),
+  );
 });
 
 test('a request of one message is refused before it takes memory', () => {

@@ -66,7 +66,7 @@ export class DecoupledAnswers {
     const open = new OpenRequest(request, key, this.#source);
     this.#open.set(key, open);
     // The worker may not have heard of it.
-    if (request.cancelled) open.onCancelled();
+    if (request.cancelled || !request.isAwaited) open.onCancelled();
   }
 
   #find(key: number): OpenRequest | null {

@@ -82,10 +82,15 @@ async function complete(source: ModelSource, path: string): Promise<ModelConfig>
   return { ...config, ...Object.fromEntries(fields.map((field) => [field, changed[field]])) };
 }
 
-function checkConfig({ name, output, sequence_batching }: ModelConfig): void {
+function checkConfig({ name, output, sequence_batching, batch_input, batch_output }: ModelConfig): void {
   if (output.length === 0) {
     throw invalid(
       `model '${name}' has no output: write its inputs and outputs to config.pbtxt, or export configure() from its module`,
+    );
+  }
+  if (batch_input.length > 0 || batch_output.length > 0) {
+    throw invalid(
+      `batch_input and batch_output of model '${name}': the code of a model written in JavaScript has each request as it came, and needs neither`,
     );
   }
   if ((sequence_batching?.state.length ?? 0) === 0) return;

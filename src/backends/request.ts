@@ -35,6 +35,8 @@ export abstract class InferRequest {
   readonly state: number = NO_STATE;
   #cancelled = false;
   #runner: RequestRunner | null = null;
+  /** Somebody waits for its answers; else its execution is all that counts. */
+  readonly isAwaited: boolean = true;
   /** When the scheduler took it, monotonic microseconds. */
   queuedUs = 0;
 

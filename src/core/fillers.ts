@@ -30,6 +30,7 @@ class Filler extends InferRequest {
   readonly priority = 0;
   readonly timeoutUs = 0;
   readonly sequence = NO_SEQUENCE;
+  override readonly isAwaited = false;
   readonly slotOffset: number;
   readonly row: number;
   readonly slot: Slot;
@@ -49,6 +50,10 @@ class Filler extends InferRequest {
   override complete(outputs: BatchOutputs): void {
     outputs.release();
     this.unuse();
+  }
+
+  override respond(outputs: BatchOutputs | null): void {
+    outputs?.release();
   }
 
   override fail(): void {

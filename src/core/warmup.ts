@@ -44,6 +44,7 @@ class WarmupRequest extends InferRequest {
   readonly priority = 0;
   readonly timeoutUs = 0;
   readonly sequence = NO_SEQUENCE;
+  override readonly isAwaited = false;
   readonly row = VARIABLE;
   readonly slotOffset: number;
   override readonly state: number;

@@ -189,7 +189,7 @@ describe('loading models written in JavaScript', () => {
     const text = config(`instance_group [ { count: 2 kind: KIND_CPU } ]
       model_warmup [ { name: "first" batch_size: 3 inputs { key: "INPUT0" value { data_type: TYPE_INT32 dims: 1 zero_data: true } } } ]`);
     const source = `let log; export const initialize = (context) => { log = context.log; };
-      ${answers.replace('{ requests }', 'batch').replace('{', '{ const { requests } = batch; log.warning(`ran ${batch.rows}`);')}`;
+      ${answers.replace('{ requests }', 'batch').replace('{', '{ const { requests } = batch; log.warning("ran " + batch.rows);')}`;
     expect(await loads({ 'config.pbtxt': text, '1/model.js': source })).toBe('200');
     for (const instance of ['tried_0_0', 'tried_0_1']) {
       expect(server.main.output).toContain(`model 'tried', instance '${instance}': ran 3`);

@@ -407,7 +407,7 @@ describe('other commands', () => {
 
   test.each([
     [['check'], "missing required argument 'dir'"],
-    [['init', 'd'], "required option '--model <file>' not specified"],
+    [['init', 'd'], "expected one of the options '--model <file>' and '--javascript'"],
     [['check', 'a', '--backend-config=x'], 'expected [BACKEND,]KEY=VALUE'],
     [['check', 'a', '--backend-config=default-max-batch-size=x'], "expected a whole number, found 'x'"],
     [['config', 'a', 'b', 'c'], 'too many arguments'],

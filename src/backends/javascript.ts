@@ -8,7 +8,7 @@ import type { Backend, InstancePlace, ModelSource, PreparedModel } from './backe
 import { JavaScriptParameters } from './javascript-parameters.js';
 import { probeModule } from './javascript-probe.js';
 import type { JavaScriptSettings } from './javascript-protocol.js';
-import { findModelFile } from './model-file.js';
+import { findModelFile, type ModelFileSource } from './model-file.js';
 
 /** What makes the model what it is, and was used to find it: `configure` may not change it. */
 const FIXED_FIELDS = ['name', 'platform', 'backend', 'runtime', 'version_policy', 'default_model_filename'] as const;
@@ -19,8 +19,7 @@ export class JavaScriptBackend implements Backend {
   readonly #worker = fileURLToPath(new URL('../../workers/javascript.js', import.meta.url));
 
   async prepare(source: ModelSource): Promise<PreparedModel> {
-    const path = await findModelFile(source, 'model.js');
-    checkLanguage(source.name, path);
+    const path = await findModule(source);
     const config = await complete(source, path);
     checkConfig(config);
     const parameters = new JavaScriptParameters(config);
@@ -34,6 +33,13 @@ export class JavaScriptBackend implements Backend {
       settingsFor: (place) => settingsFor(source, path, config, parameters, place),
     };
   }
+}
+
+/** The file of a model's code, absolute. Throws what `findModelFile` does, and INVALID_ARGUMENT where this Node cannot run it. */
+export async function findModule(source: ModelFileSource): Promise<string> {
+  const path = await findModelFile(source, 'model.js');
+  checkLanguage(source.name, path);
+  return path;
 }
 
 function settingsFor(

@@ -35,8 +35,8 @@ export interface ConfigOptions extends UnderstandingOptions {
 
 export interface InitOptions {
   readonly directory: string;
-  /** The ONNX file. */
-  readonly model: string;
+  /** The ONNX file; null = a model written in JavaScript. */
+  readonly model: string | null;
   /** null = what is usual. */
   readonly maxBatchSize: number | null;
 }
@@ -61,7 +61,7 @@ export const USAGE_EXIT_CODE = 2;
 export const toolCommands: Readonly<Record<ToolCommand['kind'], string>> = {
   check: 'says what is wrong or doubtful with the models of a repository',
   config: 'prints the complete configuration of a model, and where each value comes from',
-  init: 'makes a folder for a model, with a configuration, from an ONNX file',
+  init: 'makes a folder for a model, with a configuration: from an ONNX file, or for code of your own',
 };
 
 export function isToolCommand(word: string | undefined): word is ToolCommand['kind'] {
@@ -137,11 +137,17 @@ function configCommand(take: Take): Command {
 function initCommand(take: Take): Command {
   return describe('init')
     .argument('<dir>', 'the folder to make: its name is the name of the model')
-    .requiredOption('--model <file>', 'the ONNX file; it is copied, with the files of its weights')
+    .option('--model <file>', 'the ONNX file; it is copied, with the files of its weights')
+    .option('--javascript', 'a model written in JavaScript, which runs as it is, to begin with')
     .option('--max-batch-size <n>', 'rows of a batch at most, where the model can batch (default: 8)', whole)
-    .action((directory: string, given: Given) => {
+    .action((directory: string, given: Given, command: Command) => {
       const maxBatchSize = (given.maxBatchSize as number | undefined) ?? null;
-      take({ kind: 'init', options: { directory, model: String(given.model), maxBatchSize } });
+      const isJavaScript = given.javascript === true;
+      if (isJavaScript === (given.model !== undefined)) {
+        command.error("expected one of the options '--model <file>' and '--javascript'");
+      }
+      const model = isJavaScript ? null : String(given.model);
+      take({ kind: 'init', options: { directory, model, maxBatchSize } });
     });
 }
 

@@ -43,7 +43,7 @@ async function readFolder(options: ConfigOptions, terminal: Terminal): Promise<S
     first.effective,
   );
   const found = entry.versions.find((each) => each.version === version);
-  const isOnnx = found !== undefined && settings.backends.includes(first.effective.backend);
+  const isOnnx = found !== undefined && first.effective.backend === 'onnxruntime';
   const path = isOnnx
     ? await modelPath({ name: entry.name, versionDirectory: found.directory, config: first.effective })
     : '';

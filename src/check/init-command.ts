@@ -8,6 +8,7 @@ import { invalid } from '../types/errors.js';
 import { checkSettings, type Terminal } from './check-command.js';
 import type { InitOptions } from './command-line.js';
 import { initialConfig } from './init-config.js';
+import { javascriptConfig, javascriptModule } from './init-javascript.js';
 import { inspectModel } from './inspect.js';
 import { reportText } from './report.js';
 
@@ -17,19 +18,18 @@ import { reportText } from './report.js';
  */
 export async function runInit(options: InitOptions, terminal: Terminal): Promise<number> {
   const directory = resolve(options.directory);
-  const file = resolve(options.model);
-  await refuseExisting(directory);
-  await refuseOther(file);
-  const signature = await readOnnxSignature(file);
-  const weights = externalFiles(file);
   const name = basename(directory);
-  const text = initialConfig(name, signature, basename(file), options.maxBatchSize);
+  await refuseExisting(directory);
+  const fill =
+    options.model === null
+      ? fillerOfCode(name, options.maxBatchSize)
+      : await fillerOf(name, resolve(options.model), options.maxBatchSize);
   await mkdir(dirname(directory), { recursive: true });
   // Scans pass folders with a dot over.
   const draft = await mkdtemp(join(dirname(directory), '.conch-init-'));
   try {
     const made = join(draft, name);
-    await fill(made, file, weights, text);
+    await fill(made);
     await check(draft, name, terminal);
     await rename(made, directory).catch((error: NodeJS.ErrnoException) => {
       throw invalid(`${directory} cannot be made (${error.code})`);
@@ -54,6 +54,25 @@ async function refuseOther(file: string): Promise<void> {
     throw invalid(`--model: ${file} cannot be read (${error.code})`);
   });
   if (!info.isFile()) throw invalid(`--model: expected an ONNX file, but ${file} is none`);
+}
+
+/** Writes what belongs in a model's folder. */
+type Fill = (directory: string) => Promise<void>;
+
+function fillerOfCode(name: string, maxBatchSize: number | null): Fill {
+  return async (directory) => {
+    await mkdir(join(directory, '1'), { recursive: true });
+    await writeFile(join(directory, 'config.pbtxt'), javascriptConfig(name, maxBatchSize));
+    await writeFile(join(directory, '1', 'model.js'), javascriptModule);
+  };
+}
+
+async function fillerOf(name: string, file: string, maxBatchSize: number | null): Promise<Fill> {
+  await refuseOther(file);
+  const signature = await readOnnxSignature(file);
+  const weights = externalFiles(file);
+  const text = initialConfig(name, signature, basename(file), maxBatchSize);
+  return (directory) => fill(directory, file, weights, text);
 }
 
 async function fill(directory: string, file: string, weights: readonly string[], text: string): Promise<void> {

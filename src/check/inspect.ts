@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { findModule } from '../backends/javascript.js';
 import { readOnnxSignature } from '../backends/onnx-file.js';
 import { openInitializers } from '../backends/onnx-open.js';
 import { modelPath } from '../backends/onnxruntime.js';
@@ -171,7 +172,12 @@ async function readVersions(
   for (const version of wanted) {
     const { directory } = entry.versions.find((candidate) => candidate.version === version)!;
     try {
-      const path = await modelPath({ name: entry.name, versionDirectory: directory, config });
+      const file = { name: entry.name, versionDirectory: directory, config };
+      if (config.backend === 'javascript') {
+        await findModule(file);
+        continue;
+      }
+      const path = await modelPath(file);
       const signature = await readOnnxSignature(path);
       const opened = new Set(signature.overridable.map(({ name }) => name).filter((name) => lists(config, name)));
       versions.push({ version, signature });

@@ -172,6 +172,24 @@ describe('conch init', () => {
     expect(again.stderr).toContain('is there already, and nothing is written over');
   });
 
+  test('makes a model written in JavaScript that runs as it is', async () => {
+    const directory = join(folder, 'coded', 'mine');
+    expect(conch('init', '--javascript', directory).code).toBe(0);
+    expect(checked(join(folder, 'coded'))).toMatchObject({ code: 0, errors: 0, warnings: 0, hints: 0 });
+    const server = await ServerProcess.start({ models: [], flags: ['--model-repository', join(folder, 'coded')] });
+    expect(server.main.output).toContain("model 'mine', instance 'mine_0_0': multiplies by 2");
+    const inputs = [{ name: 'INPUT0', datatype: 'FP32', shape: [2, 3], data: [1, 2, 3, 4, 5, 6] }];
+    const url = `http://127.0.0.1:${server.httpPort}/v2/models/mine/infer`;
+    const reply = await fetch(url, { method: 'POST', body: JSON.stringify({ inputs }) });
+    expect((await reply.json()) as object).toMatchObject({
+      outputs: [{ name: 'OUTPUT0', shape: [2, 3], data: [2, 4, 6, 8, 10, 12] }],
+    });
+    await server.stop();
+    // What its comments import is there.
+    const { exports } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
+    expect(await readFile(join(root, exports['./model'].types), 'utf8')).toContain('export interface ModelContext');
+  });
+
   test.each([
     'scalar_nobatch',
     'reshape_empty',
@@ -212,7 +230,8 @@ describe('conch init', () => {
     [['--model', '/nowhere.onnx'], /\/nowhere\.onnx cannot be read \(ENOENT\)/],
     [['--model', 'package.json'], /Protobuf parsing failed/],
     [['--model', 'test/models/auto_nobatch/1/model.onnx', '--max-batch-size=4'], /cannot batch/],
-    [[], /required option '--model/],
+    [[], /expected one of the options '--model <file>' and '--javascript'/],
+    [['--javascript', '--model', 'm.onnx'], /expected one of the options/],
   ])('%j ends with 2, and nothing is made', async (args, expected) => {
     const directory = join(folder, 'nothing', 'm');
     const { code, stderr } = conch('init', directory, ...args);

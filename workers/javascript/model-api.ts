@@ -53,7 +53,8 @@ export interface DataOf {
   BF16: Uint16Array;
 }
 
-export type TensorData = DataOf[DataType];
+/** Whose elements are numbers. */
+export type NumberType = Exclude<DataType, 'BYTES' | 'INT64' | 'UINT64'>;
 
 /** What is written to a tensor of BYTES: texts are written as UTF-8. */
 export type BytesValue = string | Uint8Array;
@@ -103,14 +104,17 @@ export interface ModelRequest {
   readonly rows: number;
   /** Names of the outputs that the client gets; others need not be made. */
   readonly requestedOutputs: readonly string[];
-  /** Null = an optional input that the request leaves out. Throws where the model has no such input. */
-  input<Type extends DataType = DataType>(name: string): Tensor<Type> | null;
+  /**
+   * Null = an optional input that the request leaves out. Throws where the model has no such input. The type of its elements is what the
+   * caller says it is: `input<'INT64'>('IDS')`.
+   */
+  input<Type extends DataType = NumberType>(name: string): Tensor<Type> | null;
   /**
    * Makes an output of this shape, which has the batch dimension where the model batches, and returns its elements to be written before
    * `execute` ends. For BYTES the elements are given as `values`, in row-major order; for others `values` may be given too. Throws where the
    * shape is not one that the configuration allows.
    */
-  output<Type extends Exclude<DataType, 'BYTES'> = Exclude<DataType, 'BYTES'>>(
+  output<Type extends Exclude<DataType, 'BYTES'> = NumberType>(
     name: string,
     shape: readonly number[],
     values?: ArrayLike<number> | ArrayLike<bigint>,
@@ -157,12 +161,12 @@ export interface Batch {
    * The rows of all requests as one tensor: no copy is made where they lie one behind the other. Null = the requests leave this
    * optional input out; all do, or none.
    */
-  input<Type extends DataType = DataType>(name: string): Tensor<Type> | null;
+  input<Type extends DataType = NumberType>(name: string): Tensor<Type> | null;
   /**
    * Makes an output of every request at once: the elements of all rows, one row behind the other. `rowShape` is the shape without the
    * batch dimension. `values` as for the output of one request.
    */
-  output<Type extends Exclude<DataType, 'BYTES'> = Exclude<DataType, 'BYTES'>>(
+  output<Type extends Exclude<DataType, 'BYTES'> = NumberType>(
     name: string,
     rowShape: readonly number[],
     values?: ArrayLike<number> | ArrayLike<bigint>,

@@ -94,8 +94,10 @@ export class EnsembleRequest implements AcceptedRequest {
     if (this.#state !== 'running' || this.#isCancelled) return;
     this.#isCancelled = true;
     this.#root!.abandon();
-    for (const run of this.#runs.splice(0)) {
-      run.isOver = true;
+    const runs = this.#runs.splice(0);
+    // First of all: when one of them leaves a gate, none of the others enters it, and what ends meanwhile is not looked at.
+    for (const run of runs) run.isOver = true;
+    for (const run of runs) {
       if (run.request === null) run.flow.onInputsRead(run.place);
       else run.request.cancel();
       this.model.stepEnded(run, this);
@@ -111,47 +113,34 @@ export class EnsembleRequest implements AcceptedRequest {
 
   /** For the ensemble: it is the step's turn. */
   sendStep(run: StepRun): void {
-    const { flow, place } = run;
     try {
-      const { plan, outputShapes } = this.steps.planStep(place, flow.shapes, flow.bytes);
-      const { inputs, step } = this.steps.route.steps[place]!;
-      const sources: PlacedTensor[] = [];
-      for (const { tensor } of inputs) {
-        if (flow.sources[tensor] !== null) sources.push({ begin: flow.begins[tensor]!, bytes: flow.bytes[tensor]! });
-      }
-      run.outputShapes = outputShapes;
-      run.request = step.model.admitSources(plan, sources, run, this.#sequence);
+      run.request = this.#admitStep(run);
     } catch (error) {
-      flow.onInputsRead(place);
-      this.#stepFailed(run, error);
+      this.#abort(asServerError(error));
       return;
     }
     try {
       run.request.submit();
     } catch (error) {
-      this.#stepFailed(run, error);
+      this.stepFailed(run, asServerError(error));
     }
   }
 
+  /** For flows. */
+  stepFailed(run: StepRun, error: ServerError): void {
+    this.#abort(error);
+    this.runEnded(run);
+  }
+
+  /** For flows: it answers no more. */
   runEnded(run: StepRun): void {
+    // Also while all are cancelled, one after the other.
+    if (run.isOver) return;
     run.isOver = true;
     run.request = null;
     this.#runs.splice(this.#runs.indexOf(run), 1);
     this.model.stepEnded(run, this);
     if (this.#runs.length === 0 && this.#error !== null) this.#deliverError(this.#error);
-  }
-
-  /** A step failed: the request does, when the steps that run have ended. */
-  abort(error: ServerError): void {
-    if (this.isAborted) return;
-    this.#error = new ServerError(error.code, `in ensemble '${this.model.name}', ${error.message}`);
-    this.#root!.abandon();
-    for (const run of [...this.#runs]) {
-      if (run.request !== null || run.isOver) continue;
-      run.flow.onInputsRead(run.place);
-      this.runEnded(run);
-    }
-    if (this.#runs.length === 0 && this.#state === 'running') this.#deliverError(this.#error);
   }
 
   /** For flows: all that was asked for is there, or is known to be missing. */
@@ -202,10 +191,28 @@ export class EnsembleRequest implements AcceptedRequest {
     root.proceed();
   }
 
-  #stepFailed(run: StepRun, error: unknown): void {
-    run.isOver = true;
-    this.abort(asServerError(error));
-    this.runEnded(run);
+  #admitStep(run: StepRun): AcceptedRequest {
+    const { flow, place } = run;
+    const { plan, outputShapes } = this.steps.planStep(place, flow.shapes, flow.bytes);
+    const { inputs, step } = this.steps.route.steps[place]!;
+    const sources: PlacedTensor[] = [];
+    for (const { tensor } of inputs) {
+      if (flow.sources[tensor] !== null) sources.push({ begin: flow.begins[tensor]!, bytes: flow.bytes[tensor]! });
+    }
+    run.outputShapes = outputShapes;
+    return step.model.admitSources(plan, sources, run, this.#sequence);
+  }
+
+  /** No step begins any more; the error is told when those that run have ended. */
+  #abort(error: ServerError): void {
+    if (this.isAborted) return;
+    this.#error = new ServerError(error.code, `in ensemble '${this.model.name}', ${error.message}`);
+    this.#root!.abandon();
+    for (const run of [...this.#runs]) {
+      if (run.request !== null || run.isOver) continue;
+      run.flow.onInputsRead(run.place);
+      this.runEnded(run);
+    }
   }
 
   #unset(flow: Flow): void {

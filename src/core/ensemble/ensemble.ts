@@ -25,6 +25,8 @@ import { type Route, routeTo } from './route.js';
 import { StepGate } from './step-gate.js';
 import type { StepRun } from './step-run.js';
 
+const REMEMBERED_ROUTES = 16;
+
 export interface EnsembleParts {
   readonly name: string;
   readonly version: number;
@@ -73,7 +75,6 @@ export class Ensemble implements ServedModel, InputSpace {
   constructor(parts: EnsembleParts, { arena, clock }: EnsembleSurroundings) {
     this.name = parts.name;
     this.version = parts.version;
-    this.config = parts.config;
     this.tensors = parts.tensors;
     this.statistics = parts.statistics;
     this.graph = parts.graph;
@@ -81,6 +82,8 @@ export class Ensemble implements ServedModel, InputSpace {
     this.#clock = clock;
     this.planes = parts.tensors.hasPlanes ? planesOf(arena, parts.tensors) : null;
     this.isDecoupled = this.#routeTo(this.graph.outputs).depth > 0;
+    // Its own word does not count (fact sheet 5.6).
+    this.config = { ...parts.config, model_transaction_policy: { decoupled: this.isDecoupled } };
     const limit = parts.config.ensemble_scheduling?.max_inflight_requests ?? 0;
     this.#gates = this.graph.steps.map(() => (limit > 0 ? new StepGate(limit) : null));
     for (const step of this.steps) step.hold();
@@ -130,6 +133,7 @@ export class Ensemble implements ServedModel, InputSpace {
   ): AcceptedRequest {
     const heir = this.#heir;
     if (heir !== null) return heir.admit(checkRequest(heir.name, heir.tensors, plan.head), sizes, responder, sequence);
+    this.#expectNotOver();
     const memory = new RequestInputs(this, plan, sequence);
     const isSmall = plan.inputBytes >= 0 && plan.inputBytes <= SMALL_REQUEST_BYTES;
     const hasRoom =
@@ -144,6 +148,7 @@ export class Ensemble implements ServedModel, InputSpace {
     reader: Responder & SourceReader,
     sequence: SequenceFlags,
   ): AcceptedRequest {
+    this.#expectNotOver();
     return this.#newRequest(plan, { kind: 'others', sources, reader }, reader, sequence);
   }
 
@@ -175,12 +180,13 @@ export class Ensemble implements ServedModel, InputSpace {
       this.#onFinished();
     });
     this.#isOver = true;
-    this.planes?.close();
     for (const step of this.steps) step.letGo();
   }
 
-  /** It has nothing that ends. */
-  async stop(): Promise<void> {}
+  async stop(): Promise<void> {
+    this.#isOver = true;
+    this.planes?.close();
+  }
 
   /** For `EnsembleRequest` alone, like all below. */
   enqueue(request: EnsembleRequest): void {
@@ -221,8 +227,11 @@ export class Ensemble implements ServedModel, InputSpace {
     this.#ended();
   }
 
-  #newRequest(plan: InferPlan, inputs: EnsembleInputs, responder: Responder, sequence: SequenceFlags): EnsembleRequest {
+  #expectNotOver(): void {
     if (this.#isOver) throw notFound(this.name, String(this.version), [this.version]);
+  }
+
+  #newRequest(plan: InferPlan, inputs: EnsembleInputs, responder: Responder, sequence: SequenceFlags): EnsembleRequest {
     this.#admitted++;
     return new EnsembleRequest(this, plan, inputs, responder, sequence);
   }
@@ -230,6 +239,8 @@ export class Ensemble implements ServedModel, InputSpace {
   #routeTo(outputs: readonly number[]): Route {
     const key = outputs.join();
     const route = this.#routes.get(key) ?? routeTo(this.graph, outputs);
+    // Clients choose outputs, in any order.
+    if (this.#routes.size >= REMEMBERED_ROUTES) this.#routes.clear();
     this.#routes.set(key, route);
     return route;
   }

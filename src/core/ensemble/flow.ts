@@ -65,6 +65,8 @@ export class Flow {
 
   /** A tensor is there: bytes `begin` and following of what `source` holds. */
   put(tensor: number, source: Source, begin: number, bytes: number, shape: Shape): void {
+    // Nobody would say that it is read.
+    if (this.#isEnded || this.#request.isAborted) return;
     this.sources[tensor] = source;
     this.begins[tensor] = begin;
     this.bytes[tensor] = bytes;
@@ -110,8 +112,7 @@ export class Flow {
   }
 
   onError(run: StepRun, error: ServerError): void {
-    this.#request.runEnded(run);
-    this.#request.abort(error);
+    this.#request.stepFailed(run, error);
   }
 
   /** What step `place` reads need not stay for it any more. */
@@ -121,6 +122,8 @@ export class Flow {
 
   /** No step begins any more, and there will be no answer: only what runs still reads its tensors. */
   abandon(): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
     for (const pass of this.#passes) pass?.abandon();
     for (let place = 0; place < this.#waits.length; place++) {
       if (this.#waits[place]! >= 0) this.onInputsRead(place);
@@ -182,13 +185,18 @@ export class Flow {
     }
     const number = run.answers++;
     const pass = this.#passAt(number);
+    if (pass === null) {
+      response.release();
+      return;
+    }
     pass.#take(run, response);
     pass.proceed();
   }
 
-  #passAt(number: number): Flow {
+  /** Null = it is over: a step behind another decoupled one had nothing to say in it. */
+  #passAt(number: number): Flow | null {
     const known = this.#passes[number];
-    if (known != null) return known;
+    if (known !== undefined) return known;
     const pass = new Flow(this.#request, this);
     this.#passes[number] = pass;
     pass.#adoptAll(this);
@@ -223,6 +231,8 @@ export class Flow {
   }
 
   #adopt(from: Flow, tensor: number): void {
+    // Where the pass began while its parent told everybody of the tensor, it hears of it twice.
+    if (this.#isSettled[tensor]) return;
     const source = from.sources[tensor]!;
     if (source !== null) this.put(tensor, source, from.begins[tensor]!, from.bytes[tensor]!, from.shapes[tensor]!);
     this.settle(tensor);

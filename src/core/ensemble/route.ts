@@ -68,16 +68,19 @@ function neededSteps({ steps, tensors }: Graph, outputs: readonly number[]): num
 }
 
 function tensorLevels({ steps, tensors }: Graph): number[] {
-  const levels = new Map<number, number>();
-  const levelOf = (tensor: number): number => {
-    const at = tensors[tensor]!.step;
-    if (at < 0) return 0;
-    const known = levels.get(tensor);
-    if (known !== undefined) return known;
-    const { inputs, model } = steps[at]!;
-    const level = Math.max(0, ...inputs.map((input) => levelOf(input.tensor))) + (model.isDecoupled ? 1 : 0);
-    levels.set(tensor, level);
-    return level;
-  };
-  return tensors.map((_, tensor) => levelOf(tensor));
+  const levels = tensors.map(({ step }) => (step < 0 ? 0 : -1));
+  // Not by recursion: a chain may be longer than the stack is deep.
+  const open = steps.map((_, at) => at);
+  for (let at = open.at(-1); at !== undefined; at = open.at(-1)) {
+    const { inputs, outputs, model } = steps[at]!;
+    const unknown = inputs.find(({ tensor }) => levels[tensor]! < 0);
+    if (unknown !== undefined) {
+      open.push(tensors[unknown.tensor]!.step);
+      continue;
+    }
+    open.pop();
+    const level = Math.max(0, ...inputs.map(({ tensor }) => levels[tensor]!)) + (model.isDecoupled ? 1 : 0);
+    for (const { tensor } of outputs) levels[tensor] = level;
+  }
+  return levels;
 }

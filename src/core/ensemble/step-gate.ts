@@ -12,6 +12,7 @@ export class StepGate {
   readonly #limit: number;
   readonly #waiting = new Fifo<Waiting>();
   #inside = 0;
+  #isLettingIn = false;
 
   constructor(limit: number) {
     this.#limit = limit;
@@ -28,7 +29,10 @@ export class StepGate {
     this.#letIn();
   }
 
+  /** One after the other: of what is let in, much may leave at once, and none of that may pile up on the stack. */
   #letIn(): void {
+    if (this.#isLettingIn) return;
+    this.#isLettingIn = true;
     while (this.#inside < this.#limit && this.#waiting.length > 0) {
       const { run, request } = this.#waiting.shift();
       // Its request may have ended while it waited.
@@ -37,5 +41,6 @@ export class StepGate {
       run.isInside = true;
       request.sendStep(run);
     }
+    this.#isLettingIn = false;
   }
 }

@@ -166,7 +166,8 @@ async function readVersions(
   wanted: readonly number[],
   { backends }: CheckSettings,
 ): Promise<{ versions: CheckedVersion[]; findings: Finding[] }> {
-  if (config.backend !== 'onnxruntime') return { versions: [], findings: unserved(entry, source, config, backends) };
+  if (isEnsemble(config)) return { versions: [], findings: [] };
+  if (!backends.includes(config.backend)) return { versions: [], findings: unserved(entry, source, config, backends) };
   const versions: CheckedVersion[] = [];
   const findings: Finding[] = [];
   for (const version of wanted) {
@@ -203,8 +204,8 @@ function unserved(
   backends: readonly string[],
 ): Finding[] {
   const name = config.backend;
-  if (name === '' || isEnsemble(config) || backends.includes(name)) return [];
-  const fields = [['backend'], ['platform'], ['ensemble_scheduling'], ['default_model_filename']];
+  if (name === '') return [];
+  const fields = [['backend'], ['platform'], ['default_model_filename']];
   const path = fields.find((field) => source.place(field) !== null) ?? [];
   const message = `unable to find backend '${name}' for model '${entry.name}'; this server has ${backends.map((each) => `'${each}'`).join(', ')}`;
   return [

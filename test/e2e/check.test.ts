@@ -56,6 +56,16 @@ describe('conch check', () => {
     expect(checked('test/models').findings.filter(({ severity }) => severity === 'error')).toEqual([]);
   });
 
+  test('takes models written in JavaScript for what they say they are, but looks for their modules', async () => {
+    expect(checked('test/javascript_models')).toMatchObject({ code: 0, errors: 0, warnings: 0 });
+    const repository = await makeRepository(['scale', 'upper']);
+    await rm(join(repository, 'scale/1/model.js'));
+    const [finding, ...more] = checked(repository).findings;
+    expect(finding).toMatchObject({ model: 'scale', rule: 'model-file', file: join(repository, 'scale/1') });
+    expect(more).toEqual([]);
+    await rm(repository, { recursive: true });
+  });
+
   test('says where and why each broken model is refused', () => {
     const { code, findings } = checked('test/broken_models');
     expect(code).toBe(1);

@@ -107,7 +107,9 @@ function outcomeOf(model: AnyModel, given: Values, isRead: readonly boolean[]): 
   if (model.kind === 'ensemble') {
     const outputs = model.outputs.filter((_, nth) => isRead[nth]);
     const { answers, errors } = DirectEvaluation.of(model, given, outputs);
-    const all = answers.map((values) => isRead.map((read, nth) => (read ? values[outputs.indexOf(model.outputs[nth]!)]! : null)));
+    const all = answers.map((values) =>
+      isRead.map((read, nth) => (read ? values[outputs.indexOf(model.outputs[nth]!)]! : null)),
+    );
     return { answers: all, errors };
   }
   const { kind, answers } = model.deed(given);

@@ -115,8 +115,7 @@ export class FakeStep implements ServedModel {
   ): AcceptedRequest {
     this.plans.push(plan);
     const request = new FakeStepRequest(this, plan, sources, reader);
-    if (request.deed.kind === 'has no room')
-      throw new ServerError('RESOURCE_EXHAUSTED', `${this.name} has no room`);
+    if (request.deed.kind === 'has no room') throw new ServerError('RESOURCE_EXHAUSTED', `${this.name} has no room`);
     this.borrowed++;
     return request;
   }
@@ -144,12 +143,7 @@ class FakeStepRequest implements AcceptedRequest {
   #stage: 'filling' | 'running' | 'over' = 'filling';
   #hasSources = true;
 
-  constructor(
-    model: FakeStep,
-    plan: InferPlan,
-    sources: readonly PlacedTensor[],
-    reader: Responder & SourceReader,
-  ) {
+  constructor(model: FakeStep, plan: InferPlan, sources: readonly PlacedTensor[], reader: Responder & SourceReader) {
     this.model = model;
     this.plan = plan;
     this.#sources = sources;

@@ -134,10 +134,14 @@ const kinds: readonly (readonly [string, Chances])[] = [
 const numRuns = Number(process.env.FUZZ_RUNS ?? 300);
 
 describe.each(kinds)('random ensembles %s', (_, chances) => {
-  test.each([false, true])('do what a direct evaluation does; clients vanish: %s', async (cancels) => {
-    await fc.assert(
-      fc.asyncProperty(caseOf(cancels), (theCase) => new World(theCase, chances).run()),
-      { numRuns },
-    );
-  }, 20_000 + 100 * numRuns);
+  test.each([false, true])(
+    'do what a direct evaluation does; clients vanish: %s',
+    async (cancels) => {
+      await fc.assert(
+        fc.asyncProperty(caseOf(cancels), (theCase) => new World(theCase, chances).run()),
+        { numRuns },
+      );
+    },
+    20_000 + 100 * numRuns,
+  );
 });

@@ -163,7 +163,10 @@ export class RandomModels {
     const models = steps.map(({ of }): ServedModel => of.served);
     const graph = ensembleGraph(config, tensors, models);
     const statistics = new ModelStatistics();
-    const served = new Ensemble({ name, version: 1, config, tensors, graph, statistics }, { arena, clock: new HandClock() });
+    const served = new Ensemble(
+      { name, version: 1, config, tensors, graph, statistics },
+      { arena, clock: new HandClock() },
+    );
     return { kind: 'ensemble', served, ...parts };
   }
 }

@@ -14,7 +14,7 @@ export function statusTable(server: InferenceServer): string {
     table.push([
       name,
       version,
-      config?.backend ?? '',
+      config?.backend || (config?.platform ?? ''),
       config === undefined ? '' : instances(config),
       config === undefined ? '' : batching(config),
       reason === '' ? state : `${state}: ${shorten(reason)}`,
@@ -48,14 +48,16 @@ function shorten(reason: string): string {
   return reason.length <= 60 ? reason : `${reason.slice(0, 57)}...`;
 }
 
-/** A line to paste that asks the first model something it can answer; '' where there is no model. */
+/** A line to paste that asks the first model something it can answer, a step of an ensemble aside; '' where there is no model. */
 export function exampleCall(server: InferenceServer, url: string): string {
-  const model = server
-    .loaded()
-    .find(
-      ({ tensors, config }) =>
-        tensors.hasPlanes && tensors.inputs.every(isShort) && config.sequence_batching === undefined,
-    );
+  const loaded = server.loaded();
+  const steps = new Set(
+    loaded.flatMap(({ config }) => config.ensemble_scheduling?.step.map(({ model_name }) => model_name) ?? []),
+  );
+  const model = loaded.find(
+    ({ name, tensors, config }) =>
+      tensors.hasPlanes && tensors.inputs.every(isShort) && config.sequence_batching === undefined && !steps.has(name),
+  );
   if (model === undefined) return '';
   const inputs = model.tensors.inputs.map(({ name, datatype, dims }) => {
     const shape = model.tensors.maxBatchSize > 0 ? [1, ...dims] : dims;

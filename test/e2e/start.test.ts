@@ -34,6 +34,8 @@ describe('the example repository, started as the README says', () => {
       'READY',
     ]);
     expect(lines.some((cells) => cells[1] === 'digits' && cells.includes('READY'))).toBe(true);
+    const pipeline = lines.find((cells) => cells[1] === 'digits_pipeline')!;
+    expect(pipeline.slice(1, -1)).toEqual(['digits_pipeline', '1', 'ensemble', '', expect.any(String), 'READY']);
     expect(main.stdout).toMatch(/^Ready at http:\/\/127\.0\.0\.1:\d+$/m);
   });
 
@@ -43,6 +45,7 @@ describe('the example repository, started as the README says', () => {
 
   test.skipIf(!hasCurl)('the printed line of curl is answered (needs curl)', async () => {
     const [, line] = /\n(curl .+)\n/.exec(main.stdout)!;
+    expect(line).toContain('/v2/models/simple/infer');
     const { stdout } = await promisify(execFile)('sh', ['-c', line!]);
     const { outputs } = JSON.parse(stdout) as { outputs: { name: string; data: number[] }[] };
     expect(outputs.length).toBeGreaterThan(0);

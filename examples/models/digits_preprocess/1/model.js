@@ -29,9 +29,7 @@ async function answer(request) {
     return;
   }
   const output = request.output('image', [files.length, 1, SIDE, SIDE]);
-  images.forEach(({ value }, nth) => {
-    output.set(value, nth * SIDE * SIDE);
-  });
+  for (const [nth, { value }] of images.entries()) output.set(value, nth * SIDE * SIDE);
 }
 
 /** @param {Uint8Array} file */
@@ -41,7 +39,9 @@ async function readImage(file) {
   try {
     return centre(await shrink(file));
   } catch (error) {
-    throw new Error(`is a ${format} of ${file.length} bytes that cannot be decoded: ${error.message}`);
+    // What follows is said again by each layer of the decoder.
+    const [reason] = error.message.split('\n');
+    throw new Error(`is a ${format} of ${file.length} bytes that cannot be decoded: ${reason}`);
   }
 }
 

@@ -68,7 +68,7 @@ function neededSteps({ steps, tensors }: Graph, outputs: readonly number[]): num
 }
 
 function tensorLevels({ steps, tensors }: Graph): number[] {
-  const levels = tensors.map(({ step }) => (step < 0 ? 0 : -1));
+  const levels: number[] = tensors.map(({ step }) => (step < 0 ? 0 : -1));
   // Not by recursion: a chain may be longer than the stack is deep.
   const open = steps.map((_, at) => at);
   for (let at = open.at(-1); at !== undefined; at = open.at(-1)) {

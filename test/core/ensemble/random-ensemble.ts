@@ -81,7 +81,7 @@ export class RandomModels {
       tensors.push(...writes.filter((tensor) => tensor !== null));
       return { of: model, reads, writes };
     });
-    const written = tensors.filter((tensor) => random.below(3) === 0);
+    const written = tensors.filter(() => random.below(3) === 0);
     const outputs = written.length > 0 ? written : [tensors.at(-1)!];
     const limit = random.below(3) === 0 ? 1 + random.below(2) : 0;
     const made = this.#make(name, { inputs, outputs, steps: plans, limit });

@@ -1,8 +1,9 @@
 import type { Log } from '../base/log.js';
 import { asServerError } from '../types/errors.js';
 import type { ManagerActions } from './actions.js';
-import { couldMean, resolveStep } from './dependencies.js';
+import { couldMean, needsOf, stepsFirst } from './dependencies.js';
 import type { Lack, ModelRecord } from './model-record.js';
+import { untilAborted } from './operations.js';
 import type { Outcome } from './outcome.js';
 import { bindSteps, type StepBinding } from './step-binding.js';
 import type { LoadSuccess, Succession } from './succession.js';
@@ -45,9 +46,9 @@ export class Ensembles<Loaded extends object> {
   }
 
   /** Resolves when all is over that is done to the steps of a model now, which may be nothing. */
-  async stepsSettled({ steps, namespace }: WantedModel): Promise<void> {
-    const names = steps.map((step) => resolveStep(step, namespace, this.#records)).filter((name) => name !== null);
-    await Promise.all(names.map((name) => this.#records.get(name)!.operations.idle()));
+  async stepsSettled(model: WantedModel): Promise<void> {
+    const below = needsOf(model, this.#records).map((name) => this.#records.get(name)!);
+    await Promise.all(below.map(({ operations }) => operations.idle()));
   }
 
   /** Resolves when all that a change of this model began in the ensembles above it is over. */
@@ -97,12 +98,17 @@ export class Ensembles<Loaded extends object> {
     }
   }
 
-  /** Something is different with a model: the ensembles that need it are held against it again, each in its turn. */
+  /**
+   * Something is different with a model: the ensembles that need it are held against it again, by way of others too, each in its turn. One
+   * waits for what is due below it, so that it is never made of what an ensemble was before and of what a model is now.
+   */
   reviseAbove(name: string): void {
-    for (const record of this.#above(name)) {
+    for (const record of this.#allAbove(name)) {
       if (record.isRevisionDue) continue;
       record.isRevisionDue = true;
+      const isBelowSettled = this.#ensemblesSettled(record.wanted!);
       void record.operations.run(async (signal) => {
+        await untilAborted(isBelowSettled, signal);
         record.isRevisionDue = false;
         const { wanted } = record;
         if (wanted !== null && wanted.steps.length > 0) await this.compose(record, wanted, signal);
@@ -110,9 +116,30 @@ export class Ensembles<Loaded extends object> {
     }
   }
 
+  /** Resolves when all is over that is done to the ensembles among the steps of a model now. */
+  async #ensemblesSettled(model: WantedModel): Promise<void> {
+    const below = needsOf(model, this.#records).map((name) => this.#records.get(name)!);
+    const ensembles = below.filter(({ wanted }) => wanted !== null && wanted.steps.length > 0);
+    await Promise.all(ensembles.map(({ operations }) => operations.idle()));
+  }
+
   /** Ensembles that could have this model as a step. */
   #above(name: string): ModelRecord<Loaded>[] {
     return [...this.#records.values()].filter(({ wanted }) => wanted?.steps.some((step) => couldMean(step, name)));
+  }
+
+  /** The same by way of others too, each behind those that it needs. */
+  #allAbove(name: string): ModelRecord<Loaded>[] {
+    const found = new Map<string, ModelRecord<Loaded>>();
+    const add = (below: string) => {
+      for (const record of this.#above(below)) {
+        if (found.has(record.name)) continue;
+        found.set(record.name, record);
+        add(record.name);
+      }
+    };
+    add(name);
+    return stepsFirst([...found.values()].map(({ wanted }) => wanted!)).map((wanted) => found.get(wanted.name)!);
   }
 
   /** The versions that are not there as the steps are now, each with what it is then made of. */

@@ -137,6 +137,6 @@ test('no request fails while steps are reloaded, and each is answered by one sta
   }
   isOver = true;
   await clients;
-  // Between the switch of `eleven` and that of `twelve` the older `twelve` still holds all of its older steps.
+  // Never 13: until `eleven` is made of the new `one`, `twelve` has the old one in both places.
   expect([...seen].sort()).toEqual([12, 14, 16, 18]);
 });

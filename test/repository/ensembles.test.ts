@@ -163,6 +163,24 @@ describe('a step is reloaded', () => {
     ]);
   });
 
+  it('and an ensemble that needs it by way of others too is made anew once, when those have been', async () => {
+    const top = ensemble('top', ['m', 'mid', 'e']);
+    await applyAll(top, ensemble('mid', ['e']), ensemble('e', ['m']), m());
+    await stage.begin(m('b'));
+    await hand.loaded('m/1');
+    expect(hand.loadingNames).toEqual(['e/1']);
+    await hand.loaded('e/1');
+    expect(hand.loadingNames).toEqual(['mid/1']);
+    await hand.loaded('mid/1');
+    expect([stage.find('top'), hand.loadingNames]).toEqual([
+      'top/1:a(m/1:a mid/1:a(e/1:a(m/1:a)) e/1:a(m/1:a))',
+      ['top/1'],
+    ]);
+    await hand.loaded('top/1');
+    expect(stage.find('top')).toBe('top/1:a(m/1:b mid/1:a(e/1:a(m/1:b)) e/1:a(m/1:b))');
+    expect(hand.loadingNames).toEqual([]);
+  });
+
   it('and an ensemble follows to a new latest version, and to new settings', async () => {
     await applyAll(e, m(), n());
     await stage.apply(m('a', [1, 2]));

@@ -61,7 +61,7 @@ export const USAGE_EXIT_CODE = 2;
 export const toolCommands: Readonly<Record<ToolCommand['kind'], string>> = {
   check: 'says what is wrong or doubtful with the models of a repository',
   config: 'prints the complete configuration of a model, and where each value comes from',
-  init: 'makes a folder for a model, with a configuration: from an ONNX file, or for code of your own',
+  init: 'makes a folder for a model, from an ONNX file or for code of your own',
 };
 
 export function isToolCommand(word: string | undefined): word is ToolCommand['kind'] {

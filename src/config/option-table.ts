@@ -99,12 +99,7 @@ const working: readonly Flag[] = [
       count,
       'Sequences of one model that may wait for a slot; beyond it new ones are refused.',
     ),
-    integer(
-      'response-timeout-secs',
-      60,
-      seconds,
-      'A client that takes none of the answers of a decoupled model for this long is cut off; 0 = never.',
-    ),
+    integer('response-timeout-secs', 60, seconds, 'A client that reads no answers for so long is cut off; 0 = never.'),
   ]),
   ...section('HTTP', works, [
     boolean('allow-http', true, 'Serve HTTP.'),

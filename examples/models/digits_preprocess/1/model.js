@@ -1,6 +1,6 @@
 /** Decodes pictures of handwritten digits, PNG or JPEG of any size, and makes of each what the network of `digits` reads. */
 
-/** @import { Batch, ModelRequest } from 'conch-server/model' */
+/** @import { Batch, ModelRequest, Tensor } from 'conch-server/model' */
 
 import sharp from 'sharp';
 import { inkOf } from './ink.js';
@@ -20,16 +20,18 @@ export async function execute(batch) {
 
 /** @param {ModelRequest} request */
 async function answer(request) {
-  const files = request.input('IMAGE').data;
+  const { data: files } = /** @type {Tensor<'BYTES'>} */ (request.input('IMAGE'));
   // Settled: the files are memory of the request, which lasts until it is answered.
   const images = await Promise.allSettled(files.map(readImage));
-  const bad = images.findIndex(({ status }) => status === 'rejected');
-  if (bad >= 0) {
-    request.fail(`picture ${bad + 1} of ${files.length} ${images[bad].reason.message}`, 'INVALID_ARGUMENT');
+  const output = request.output('image', [files.length, 1, SIDE, SIDE]);
+  for (const [nth, image] of images.entries()) {
+    if (image.status === 'fulfilled') {
+      output.set(image.value, nth * SIDE * SIDE);
+      continue;
+    }
+    request.fail(`picture ${nth + 1} of ${files.length} ${image.reason.message}`, 'INVALID_ARGUMENT');
     return;
   }
-  const output = request.output('image', [files.length, 1, SIDE, SIDE]);
-  for (const [nth, { value }] of images.entries()) output.set(value, nth * SIDE * SIDE);
 }
 
 /** @param {Uint8Array} file */
@@ -40,7 +42,7 @@ async function readImage(file) {
     return centre(await shrink(file));
   } catch (error) {
     // What follows is said again by each layer of the decoder.
-    const [reason] = error.message.split('\n');
+    const [reason] = /** @type {Error} */ (error).message.split('\n');
     throw new Error(`is a ${format} of ${file.length} bytes that cannot be decoded: ${reason}`);
   }
 }

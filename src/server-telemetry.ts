@@ -1,9 +1,10 @@
 import type { ModelConfig } from './config/model-config.js';
 import type { Options } from './config/options.js';
 import type { InferenceServer } from './core/server.js';
+import { customFamilies } from './telemetry/custom-metrics.js';
 import { firstResponseBoundsMs, LatencyDetail } from './telemetry/latency-detail.js';
 import { MetricRegistry } from './telemetry/metrics.js';
-import { modelMetrics } from './telemetry/model-metrics.js';
+import { labelsOf, modelMetrics } from './telemetry/model-metrics.js';
 import { ProcessMetrics } from './telemetry/process-metrics.js';
 import { MachineMetrics, type ServerGauges, serverMetrics } from './telemetry/server-metrics.js';
 
@@ -22,6 +23,11 @@ export class ServerTelemetry {
       ...serverMetrics(gauges),
       ...this.#process.families(),
       ...(this.#machine?.families() ?? []),
+    );
+    this.registry.addSource(() =>
+      customFamilies(
+        meteredModels(server).map((model) => ({ labels: labelsOf(model), metrics: model.statistics.custom })),
+      ),
     );
   }
 

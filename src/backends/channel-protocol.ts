@@ -1,3 +1,4 @@
+import type { CustomMetric } from '../telemetry/custom-metrics.js';
 import type { ErrorCode } from '../types/errors.js';
 
 /**
@@ -6,7 +7,7 @@ import type { ErrorCode } from '../types/errors.js';
  * A request is named by its key: the number of its batch in this life of the worker, times the entries that a batch can have, plus its
  * place in the batch.
  */
-export type FromWorker = LogMessage | AnswersMessage;
+export type FromWorker = LogMessage | MetricMessage | AnswersMessage;
 
 /** What happened in one turn of the main thread's event loop. */
 export interface ToWorker {
@@ -22,6 +23,9 @@ export interface LogMessage {
   readonly level: number;
   readonly text: string;
 }
+
+/** A series that the model's code keeps from now on. */
+export type MetricMessage = CustomMetric & { readonly kind: 'metric' };
 
 /** What requests of a decoupled model did in one turn of the worker, in order. */
 export interface AnswersMessage {

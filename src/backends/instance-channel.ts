@@ -1,5 +1,6 @@
 import type { Log } from '../base/log.js';
 import type { Arena } from '../memory/arena.js';
+import type { CustomMetric } from '../telemetry/custom-metrics.js';
 import type { ServerError } from '../types/errors.js';
 import type { OutputForm } from './batch-outputs.js';
 import type { FromWorker, LogMessage, ToWorker, WorkerEvent } from './channel-protocol.js';
@@ -20,6 +21,8 @@ export interface ChannelOwner {
   recordOf(sequence: number): BatchRecord | null;
   /** The worker has not taken the batch yet. */
   isOpen(sequence: number): boolean;
+  /** False = it does not go together with what is there of this name. */
+  onMetric(metric: CustomMetric): boolean;
   /** Says something to the worker. */
   post(message: ToWorker): void;
 }
@@ -64,6 +67,7 @@ export class InstanceChannel {
 
   take(message: FromWorker): void {
     if (message.kind === 'log') this.#write(message);
+    else if (message.kind === 'metric') this.#addMetric(message);
     else for (const event of message.events) this.#answers?.take(event);
   }
 
@@ -111,6 +115,12 @@ export class InstanceChannel {
     this.#events = [];
     this.#owner.post({ kind: 'events', events });
   };
+
+  #addMetric(metric: CustomMetric): void {
+    if (this.#owner.onMetric(metric)) return;
+    const text = `metric '${metric.name}' is left out: another instance has it with another type or other bounds`;
+    this.#write({ kind: 'log', severity: 'warning', level: 0, text });
+  }
 
   #write({ severity, level, text }: LogMessage): void {
     const { model, instance } = this.#owner;

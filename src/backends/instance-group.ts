@@ -117,6 +117,7 @@ export class InstanceGroup {
         if (place.instance?.state === 'serving') place.deaths = 0;
         this.#events.onExecuted(outputs);
       },
+      onMetric: (metric, instance) => this.#events.onMetric(metric, instance),
       onState: (instance) => this.#onState(place, instance),
     };
   }

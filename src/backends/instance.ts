@@ -1,3 +1,4 @@
+import type { CustomMetric } from '../telemetry/custom-metrics.js';
 import type { BatchOutputs } from './batch-outputs.js';
 import type { InferRequest } from './request.js';
 
@@ -44,6 +45,8 @@ export interface InstanceEvents {
    * meanwhile, as long as the state is 'warming'; their requests end, whatever happens.
    */
   onLoaded(instance: Instance): Promise<void>;
+  /** Its code keeps a metric from now on. False = it does not go together with what is there of this name. */
+  onMetric(metric: CustomMetric, instance: string): boolean;
   /** It serves, or it did and is dead or stopped; `reason` says why where it is not plain. */
   onState(instance: Instance, reason: string): void;
 }

@@ -229,6 +229,7 @@ export class WorkerInstance implements Instance, TurnMember {
       form: this.#form,
       recordOf: (sequence) => (this.#ring.has(sequence) ? this.#records.at(sequence) : null),
       isOpen: (sequence) => this.#ring.isOpen(sequence),
+      onMetric: (metric) => this.#events.onMetric(metric, this.name),
       post: (message) => this.#thread.post(message),
     };
   }

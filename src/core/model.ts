@@ -16,6 +16,7 @@ import { RequestQueue } from '../schedulers/request-queue.js';
 import { ResponseOrder } from '../schedulers/response-order.js';
 import type { Scheduler } from '../schedulers/scheduler.js';
 import type { SequenceCounts, SequenceSnapshot } from '../schedulers/sequence/sequence-view.js';
+import type { CustomMetric } from '../telemetry/custom-metrics.js';
 import type { FailureReason, ModelStatistics } from '../telemetry/statistics.js';
 import { ServerError } from '../types/errors.js';
 import type { SequenceFlags, SequenceId } from '../types/infer.js';
@@ -344,6 +345,7 @@ export class Model implements ServedModel, InputSpace {
       onRoom: () => this.#scheduler.run(),
       onReturned: (requests: readonly InferRequest[]) => this.#scheduler.putBack(requests),
       onExecuted: (outputs: BatchOutputs) => this.#onExecuted(outputs),
+      onMetric: (metric: CustomMetric, instance: string) => this.statistics.custom.add(metric, instance),
       onAvailability: () => this.#scheduler.run(),
     };
   }

@@ -27,6 +27,12 @@ export interface MetricFamily {
 /** The families of the server, rendered on scrape as Prometheus text 0.0.4. A family without series prints nothing. */
 export class MetricRegistry {
   readonly #families = new Map<string, MetricFamily>();
+  readonly #sources: (() => readonly MetricFamily[])[] = [];
+
+  /** Families that come and go, asked for on each scrape and written behind all others. */
+  addSource(source: () => readonly MetricFamily[]): void {
+    this.#sources.push(source);
+  }
 
   /** Families are written in the order they are added. */
   add(...families: readonly MetricFamily[]): void {
@@ -37,7 +43,8 @@ export class MetricRegistry {
   }
 
   render(): string {
-    return Array.from(this.#families.values(), renderFamily).join('');
+    const others = this.#sources.flatMap((source) => source()).filter(({ name }) => !this.#families.has(name));
+    return [...this.#families.values(), ...others].map(renderFamily).join('');
   }
 }
 

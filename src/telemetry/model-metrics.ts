@@ -56,7 +56,8 @@ export function modelMetrics(models: () => readonly MeteredModel[], settings: Mo
   ];
 }
 
-function labelsOf(model: MeteredModel): Labels {
+/** Those that say whose a series is. */
+export function labelsOf(model: Pick<MeteredModel, 'name' | 'version' | 'tags'>): Labels {
   const tags = Object.entries(model.tags).map(([key, value]) => [labelName(`_${key}`), value]);
   return { ...Object.fromEntries(tags), model: model.name, version: String(model.version) };
 }

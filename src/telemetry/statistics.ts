@@ -1,4 +1,5 @@
 import { BatchCounters, type BatchSize } from './batch-counters.js';
+import { CustomMetrics } from './custom-metrics.js';
 import { type Buckets, Histogram, LATENCY_BUCKETS_US, ROW_BUCKETS } from './histogram.js';
 import type { LatencyDetail } from './latency-detail.js';
 import { ResponseCounters, type ResponseOutcome } from './response-counters.js';
@@ -65,6 +66,8 @@ export class ModelStatistics {
   readonly batchRows = this.#histogram(ROWS_HISTOGRAM, ROW_BUCKETS, 1);
   /** What `--metrics-config` asks for besides the counters; null = nothing. */
   readonly detail: LatencyDetail | null;
+  /** What the model's own code counts. */
+  readonly custom = new CustomMetrics();
   /** How long loading took, in seconds. */
   loadSeconds = 0;
   /** By instance: its last warm-up. */

@@ -93,6 +93,7 @@ const events = {
   onReturned() {},
   async onLoaded() {},
   onExecuted() {},
+  onMetric: () => true,
   onAvailability: () => {
     seen = group.instances.length;
   },

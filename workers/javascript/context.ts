@@ -1,6 +1,7 @@
 import type { LogMessage } from '../../src/backends/channel-protocol.js';
 import type { JavaScriptSettings } from '../../src/backends/javascript-protocol.js';
 import type { InstanceInit } from '../../src/backends/worker-protocol.js';
+import { InstanceMetrics } from './metrics.js';
 import type { ModelConfig, ModelContext, ModelLog } from './model-api.js';
 
 /** What `initialize` is given. */
@@ -16,6 +17,7 @@ export function contextOf(init: InstanceInit<JavaScriptSettings>, signal: AbortS
     config: JSON.parse(settings.configJson) as ModelConfig,
     parameters: settings.parameters,
     log: logTo(init),
+    metrics: new InstanceMetrics(init.port),
     signal,
   };
 }

@@ -194,6 +194,7 @@ export interface ModelContext {
   /** `parameters` of the configuration. */
   readonly parameters: Readonly<Record<string, string>>;
   readonly log: ModelLog;
+  readonly metrics: ModelMetrics;
   /** Aborted when the instance ends: it has run its last batch, and `finalize` follows. */
   readonly signal: AbortSignal;
 }
@@ -205,6 +206,37 @@ export interface ModelLog {
   error(message: string): void;
   /** Shown from `--log-verbose` that level on. */
   verbose(level: number, message: string): void;
+}
+
+/**
+ * Metrics of the model's own, scraped with those of the server until the model is unloaded. A name has letters, digits and _, and does
+ * not begin with nv_ or conch_; labels `model` and `version` are added. Counters and histograms of all instances are added up; a gauge has a
+ * label `instance`. Keep what they return: it costs no more than an addition.
+ */
+export interface ModelMetrics {
+  counter(name: string, help: string, labels?: Readonly<Record<string, string>>): Counter;
+  gauge(name: string, help: string, labels?: Readonly<Record<string, string>>): Gauge;
+  /** @param bounds of the buckets, ascending; by default those of durations in seconds, from 1 ms to 10 s */
+  histogram(
+    name: string,
+    help: string,
+    labels?: Readonly<Record<string, string>>,
+    bounds?: readonly number[],
+  ): HistogramMetric;
+}
+
+export interface Counter {
+  /** @param by from 0 on; 1 where nothing is said */
+  increment(by?: number): void;
+}
+
+export interface Gauge {
+  set(value: number): void;
+  add(by: number): void;
+}
+
+export interface HistogramMetric {
+  observe(value: number): void;
 }
 
 /** A tensor of the configuration. */

@@ -154,6 +154,11 @@ export class EnsembleRequest implements AcceptedRequest {
     this.#responder.onResponse(new EnsembleResponse(this, flow, isOnly));
   }
 
+  /** For flows: a step's answers are not let go of for long. False = steps behind it take their time, or whoever waits cannot tell. */
+  onStalled(): boolean {
+    return this.#responder.onStalled?.() ?? false;
+  }
+
   /** For flows: every step is over, and all answers are given. */
   onOver(): void {
     if (this.#state === 'over') return;

@@ -115,6 +115,10 @@ export class Flow {
     this.#request.stepFailed(run, error);
   }
 
+  onStalled(): boolean {
+    return this.#request.onStalled();
+  }
+
   /** What step `place` reads need not stay for it any more. */
   onInputsRead(place: number): void {
     for (const tensor of this.#route.steps[place]!.reads) this.sources[tensor]?.unclaim();

@@ -32,6 +32,11 @@ export class StepRun implements Responder, SourceReader {
     this.flow.onError(this, error);
   }
 
+  /** Whoever waits for the ensemble's answers may be to blame. */
+  onStalled(): boolean {
+    return this.flow.onStalled();
+  }
+
   onSourcesRead(): void {
     this.flow.onInputsRead(this.place);
   }

@@ -3,6 +3,8 @@ import { describe, expect, test, vi } from 'vitest';
 import type { InferRequest } from '../../src/backends/request.js';
 import { checkRequest } from '../../src/core/check-request.js';
 import type { AcceptedRequest, InferResponse, Responder } from '../../src/core/infer-response.js';
+import { LatencyDetail } from '../../src/telemetry/latency-detail.js';
+import { ModelStatistics } from '../../src/telemetry/statistics.js';
 import type { ServerError } from '../../src/types/errors.js';
 import type { InferHead } from '../../src/types/infer.js';
 import { HandClock } from '../fakes/clock.js';
@@ -288,6 +290,20 @@ test('counts its answers by their place', async () => {
     },
   });
   expect(inference_count).toBe(2);
+});
+
+test('the first answer of each is observed, whenever the last comes', async () => {
+  const detail = new LatencyDetail({ firstResponseBoundsMs: [1], quantiles: null }, () => 0);
+  const { clock, model, ask } = await puppet({ statistics: new ModelStatistics(detail) });
+  const client = ask();
+  const [request] = model.running;
+  clock.advance(500);
+  model.answer(request!, [1]);
+  clock.advance(5000);
+  model.answer(request!, [2], true);
+  model.complete(request!);
+  client.readAll();
+  expect([detail.firstResponseMs!.count, detail.firstResponseMs!.countOf(0)]).toEqual([1, 1]);
 });
 
 /** What may happen to a request; `request` picks one of those there are. */

@@ -109,6 +109,13 @@ describe.each(['conch', 'grpc-js'])('decoupled models over gRPC, engine %s', (en
     }
   });
 
+  test('an instance that dies between two answers fails its request once', async () => {
+    const messages = await hear(requestTo('a', 1, 'dies'));
+    expect(messages.at(-1)).toMatch(/^a: instance 'repeat_0' of model 'repeat' died.*\.$/);
+    expect(messages.slice(0, -1).every((text) => text === 'a: 0')).toBe(true);
+    await until('it is back', async () => (await hear(requestTo('a', 1, 'plain')))[0] === 'a: 0');
+  });
+
   test('a client that goes cancels what it has asked for', async () => {
     const stream = openStream(client);
     stream.send(requestTo('a', 1, 'endless'));

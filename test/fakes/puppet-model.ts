@@ -24,6 +24,7 @@ export interface PuppetOptions {
   readonly clock?: Clock;
   readonly responseTimeoutSecs?: number;
   readonly arenaBytes?: number;
+  readonly statistics?: ModelStatistics;
 }
 
 /**
@@ -39,7 +40,7 @@ export class PuppetModel extends Model {
       dynamic_batching { preserve_ordering: ${preserveOrdering} }`;
     const config = normalizeConfig(parseModelConfig(text, 'config.pbtxt'), { gpus: [] });
     const tensors = new ModelTensors(config, new Map());
-    const statistics = new ModelStatistics();
+    const statistics = options.statistics ?? new ModelStatistics();
     const spec = { instance: 'puppet', onMade: (worker: PuppetWorker) => this.#made(worker) };
     super(
       {

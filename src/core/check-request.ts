@@ -58,7 +58,7 @@ export function checkRequest(model: string, tensors: ModelTensors, head: InferHe
     batchSize,
     batchKey: batchKeyOf(tensors, planned),
     inputBytes: planned.some((input) => input.bytes < 0) ? -1 : planned.reduce((sum, input) => sum + input.bytes, 0),
-    isPerId: tensors.readsHeads || planned.some(({ datatype }) => datatype === 'BYTES'),
+    isPerId: tensors.tellsIds || planned.some(({ datatype }) => datatype === 'BYTES'),
   };
 }
 

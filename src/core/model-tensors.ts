@@ -27,6 +27,8 @@ export interface TensorTraits {
   /** Tensors of one element that it knows without dimensions, where the model does not batch. */
   readonly scalars: ReadonlySet<string>;
   readonly readsHeads: boolean;
+  /** It finds errors behind the head of a request, and names its id. */
+  readonly tellsIds?: boolean;
 }
 
 const NO_TRAITS: TensorTraits = { scalars: new Set(), readsHeads: false };
@@ -42,8 +44,10 @@ export class ModelTensors {
   readonly feeds: readonly ModelTensor[];
   /** Lines of the tensor table of a request's slot: one for each feed, and one for its head where the model reads that. */
   readonly lines: number;
-  /** It is told what a request says beside its tensors: each has a plan with its own id. */
+  /** It is told what a request says beside its tensors. */
   readonly readsHeads: boolean;
+  /** Each of its requests has a plan with its own id. */
+  readonly tellsIds: boolean;
   readonly outputs: readonly ModelTensor[];
   readonly inputIndex: ReadonlyMap<string, number>;
   readonly outputIndex: ReadonlyMap<string, number>;
@@ -55,7 +59,7 @@ export class ModelTensors {
   /** The control that is given the id of a sequence; null = there is none. */
   readonly correlationId: ControlSpec | null;
 
-  constructor(config: ModelConfig, labels: Labels, { scalars, readsHeads }: TensorTraits = NO_TRAITS) {
+  constructor(config: ModelConfig, labels: Labels, { scalars, readsHeads, tellsIds }: TensorTraits = NO_TRAITS) {
     this.inputs = config.input.map((input) => modelTensor(input, scalars, input.optional, null));
     const scattered = new Set(config.batch_output.flatMap(({ target_name }) => target_name));
     this.outputs = config.output.map((output) => {
@@ -66,6 +70,7 @@ export class ModelTensors {
     this.feeds = [...this.inputs, ...controls.map(controlTensor)];
     this.lines = this.feeds.length + (readsHeads ? 1 : 0);
     this.readsHeads = readsHeads;
+    this.tellsIds = readsHeads || (tellsIds ?? false);
     this.correlationId = controls.find(({ kind }) => kind === 'CONTROL_SEQUENCE_CORRID') ?? null;
     this.inputIndex = new Map(this.inputs.map((input, index) => [input.name, index]));
     this.outputIndex = new Map(this.outputs.map((output, index) => [output.name, index]));

@@ -15,6 +15,13 @@ export interface StepPlan {
   readonly outputShapes: readonly (Shape | null)[];
 }
 
+/** By tensor of the graph. */
+export interface KnownTensors {
+  /** Null = it is missing. */
+  readonly shapes: readonly (Shape | null)[];
+  readonly bytes: readonly number[];
+}
+
 /**
  * What requests to an ensemble with one plan have in common: the way through it, and how its steps are asked. Requests of one plan mostly have
  * the same shapes inside, so the last plan of each step is kept.
@@ -22,35 +29,34 @@ export interface StepPlan {
 export class EnsemblePlan {
   readonly route: Route;
   readonly #graph: Graph;
-  readonly #head: InferHead;
   readonly #known: (StepPlan | null)[];
 
-  /** @param head of the request: ids, priority, parameters and time-out are its steps' too */
-  constructor(graph: Graph, route: Route, head: InferHead) {
+  constructor(graph: Graph, route: Route) {
     this.route = route;
     this.#graph = graph;
-    this.#head = head;
     this.#known = route.steps.map(() => null);
   }
 
   /**
-   * How step `place` of the route is asked, given its tensors' shapes (by tensor of the graph; null = missing) and bytes. Throws what
+   * How step `place` of the route is asked for a request with this head: id, priority, parameters and time-out are its steps' too. Throws what
    * `checkRequest` throws.
    */
-  planStep(place: number, shapes: readonly (Shape | null)[], bytes: readonly number[]): StepPlan {
+  planStep(place: number, head: InferHead, tensors: KnownTensors): StepPlan {
     const { inputs } = this.route.steps[place]!;
     const known = this.#known[place];
-    if (known != null && inputs.every(({ tensor }, nth) => isSame(known.shapes[nth]!, shapes[tensor]!))) return known;
-    const made = this.#make(this.route.steps[place]!, shapes, bytes);
+    if (known != null && inputs.every(({ tensor }, nth) => isSame(known.shapes[nth]!, tensors.shapes[tensor]!))) {
+      return withId(known, head.id);
+    }
+    const made = this.#make(this.route.steps[place]!, head, tensors);
     this.#known[place] = made;
     return made;
   }
 
-  #make(routeStep: RouteStep, shapes: readonly (Shape | null)[], bytes: readonly number[]): StepPlan {
+  #make(routeStep: RouteStep, requestHead: InferHead, { shapes, bytes }: KnownTensors): StepPlan {
     const { step, inputs, outputs } = routeStep;
     const { name, tensors } = step.model;
     const head: InferHead = {
-      ...this.#head,
+      ...requestHead,
       inputs: inputs.flatMap(({ name, datatype, index, tensor }) => {
         const shape = shapes[tensor]!;
         if (shape === null) return [];
@@ -64,6 +70,11 @@ export class EnsemblePlan {
     const outputShapes = outputs.map(({ index }) => fixedShape(tensors.outputs[index]!, plan.batchSize));
     return { plan, shapes: inputs.map(({ tensor }) => shapes[tensor]!), outputShapes };
   }
+}
+
+function withId(known: StepPlan, id: string): StepPlan {
+  const { plan } = known;
+  return plan.isPerId && plan.head.id !== id ? { ...known, plan: { ...plan, head: { ...plan.head, id } } } : known;
 }
 
 function isSame(a: Shape | null, b: Shape | null): boolean {

@@ -1,7 +1,7 @@
 import { assert } from '../../base/assert.js';
 import type { FailureReason } from '../../telemetry/statistics.js';
 import { asServerError, invalid, ServerError } from '../../types/errors.js';
-import type { SequenceFlags } from '../../types/infer.js';
+import type { ParameterValue, SequenceFlags } from '../../types/infer.js';
 import { type InferPlan, requestTag } from '../check-request.js';
 import { checkInputStrings } from '../check-strings.js';
 import type { AcceptedRequest, InferResponse, Responder } from '../infer-response.js';
@@ -44,6 +44,8 @@ export class EnsembleRequest implements AcceptedRequest {
   #error: ServerError | null = null;
   #isCancelled = false;
   #hasInputs = true;
+  /** Answers that the responder has not released, but the last. */
+  #held = 0;
   /** Those that wait or run. */
   readonly #runs: StepRun[] = [];
 
@@ -60,6 +62,17 @@ export class EnsembleRequest implements AcceptedRequest {
   /** No step begins any more. */
   get isAborted(): boolean {
     return this.#error !== null || this.#isCancelled;
+  }
+
+  /** Null = it belongs to no sequence. */
+  get sequenceParameters(): ReadonlyMap<string, ParameterValue> | null {
+    const { sequenceId, sequenceStart, sequenceEnd } = this.#sequence;
+    if (sequenceId === 0 || sequenceId === '') return null;
+    return new Map<string, ParameterValue>([
+      ['sequence_id', sequenceId],
+      ['sequence_start', sequenceStart],
+      ['sequence_end', sequenceEnd],
+    ]);
   }
 
   inputBegin(nth: number): number {
@@ -151,12 +164,25 @@ export class EnsembleRequest implements AcceptedRequest {
       return;
     }
     if (isOnly) this.#succeed();
+    else this.#held++;
     this.#responder.onResponse(new EnsembleResponse(this, flow, isOnly));
   }
 
-  /** For flows: a step's answers are not let go of for long. False = steps behind it take their time, or whoever waits cannot tell. */
-  onStalled(): boolean {
-    return this.#responder.onStalled?.() ?? false;
+  /** For its responses: it is not read any more. */
+  onReleased(): void {
+    this.#held--;
+  }
+
+  /** For flows: a step waits until one of its answers is read. True = no client reads what comes of them, and the request ends. */
+  onStalled(run: StepRun): boolean {
+    if (this.#held === 0) return false;
+    if (this.#responder.onStalled === undefined) {
+      this.stepFailed(run, new ServerError('UNAVAILABLE', 'no answer was read (--response-timeout-secs)'));
+      return true;
+    }
+    if (!this.#responder.onStalled()) return false;
+    this.cancel();
+    return true;
   }
 
   /** For flows: every step is over, and all answers are given. */
@@ -198,7 +224,7 @@ export class EnsembleRequest implements AcceptedRequest {
 
   #admitStep(run: StepRun): AcceptedRequest {
     const { flow, place } = run;
-    const { plan, outputShapes } = this.steps.planStep(place, flow.shapes, flow.bytes);
+    const { plan, outputShapes } = this.steps.planStep(place, this.plan.head, flow);
     const { inputs, step } = this.steps.route.steps[place]!;
     const sources: PlacedTensor[] = [];
     for (const { tensor } of inputs) {

@@ -1,4 +1,4 @@
-import type { OutputTensor } from '../../types/infer.js';
+import type { OutputTensor, ParameterValue } from '../../types/infer.js';
 import type { Shape } from '../../types/tensor.js';
 import type { InferPlan } from '../check-request.js';
 import { classify } from '../classification.js';
@@ -13,7 +13,6 @@ import type { Flow } from './flow.js';
 export class EnsembleResponse implements InferResponse {
   readonly isFinal: boolean;
   readonly isEmpty = false;
-  readonly parameters = null;
   readonly #request: EnsembleRequest;
   readonly #flow: Flow;
 
@@ -47,11 +46,15 @@ export class EnsembleResponse implements InferResponse {
     return this.#request.outputUs;
   }
 
+  /** Its sequence, where it has one (fact sheet 2.6; in the real Triton also where it has none, 13). */
+  get parameters(): ReadonlyMap<string, ParameterValue> | null {
+    return this.#request.sequenceParameters;
+  }
+
   get hasFixedOutputs(): boolean {
     const { model, plan } = this;
-    return (
-      this.isFinal && plan.outputs.every(({ index, classCount }) => classCount === 0 && model.hasFixedOutput(index))
-    );
+    if (!this.isFinal || this.parameters !== null) return false;
+    return plan.outputs.every(({ index, classCount }) => classCount === 0 && model.hasFixedOutput(index));
   }
 
   hasOutput(nth: number): boolean {
@@ -95,6 +98,7 @@ export class EnsembleResponse implements InferResponse {
 
   release(): void {
     this.#flow.releaseOutputs();
+    if (!this.isFinal) this.#request.onReleased();
   }
 
   #tensor(nth: number): number {

@@ -61,7 +61,8 @@ export class Ensemble implements ServedModel, InputSpace {
   readonly #gates: readonly (StepGate | null)[];
   /** By the outputs that were asked for. */
   readonly #routes = new Map<string, Route>();
-  readonly #plans = new WeakMap<InferPlan, EnsemblePlan>();
+  /** By the inputs of their plans, which those with other ids share. */
+  readonly #plans = new WeakMap<InferPlan['inputs'], EnsemblePlan>();
   #heir: ServedModel | null = null;
   #inFlight = 0;
   /** Requests that have memory, or are not answered. */
@@ -75,6 +76,7 @@ export class Ensemble implements ServedModel, InputSpace {
   constructor(parts: EnsembleParts, { arena, clock }: EnsembleSurroundings) {
     this.name = parts.name;
     this.version = parts.version;
+    this.config = parts.config;
     this.tensors = parts.tensors;
     this.statistics = parts.statistics;
     this.graph = parts.graph;
@@ -82,8 +84,6 @@ export class Ensemble implements ServedModel, InputSpace {
     this.#clock = clock;
     this.planes = parts.tensors.hasPlanes ? planesOf(arena, parts.tensors) : null;
     this.isDecoupled = this.#routeTo(this.graph.outputs).depth > 0;
-    // Its own word does not count (fact sheet 5.6).
-    this.config = { ...parts.config, model_transaction_policy: { decoupled: this.isDecoupled } };
     const limit = parts.config.ensemble_scheduling?.max_inflight_requests ?? 0;
     this.#gates = this.graph.steps.map(() => (limit > 0 ? new StepGate(limit) : null));
     for (const step of this.steps) step.hold();
@@ -196,11 +196,11 @@ export class Ensemble implements ServedModel, InputSpace {
   }
 
   stepsOf(plan: InferPlan): EnsemblePlan {
-    let known = this.#plans.get(plan);
+    let known = this.#plans.get(plan.inputs);
     if (known === undefined) {
       const outputs = [...new Set(plan.outputs.map(({ index }) => this.graph.outputs[index]!))];
-      known = new EnsemblePlan(this.graph, this.#routeTo(outputs), plan.head);
-      this.#plans.set(plan, known);
+      known = new EnsemblePlan(this.graph, this.#routeTo(outputs));
+      this.#plans.set(plan.inputs, known);
     }
     return known;
   }

@@ -115,8 +115,8 @@ export class Flow {
     this.#request.stepFailed(run, error);
   }
 
-  onStalled(): boolean {
-    return this.#request.onStalled();
+  onStalled(run: StepRun): boolean {
+    return this.#request.onStalled(run);
   }
 
   /** What step `place` reads need not stay for it any more. */

@@ -21,7 +21,7 @@ export async function loadEnsemble(
   const config = checkComposing(settings.finish(source.config), models);
   const labels = await readLabels(config, directory);
   const readsHeads = steps.some(({ tensors }) => tensors.readsHeads);
-  const tensors = new ModelTensors(config, labels, { scalars: new Set(), readsHeads });
+  const tensors = new ModelTensors(config, labels, { scalars: new Set(), readsHeads, tellsIds: true });
   const graph = ensembleGraph(config, tensors, steps);
   const statistics = new ModelStatistics(settings.latencyDetail(config));
   return new Ensemble({ name, version, config, tensors, graph, statistics }, surroundings);

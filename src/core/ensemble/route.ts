@@ -48,9 +48,8 @@ export function routeTo(graph: Graph, outputs: readonly number[]): Route {
       level: Math.max(0, ...reads.map((tensor) => levels[tensor]!)),
     };
   });
-  const readers = graph.tensors.map((_, tensor) =>
-    steps.flatMap(({ reads }, place) => (reads.includes(tensor) ? [place] : [])),
-  );
+  const readers: number[][] = graph.tensors.map(() => []);
+  for (const [place, { reads }] of steps.entries()) for (const tensor of reads) readers[tensor]!.push(place);
   return { steps, readers, levels, outputs, depth: Math.max(0, ...outputs.map((tensor) => levels[tensor]!)) };
 }
 

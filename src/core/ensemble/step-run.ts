@@ -32,9 +32,8 @@ export class StepRun implements Responder, SourceReader {
     this.flow.onError(this, error);
   }
 
-  /** Whoever waits for the ensemble's answers may be to blame. */
   onStalled(): boolean {
-    return this.flow.onStalled();
+    return this.flow.onStalled(this);
   }
 
   onSourcesRead(): void {

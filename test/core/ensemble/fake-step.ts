@@ -81,7 +81,7 @@ export class FakeStep implements ServedModel {
   constructor({ config, arena, agenda, deed }: FakeStepSettings) {
     this.name = config.name;
     this.config = config;
-    this.tensors = new ModelTensors(config, new Map());
+    this.tensors = new ModelTensors(config, new Map(), { scalars: new Set(), readsHeads: false, tellsIds: true });
     this.arena = arena;
     this.agenda = agenda;
     this.deed = deed;

@@ -131,7 +131,7 @@ const kinds: readonly (readonly [string, Chances])[] = [
   ['of decoupled models that fail', { failsOneIn: 8, missesOneIn: 8, mayBeDecoupled: true, mayBatch: true }],
 ];
 
-const numRuns = Number(process.env.FUZZ_RUNS ?? 300);
+const numRuns = Number(process.env.FUZZ_RUNS ?? 100);
 
 describe.each(kinds)('random ensembles %s', (_, chances) => {
   test.each([false, true])(

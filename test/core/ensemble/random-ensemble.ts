@@ -71,14 +71,13 @@ export class RandomModels {
     const tensors = [...inputs];
     const plans = Array.from({ length: steps }, (_, at): StepPlan => {
       const model = this.#model(depth);
-      const count = model.served.tensors.inputs.length;
-      const reads = Array.from({ length: count }, (_, nth) =>
-        nth > 0 && model.served.tensors.inputs[nth]!.optional && random.below(4) === 0 ? null : random.pick(tensors),
+      const reads = model.served.tensors.inputs.map(({ optional }, nth) =>
+        nth > 0 && optional && random.below(4) === 0 ? null : random.pick(tensors),
       );
-      const writes = model.served.tensors.outputs.map((_, nth, { length }) =>
+      const writes = model.served.tensors.outputs.map((_output, nth, { length }) =>
         nth < length - 1 && random.below(8) === 0 ? null : `t${at}_${nth}`,
       );
-      tensors.push(...writes.filter((tensor) => tensor !== null));
+      tensors.push(...writes.flatMap((tensor) => tensor ?? []));
       return { of: model, reads, writes };
     });
     const written = tensors.filter(() => random.below(3) === 0);
@@ -159,7 +158,7 @@ export class RandomModels {
     const config = configOf(`name: "${name}" platform: "ensemble" max_batch_size: ${batching}
       ${inputText.join('\n')} ${outputs.map(output).join('\n')}
       ensemble_scheduling { max_inflight_requests: ${limit} ${stepText.join('\n')} }`);
-    const tensors = new ModelTensors(config, new Map());
+    const tensors = new ModelTensors(config, new Map(), { scalars: new Set(), readsHeads: false, tellsIds: true });
     const models = steps.map(({ of }): ServedModel => of.served);
     const graph = ensembleGraph(config, tensors, models);
     const statistics = new ModelStatistics();

@@ -3,7 +3,17 @@ import { Crowd } from './crowd.js';
 import { type Counts, chain, chainOutputs, chainSteps, countsOf, ensembleFiles, ways } from './ensembles.js';
 import { memoryUsed, metric } from './metrics.js';
 import { Random } from './random.js';
-import { ask, askJson, binaryOutputs, get, infer, outputsOf, simpleInputs, simpleOutputs, type Tensor } from './requests.js';
+import {
+  ask,
+  askJson,
+  binaryOutputs,
+  get,
+  infer,
+  outputsOf,
+  simpleInputs,
+  simpleOutputs,
+  type Tensor,
+} from './requests.js';
 import { step } from './sequence-steps.js';
 import { ServerProcess } from './server.js';
 import { until } from './until.js';
@@ -12,7 +22,11 @@ const pair = ['INPUT0 INT32 16', 'INPUT1 INT32 16'];
 
 const ensembles = {
   chain,
-  calm: { ...chain, maxBatchSize: 4, steps: [chain.steps[0]!.replace('first', 'patient'), ...chain.steps.slice(1)] },
+  calm: {
+    ...chain,
+    maxBatchSize: 4,
+    steps: chain.steps.map((text, at) => text.replace(/\w+/, at === 0 ? 'patient' : 'alone')),
+  },
   diamond: {
     maxBatchSize: 64,
     inputs: pair,
@@ -27,19 +41,13 @@ const ensembles = {
     maxBatchSize: 64,
     inputs: pair,
     outputs: ['OUTPUT0 INT32 16'],
-    steps: [
-      'chain INPUT0=INPUT0 INPUT1=INPUT1 -> OUTPUT0=a OUTPUT1=b',
-      'diamond INPUT0=a INPUT1=b -> left=OUTPUT0',
-    ],
+    steps: ['chain INPUT0=INPUT0 INPUT1=INPUT1 -> OUTPUT0=a OUTPUT1=b', 'diamond INPUT0=a INPUT1=b -> left=OUTPUT0'],
   },
   texts: {
     maxBatchSize: 8,
     inputs: ['A STRING -1', 'B STRING -1'],
     outputs: ['SUM STRING 16', 'A STRING -1'],
-    steps: [
-      'identity_bytes INPUT0=A -> OUTPUT0=copy',
-      'simple_string INPUT0=copy INPUT1=B -> OUTPUT0=SUM',
-    ],
+    steps: ['identity_bytes INPUT0=A -> OUTPUT0=copy', 'simple_string INPUT0=copy INPUT1=B -> OUTPUT0=SUM'],
   },
   // From a model that batches to one that does not, whose shapes vary.
   variable: {
@@ -81,13 +89,15 @@ beforeAll(async () => {
       'accumulator',
       'optional_input',
     ],
-    copies: { ...chainSteps, patient: 'simple_b64' },
+    copies: { ...chainSteps, patient: 'simple_b64', alone: 'simple_b64' },
     // Nothing happens because the delay has passed: a batch is four rows.
     edits: {
       patient: (config) =>
         config
           .replace('max_batch_size: 64', 'max_batch_size: 4')
           .replace('dynamic_batching { }', 'dynamic_batching { max_queue_delay_microseconds: 60000000 }'),
+      // Of two instances each may take every other request of a batch.
+      alone: (config) => `${config}instance_group [ { count: 1 kind: KIND_CPU } ]`,
     },
     files: ensembleFiles(ensembles),
   });
@@ -180,10 +190,7 @@ test('between models of which one batches, a batch of one comes and goes', async
 test('classes have the labels of the step that makes them', async () => {
   const outputs = [{ name: 'OUT', parameters: { classification: 2 } }];
   const head = { outputs };
-  const answer = await ask(
-    server.httpPort,
-    infer('classes', floats('IN', [2, 4], [1, 4, 3, 2, 9, 8, 7, 6]), { head }),
-  );
+  const answer = await ask(server.httpPort, infer('classes', floats('IN', [2, 4], [1, 4, 3, 2, 9, 8, 7, 6]), { head }));
   const { outputs: found } = JSON.parse(answer.body.toString());
   expect(found[0]).toMatchObject({ shape: [2, 2], datatype: 'BYTES' });
   const direct = await ask(
@@ -270,17 +277,18 @@ test('many clients with batches of any size get what a direct evaluation says, a
 });
 
 test('requests that leave a step together lie together for the next, which gathers nothing', async () => {
-  const gathered = (model: string) => metric(server, 'conch_batches_total', { model, placement: 'gathered' });
-  const models = ['second', 'third'];
-  const before = await Promise.all(models.map(gathered));
+  const gathered = () => metric(server, 'conch_batches_total', { model: 'alone', placement: 'gathered' });
   for (let round = 0; round < 20; round++) {
     // The first step waits for four.
-    const requests = Array.from({ length: 4 }, (_, index) => infer('calm', simpleInputs(index), { head: binaryOutputs }));
+    const requests = Array.from({ length: 4 }, (_, index) =>
+      infer('calm', simpleInputs(index), { head: binaryOutputs }),
+    );
     const { answers } = await Crowd.ask(server, requests);
     expect((await answers).map(outputsOf)).toEqual(
       requests.map((_, first) => chainOutputs(simpleInputs(first)[0]!.data as number[], ones)),
     );
   }
   expect((await countsOf(server, 'patient')).executions).toBe(20);
-  expect(await Promise.all(models.map(gathered))).toEqual(before);
+  expect((await countsOf(server, 'alone')).rows).toBe(160);
+  expect(await gathered()).toBe(0);
 });

@@ -1,5 +1,5 @@
-import { type InferOutcome, infer as inferGrpc } from '../protocols/grpc/real-server.js';
 import { BytesClient } from '../protocols/grpc/engine-fixture.js';
+import { type InferOutcome, infer as inferGrpc } from '../protocols/grpc/real-server.js';
 import { ask, askJson, get, infer, outputsOf, type Tensor } from './requests.js';
 import { errorOf } from './sequence-steps.js';
 import type { ServerProcess } from './server.js';
@@ -28,7 +28,10 @@ export function ensembleFiles(ensembles: Readonly<Record<string, EnsembleText>>)
   );
 }
 
-export function ensembleConfig(name: string, { maxBatchSize, inputs, outputs, steps, more = '' }: EnsembleText): string {
+export function ensembleConfig(
+  name: string,
+  { maxBatchSize, inputs, outputs, steps, more = '' }: EnsembleText,
+): string {
   return `name: "${name}"
 platform: "ensemble"
 max_batch_size: ${maxBatchSize}
@@ -99,10 +102,14 @@ const overGrpc: Way = async (server, model, tensors, head = {}) => {
   const { outputs = [] } = head as { outputs?: readonly { name: string }[] };
   const client = new BytesClient(server.grpcPort);
   // Binary tensors are the raw contents, one behind the other.
-  const { body } = infer(model, tensors.map((tensor) => ({ ...tensor, binary: true })));
+  const { body } = infer(
+    model,
+    tensors.map((tensor) => ({ ...tensor, binary: true })),
+  );
   const sizes = tensors.map((tensor) => infer(model, [{ ...tensor, binary: true }])).map(binaryBytes);
-  let at = body.length - sizes.reduce((sum, size) => sum + size, 0);
-  const raw = sizes.map((size) => body.subarray(at, (at += size)));
+  const first = body.length - sizes.reduce((sum, size) => sum + size, 0);
+  const begin = (nth: number) => sizes.slice(0, nth).reduce((sum, size) => sum + size, first);
+  const raw = sizes.map((_, nth) => body.subarray(begin(nth), begin(nth + 1)));
   const { id } = head as { id?: string };
   const outcome = await inferGrpc(client, {
     model_name: model,
@@ -158,4 +165,3 @@ export async function countsOf(server: ServerProcess, model: string): Promise<Co
     executions: execution_count,
   };
 }
-

@@ -35,12 +35,14 @@ export interface AnswersMessage {
 
 /**
  * ask: an answer needs `bytes` bytes; `isReturned` = the slot that was granted is too small for it. Where a slot is on its way already, the
- * request gets no other. answer: it is written to the slot that was granted, as STATUS_PARTS says for one entry. end: none follows.
+ * request gets no other. answer: it is written to the slot that was granted, as STATUS_PARTS says for one entry. end: none follows. again: none
+ * follows under this key; the request is to run again.
  */
 export type AnswerEvent =
   | { readonly kind: 'ask'; readonly key: number; readonly bytes: number; readonly isReturned: boolean }
   | { readonly kind: 'answer'; readonly key: number; readonly isFinal: boolean; readonly times: AnswerTimes }
-  | { readonly kind: 'end'; readonly key: number; readonly error: AnswerError | null };
+  | { readonly kind: 'end'; readonly key: number; readonly error: AnswerError | null }
+  | { readonly kind: 'again'; readonly key: number };
 
 /** Monotonic microseconds: the answer was begun, is computed, is in memory. */
 export interface AnswerTimes {

@@ -32,6 +32,7 @@ export class DecoupledAnswers {
     if (open === null || open.isOver) return;
     if (event.kind === 'ask') open.ask(event.bytes, event.isReturned);
     else if (event.kind === 'answer') open.answer(event.isFinal, event.times);
+    else if (event.kind === 'again') open.reschedule();
     else open.end(event.error);
     if (open.isOver && this.#recordOf(event.key) === null) this.#open.delete(event.key);
   }

@@ -13,6 +13,8 @@ export interface JavaScriptSettings {
   readonly parameters: Readonly<Record<string, string>>;
   /** It answers a request any number of times. */
   readonly isDecoupled: boolean;
+  /** Its requests may run again (`iterative_sequence`). */
+  readonly isIterative: boolean;
   /** How long `finalize` may take, and requests before it that are still answered. */
   readonly finalizeTimeoutMs: number;
 }

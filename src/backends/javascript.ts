@@ -58,6 +58,7 @@ function settingsFor(
     configJson: modelConfigToJson(config),
     parameters: parameters.texts,
     isDecoupled: config.model_transaction_policy?.decoupled ?? false,
+    isIterative: config.sequence_batching?.iterative_sequence ?? false,
     finalizeTimeoutMs: parameters.finalizeTimeoutMs,
   };
 }

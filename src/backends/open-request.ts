@@ -72,6 +72,12 @@ export class OpenRequest implements RequestRunner {
     else this.#fail(error);
   }
 
+  /** What it says next it says under another key. */
+  reschedule(): void {
+    this.#close();
+    this.request.reschedule();
+  }
+
   /** Whoever runs it fails it. */
   drop(): void {
     this.#close();

@@ -13,6 +13,12 @@ export interface RequestRunner {
 }
 
 /**
+ * What follows an execution that ended well. over: nothing, its last answer is there. open: others say so (`respond`, `reschedule`).
+ * again: it is to run again.
+ */
+export type Sequel = 'over' | 'open' | 'again';
+
+/**
  * A request on its way: accepted, its tensors in shared memory, and owed exactly one of `complete` and `fail`. Schedulers queue
  * it and instances run it by these few numbers; what it answers, and to whom, is known to its maker alone.
  */
@@ -76,5 +82,20 @@ export abstract class InferRequest {
    */
   respond(_outputs: BatchOutputs | null, _isFinal: boolean): void {
     assert(false, 'a model that is not decoupled answered as one that is');
+  }
+
+  /** For those who can run it again: to be asked before `complete`, which completes nothing where the sequel is none of 'over'. */
+  sequelOf(_outputs: BatchOutputs, _index: number): Sequel {
+    return 'over';
+  }
+
+  /** A decoupled model asks that it runs again, before or after `complete`, and says no more until it does. Who cannot is over. */
+  reschedule(): void {
+    this.respond(null, true);
+  }
+
+  /** It is queued again, without flags; nobody reads its memory now. */
+  runAgain(): void {
+    assert(false, 'a request that has one life was queued again');
   }
 }

@@ -7,11 +7,6 @@ const idle: readonly {
   readonly so: string;
 }[] = [
   {
-    field: 'sequence_batching { iterative_sequence: true }',
-    isSet: (config) => config.sequence_batching?.iterative_sequence === true,
-    so: 'every request needs a correlation id and runs once',
-  },
-  {
     field: 'model_transaction_policy { decoupled: true }',
     isSet: (config) => config.model_transaction_policy?.decoupled === true,
     so: 'every request has one answer',

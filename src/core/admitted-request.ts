@@ -1,3 +1,4 @@
+import type { ExecutionTimes } from '../backends/batch-outputs.js';
 import { InferRequest } from '../backends/request.js';
 import { assert } from '../base/assert.js';
 import type { Deliverable } from '../schedulers/response-order.js';
@@ -7,6 +8,7 @@ import { checkInputStrings } from './check-strings.js';
 import type { AcceptedRequest, Responder } from './infer-response.js';
 import type { Model } from './model.js';
 import { type PlacedTensor, RequestInputs, type SourceReader } from './request-inputs.js';
+import { NOTHING_SPENT, type SpentTimes, spentWith } from './spent-times.js';
 
 /** filling: its memory is taken, its data arrives. submitted: the scheduler's, or its model's. over: nothing comes of it any more. */
 type RequestStage = 'filling' | 'submitted' | 'over';
@@ -19,11 +21,15 @@ export abstract class AdmittedRequest extends InferRequest implements AcceptedRe
   readonly batchKey: string;
   readonly priority: number;
   readonly timeoutUs: number;
-  readonly sequence: SequenceFlags;
+  sequence: SequenceFlags;
+  /** In executions before the last, of a request that ran again. */
+  spent: SpentTimes = NOTHING_SPENT;
   /** When its data was complete and it was accepted, monotonic microseconds (R0 of the fact sheet, section 6). */
   arrivedUs = 0;
   protected readonly responder: Responder;
   protected stage: RequestStage = 'filling';
+  /** Of the execution that ended; null = none has, or it runs again. */
+  protected times: ExecutionTimes | null = null;
   readonly #inputs: RequestInputs;
   /** Strings of others have been checked where they came from. */
   #hasOwnStrings = true;
@@ -78,6 +84,13 @@ export abstract class AdmittedRequest extends InferRequest implements AcceptedRe
 
   inputBytes(nth: number): number {
     return this.#inputs.bytes(nth);
+  }
+
+  override runAgain(): void {
+    this.spent = spentWith(this.spent, this.queuedUs, this.times!);
+    this.times = null;
+    this.sequence = { ...this.sequence, sequenceStart: false, sequenceEnd: false };
+    this.#inputs.changeFlags(this.sequence);
   }
 
   submit(): void {

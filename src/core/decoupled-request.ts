@@ -1,4 +1,5 @@
 import type { BatchOutputs, ExecutionTimes } from '../backends/batch-outputs.js';
+import type { Sequel } from '../backends/request.js';
 import type { FailureReason } from '../telemetry/statistics.js';
 import type { ServerError } from '../types/errors.js';
 import { AdmittedRequest } from './admitted-request.js';
@@ -47,8 +48,6 @@ export class DecoupledRequest extends AdmittedRequest {
   #isGone = false;
   /** The model has given its final answer. */
   #isAnswered = false;
-  /** Of the execution; null = it is not over. */
-  #times: ExecutionTimes | null = null;
   #error: ServerError | null = null;
   /** How the request counts; null = as a success. */
   #failure: FailureReason | null = null;
@@ -69,10 +68,14 @@ export class DecoupledRequest extends AdmittedRequest {
     this.#endIfOver();
   }
 
+  override sequelOf(outputs: BatchOutputs, index: number): Sequel {
+    return outputs.batch.inParts && readNote(outputs, index).error === null ? 'open' : 'over';
+  }
+
   /** Of a backend that answers once it is the only answer. */
   override complete(outputs: BatchOutputs, index: number, firstRow: number): void {
     const { times, inParts } = outputs.batch;
-    this.#times = times;
+    this.times = times;
     this.#isAnswered ||= !inParts;
     if (inParts) this.#readNote(outputs, index);
     else if (this.#isClosed) outputs.release();
@@ -172,20 +175,20 @@ export class DecoupledRequest extends AdmittedRequest {
     this.#failure = 'CANCELED';
     this.#sinceUs = this.model.nowUs;
     this.#isClosed = true;
-    if (this.#times === null) this.model.cancel(this);
+    if (this.times === null) this.model.cancel(this);
     else this.cancelled = true;
     this.model.deliver(this);
   }
 
   #endIfOver(): void {
-    if (this.#isAnswered && this.#times !== null) this.#end();
+    if (this.#isAnswered && this.times !== null) this.#end();
   }
 
   #end(): void {
     if (this.stage === 'over') return;
     this.close();
     if (this.#failure === 'CANCELED') this.#countCancelled();
-    this.model.onEnded(this, this.#failure, this.#times);
+    this.model.onEnded(this, this.#failure, this.times);
   }
 
   #count({ error, isEmpty }: DecoupledResponse, times: ExecutionTimes | null): void {

@@ -1,16 +1,27 @@
 import type { BatchOutputs } from '../backends/batch-outputs.js';
+import type { Sequel } from '../backends/request.js';
 import type { FailureReason } from '../telemetry/statistics.js';
 import type { ServerError } from '../types/errors.js';
 import { AdmittedRequest } from './admitted-request.js';
 import { ModelResponse } from './model-response.js';
+import { readNote } from './response-note.js';
 
-/** One request to a model that answers once: the memory of its inputs goes back when its execution ended, which is its answer. */
+/** One request to a model that answers once: the memory of its inputs goes back when its execution ended, which is its answer unless it runs again. */
 export class ModelRequest extends AdmittedRequest {
   #response: ModelResponse | null = null;
   #error: ServerError | null = null;
 
+  override sequelOf(outputs: BatchOutputs, index: number): Sequel {
+    return readNote(outputs, index).isAgain ? 'again' : 'over';
+  }
+
   override complete(outputs: BatchOutputs, index: number, firstRow: number): void {
     const response = new ModelResponse(this, outputs, index, firstRow);
+    this.times = outputs.batch.times;
+    if (response.isAgain) {
+      response.release();
+      return;
+    }
     if (response.error !== null) {
       response.release();
       this.fail(response.error, 'BACKEND');

@@ -8,7 +8,7 @@ import { classify } from './classification.js';
 import type { InferResponse } from './infer-response.js';
 import type { Model } from './model.js';
 import { toClient } from './model-tensors.js';
-import { type ResponseNote, readNote } from './response-note.js';
+import { NO_NOTE, type ResponseNote, readNote } from './response-note.js';
 
 /** What is answered. */
 export interface AnsweredRequest {
@@ -17,8 +17,6 @@ export interface AnsweredRequest {
   readonly rows: number;
 }
 
-/** What answers to a request whose model says no more than that it is over. */
-const NOTHING: ResponseNote = { error: null, parameters: null };
 const NO_TIMES: ExecutionTimes = { startUs: 0, inputsUs: 0, inferUs: 0, endUs: 0 };
 
 /** An answer of an instance: a share of the outputs of one execution. */
@@ -41,7 +39,7 @@ export class ModelResponse implements InferResponse {
     this.#outputs = outputs;
     this.#entry = entry;
     this.#firstRow = firstRow;
-    this.#note = outputs === null ? NOTHING : readNote(outputs, entry);
+    this.#note = outputs === null ? NO_NOTE : readNote(outputs, entry);
   }
 
   get isFinal(): boolean {
@@ -51,6 +49,11 @@ export class ModelResponse implements InferResponse {
   /** Instead of an answer; null = it is one. */
   get error(): ServerError | null {
     return this.#note.error;
+  }
+
+  /** There is no answer yet. */
+  get isAgain(): boolean {
+    return this.#note.isAgain;
   }
 
   get parameters(): ReadonlyMap<string, ParameterValue> | null {

@@ -34,6 +34,7 @@ import { type InputSpace, type PlacedTensor, SMALL_REQUEST_BYTES, type SourceRea
 import { schedulerSettings } from './scheduler-settings.js';
 import type { ControlWriter } from './sequence-controls.js';
 import type { ServedModel } from './served-model.js';
+import { spentWith } from './spent-times.js';
 import type { Warmup } from './warmup.js';
 
 /** One loaded version of a model: its memory, scheduler, instances and numbers. */
@@ -219,13 +220,14 @@ export class Model implements ServedModel, InputSpace {
   }
 
   onCompleted(request: ModelRequest, times: ExecutionTimes): void {
+    const { spent } = request;
     this.statistics.requestSucceeded(
       request.rows,
       this.#executedUs - request.arrivedUs,
-      Math.max(0, times.startUs - request.queuedUs),
-      times.inputsUs - times.startUs,
-      times.inferUs - times.inputsUs,
-      times.endUs - times.inferUs,
+      spent.queueUs + Math.max(0, times.startUs - request.queuedUs),
+      spent.inputUs + times.inputsUs - times.startUs,
+      spent.inferUs + times.inferUs - times.inputsUs,
+      spent.outputUs + times.endUs - times.inferUs,
     );
     this.#ended(request);
   }
@@ -255,7 +257,10 @@ export class Model implements ServedModel, InputSpace {
   onEnded(request: DecoupledRequest, failure: FailureReason | null, times: ExecutionTimes | null): void {
     const requestUs = this.#clock.nowUs() - request.arrivedUs;
     if (failure !== null) this.statistics.requestFailed(failure, requestUs);
-    else this.statistics.requestEnded(request.rows, requestUs, ...stepsOf(request, times!));
+    else {
+      const { queueUs, inputUs, inferUs, outputUs } = spentWith(request.spent, request.queuedUs, times!);
+      this.statistics.requestEnded(request.rows, requestUs, queueUs, inputUs, inferUs, outputUs);
+    }
     this.#inFlight--;
     this.#admitted--;
     this.#checkQuiet();
@@ -311,7 +316,7 @@ export class Model implements ServedModel, InputSpace {
   #newRequest(plan: InferPlan, responder: Responder, sequence: SequenceFlags): AdmittedRequest {
     if (this.#isOver) throw notFound(this.name, String(this.version), [this.version]);
     const Request = this.isDecoupled ? DecoupledRequest : ModelRequest;
-    return new Request(this, plan, responder, sequence);
+    return new Request(this, plan, responder, this.#sequences?.ownIds?.flagsFor(sequence) ?? sequence);
   }
 
   /** Who asked this one is prepared for answers of its kind. */
@@ -380,12 +385,4 @@ export class Model implements ServedModel, InputSpace {
       `model '${this.name}' is idle but ${this.planes.live} rows were not returned (this is a bug in Conch)`,
     );
   }
-}
-
-/** How long it waited, and how long each step of its execution took. */
-function stepsOf(
-  { queuedUs }: DecoupledRequest,
-  { startUs, inputsUs, inferUs, endUs }: ExecutionTimes,
-): [number, number, number, number] {
-  return [Math.max(0, startUs - queuedUs), inputsUs - startUs, inferUs - inputsUs, endUs - inferUs];
 }

@@ -40,13 +40,13 @@ export class RequestInputs {
   row = VARIABLE;
   readonly #space: InputSpace;
   readonly #plan: InferPlan;
-  readonly #sequence: SequenceFlags;
+  #sequence: SequenceFlags;
   /** Row of the planes; NO_ROWS = it has a slot. */
   #planeRow = NO_ROWS;
   #slot: Slot | null = null;
   #reader: SourceReader | null = null;
   /** What its model is told beside its tensors; null = nothing. */
-  readonly #head: Uint8Array | null;
+  #head: Uint8Array | null;
 
   constructor(space: InputSpace, plan: InferPlan, sequence: SequenceFlags) {
     this.#space = space;
@@ -106,6 +106,17 @@ export class RequestInputs {
   bytes(nth: number): number {
     const input = this.#plan.inputs[nth]!;
     return input.bytes >= 0 ? input.bytes : this.#space.arena.table[this.#line(input.index) + LINE_BYTES]!;
+  }
+
+  /** Says these flags to its model from now on. They drop some of those before, and the id is the same: what is said takes no more room. */
+  changeFlags(flags: SequenceFlags): void {
+    const { controls, tensors } = this.#space;
+    this.#sequence = flags;
+    if (controls !== null) this.#writeControls(controls);
+    if (this.#head === null) return;
+    const begin = this.#feedBegin(tensors.feeds.length) - this.slotOffset;
+    this.#head = headForModel(tensors, this.#plan, flags);
+    this.#placeHead(begin);
   }
 
   /** Gives the memory back, where that was not done before. */

@@ -8,21 +8,24 @@ export interface ResponseNote {
   readonly error: ServerError | null;
   /** Null = there are none. */
   readonly parameters: ReadonlyMap<string, ParameterValue> | null;
+  /** The request is to run again; there is no answer yet. */
+  readonly isAgain: boolean;
 }
 
 /** As the backend writes it. An integer that a number cannot hold exactly comes as its decimal digits. */
 interface WrittenNote {
+  readonly reschedule?: true;
   readonly error?: { readonly code: ErrorCode; readonly message: string };
   readonly parameters?: Readonly<Record<string, string | number | boolean | { readonly int64: string }>>;
 }
 
-const NO_NOTE: ResponseNote = { error: null, parameters: null };
+export const NO_NOTE: ResponseNote = { error: null, parameters: null, isAgain: false };
 
 /** What is said of request `entry` of `outputs`. */
 export function readNote(outputs: BatchOutputs, entry: number): ResponseNote {
   const text = outputs.note(entry);
   if (text === null) return NO_NOTE;
-  const { error, parameters = {} } = JSON.parse(text) as WrittenNote;
+  const { error, parameters = {}, reschedule = false } = JSON.parse(text) as WrittenNote;
   const entries = Object.entries(parameters).map(([key, value]): [string, ParameterValue] => [
     key,
     typeof value === 'object' ? BigInt(value.int64) : value,
@@ -30,5 +33,6 @@ export function readNote(outputs: BatchOutputs, entry: number): ResponseNote {
   return {
     error: error === undefined ? null : new ServerError(error.code, error.message),
     parameters: entries.length === 0 ? null : new Map(entries),
+    isAgain: reschedule,
   };
 }

@@ -16,6 +16,7 @@ export function sequenceSettings(model: string, config: ModelConfig, maxBacklog:
       hasState: batching.state.length > 0,
       hasVariableState: batching.state.some(({ dims }) => dims.includes(-1)),
       overwritesState: batching.state.some((state) => state.use_same_buffer_for_input_output),
+      isIterative: batching.iterative_sequence,
     },
   };
 }

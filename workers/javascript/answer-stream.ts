@@ -82,6 +82,14 @@ export class AnswerStream implements AnswerListener {
     await this.#inTurn(async () => this.#close(error));
   }
 
+  /** Nothing follows but another run of its request, which has a stream of its own. Throws where the last answer was given. */
+  again(): void {
+    if (this.#isCancelled) return;
+    if (this.#isClosing) throw new Error('the request has ended: it cannot run again after its last answer');
+    this.#isClosing = true;
+    void this.#inTurn(async () => this.#leave());
+  }
+
   /** Its batch is over. */
   executed(): void {
     this.#isExecuted = true;
@@ -157,6 +165,12 @@ export class AnswerStream implements AnswerListener {
   #close(error: AnswerError | null): void {
     if (this.isEnded) return;
     this.#tools.channel.tell({ kind: 'end', key: this.#owner.key, error });
+    this.#forget();
+  }
+
+  #leave(): void {
+    if (this.isEnded || this.#isCancelled) return;
+    this.#tools.channel.tell({ kind: 'again', key: this.#owner.key });
     this.#forget();
   }
 

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { JavaScriptSettings } from '../../src/backends/javascript-protocol.js';
 import { ERROR_CLASSES, type InstanceInit } from '../../src/backends/worker-protocol.js';
 import { monotonicUs } from '../../src/base/clock.js';
 import { ERROR_CLASS, PLACEMENT, STATUS, STATUS_ERROR, STATUS_NO_ROOM, STATUS_PARTS } from '../../src/memory/layout.js';
@@ -33,7 +34,7 @@ export class BatchLoop {
   readonly #tools: BatchTools;
   #turnUs = monotonicUs();
 
-  constructor(init: InstanceInit, { model, channel, isDecoupled, onError }: LoopParts) {
+  constructor(init: InstanceInit<JavaScriptSettings>, { model, channel, isDecoupled, onError }: LoopParts) {
     const memory = new RingMemory(init.ring, init.maxEntries);
     this.#model = model;
     this.#channel = channel;

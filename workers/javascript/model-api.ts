@@ -135,6 +135,12 @@ export interface ModelRequest {
   respond(answer: Answer): Promise<boolean>;
   /** Nothing follows, where the last answer of a decoupled model did not say so. */
   end(): Promise<void>;
+  /**
+   * Runs the request once more instead of answering it, with the same inputs and without `sequenceStart` and `sequenceEnd`, in a batch with whatever
+   * else waits. A decoupled model may give answers before. For models with `sequence_batching { iterative_sequence: true }`; throws in others.
+   * This object is not to be used any more: the next batch has another one, with the same `sequenceId`.
+   */
+  reschedule(): void;
 }
 
 /** One answer of a decoupled model. */

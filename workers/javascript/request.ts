@@ -27,6 +27,8 @@ const CODES: readonly string[] = [
 /** Who runs a request. */
 export interface RequestHost {
   readonly outputNames: readonly string[];
+  /** Its requests may run again. */
+  readonly isIterative: boolean;
   inputOf(request: BatchRequest, name: string): Tensor | null;
   /** As JSON; '' = it says nothing beside its tensors. */
   headOf(request: BatchRequest): string;
@@ -50,6 +52,8 @@ export class BatchRequest implements ModelRequest, EntryPlace {
   /** Its memory is that of others. */
   isOver = false;
   isCancelled = false;
+  /** It runs again, where it is answered once and does not fail. */
+  isAgain = false;
   readonly responseParameters: Record<string, string | number | boolean> = {};
   readonly #host: RequestHost;
   readonly #stream: AnswerStream | null;
@@ -124,6 +128,16 @@ export class BatchRequest implements ModelRequest, EntryPlace {
 
   async end(): Promise<void> {
     await this.#answers('end').end(null);
+  }
+
+  reschedule(): void {
+    if (!this.#host.isIterative) {
+      throw new Error('reschedule() is for models with sequence_batching { iterative_sequence: true }');
+    }
+    this.#checkLives();
+    if (this.#stream !== null) this.#stream.again();
+    this.isAgain = true;
+    this.isAnswered = true;
   }
 
   fail(error: string | Error, code?: ErrorCode): void {

@@ -1,3 +1,4 @@
+import type { JavaScriptSettings } from '../../src/backends/javascript-protocol.js';
 import type { InstanceInit } from '../../src/backends/worker-protocol.js';
 import { elementCount } from '../../src/types/tensor.js';
 import type { SealedBatch } from '../batch.js';
@@ -17,13 +18,14 @@ export class BatchTools {
   readonly maker: OutputMaker;
   readonly parts: OutputParts;
   readonly maxEntries: number;
+  readonly isIterative: boolean;
   /** Null = requests are answered once. */
   readonly streams: StreamTools | null;
   /** Tells the server's log of an error in the model's code. */
   readonly onError: (text: string) => void;
 
   constructor(
-    init: InstanceInit,
+    init: InstanceInit<JavaScriptSettings>,
     batch: SealedBatch,
     parts: OutputParts,
     channel: AnswerChannel | null,
@@ -33,6 +35,7 @@ export class BatchTools {
     this.maker = new OutputMaker(init);
     this.parts = parts;
     this.maxEntries = init.maxEntries;
+    this.isIterative = init.settings.isIterative;
     const arena = new Uint8Array(init.arena);
     this.streams = channel === null ? null : { channel, maker: this.maker, arena, table: new Float64Array(init.arena) };
     this.onError = onError;
@@ -71,6 +74,10 @@ export class RunningBatch implements Batch, RequestHost {
 
   async each(answer: (request: BatchRequest) => void | Promise<void>): Promise<void> {
     await Promise.all(this.requests.map((request) => this.#answer(request, answer)));
+  }
+
+  get isIterative(): boolean {
+    return this.#tools.isIterative;
   }
 
   get outputNames(): readonly string[] {
@@ -154,6 +161,11 @@ export class RunningBatch implements Batch, RequestHost {
 
   #endOnce(request: BatchRequest): void {
     const { parts, maker } = this.#tools;
+    if (request.isAgain && request.failure === null) {
+      parts.drop(request.index);
+      parts.note(request.index, JSON.stringify({ reschedule: true }));
+      return;
+    }
     const missing = request.requestedOutputs.find((name) => !parts.has(request.index, maker.indexOf(name)));
     if (request.failure === null && missing !== undefined) {
       request.failure = { code: 'INTERNAL', message: `execute() made no output '${missing}' for the request` };

@@ -1,6 +1,7 @@
 import type { Instance } from '../../backends/instance.js';
 import type { InferRequest } from '../../backends/request.js';
 import type { FailureReason } from '../../telemetry/statistics.js';
+import type { ServerError } from '../../types/errors.js';
 import { type DirectPlan, type DirectPolicy, planDirect, type WaitingSlots } from './direct-plan.js';
 import { type Lane, type LaneHost, nextStep, noteFailure, stepKey } from './lane.js';
 import type { Sequence } from './sequence.js';
@@ -81,8 +82,14 @@ export class DirectLane implements Lane, WaitingSlots {
 
   onStepEnded(step: Step, failure: FailureReason | null): void {
     if (failure !== null) noteFailure(this.#host, this.instance, step, failure);
-    this.#host.ran(step);
+    this.#host.ran(step, failure);
     if (this.#awaitsEnd && step.sequenceOf.waiting.length > 0) this.offer();
+  }
+
+  onStepAgain(step: Step): ServerError | null {
+    const error = this.#host.again(step);
+    if (error === null) this.offer();
+    return error;
   }
 
   get length(): number {

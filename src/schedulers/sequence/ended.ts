@@ -1,5 +1,6 @@
 import { Fifo } from '../../base/fifo.js';
 import type { SequenceId } from '../../types/infer.js';
+import { isOwnId } from './own-ids.js';
 import type { EndReason, Sequence } from './sequence.js';
 
 /** Shown in the live view. */
@@ -44,6 +45,8 @@ export class EndedSequences {
     this.counts[reason]++;
     if (this.#list.length === LISTED) this.#list.shift();
     this.#list.push(ended);
+    // Nobody asks for what nobody was told.
+    if (isOwnId(id)) return;
     this.#byId.delete(id);
     this.#byId.set(id, ended);
     if (this.#byId.size > REMEMBERED) this.#byId.delete(this.#byId.keys().next().value!);

@@ -3,6 +3,7 @@ import type { InferRequest } from '../../backends/request.js';
 import { NO_STATE, stateWord } from '../../memory/layout.js';
 import type { FailureReason } from '../../telemetry/statistics.js';
 import type { ServerError } from '../../types/errors.js';
+import { IterativeStep } from './iterative-step.js';
 import type { Sequence } from './sequence.js';
 import type { SlotRow } from './slot-row.js';
 import { Step, type StepOwner } from './step.js';
@@ -32,8 +33,10 @@ export interface LaneHost {
   take(sequence: Sequence): InferRequest;
   /** The step did not begin. */
   giveBack(step: Step): void;
-  /** A step is over: its slot may be another sequence's when this returns. */
-  ran(step: Step): void;
+  /** A step is over: its slot may be another sequence's when this returns. @param failure null = it ended well */
+  ran(step: Step, failure: FailureReason | null): void;
+  /** A step is over and its request waits again: null. Else it cannot, and nothing has changed: what the request fails with. */
+  again(step: Step): ServerError | null;
   /** A step failed so that its sequence cannot go on. */
   lost(sequence: Sequence): void;
   /** Calls `run` of all lanes when this turn of the event loop is over. */
@@ -51,6 +54,8 @@ export interface StepKinds {
   readonly hasVariableState: boolean;
   /** State is written over where it was read: a failed execution leaves none. */
   readonly overwritesState: boolean;
+  /** Its requests may ask to run again (`iterative_sequence`). */
+  readonly isIterative: boolean;
 }
 
 /** The next request of a sequence as its instance sees it; it is one of the sequence's running steps from now on. */
@@ -61,7 +66,8 @@ export function nextStep(host: LaneHost, sequence: Sequence, owner: StepOwner): 
   if (isFresh) sequence.stateKey = '';
   sequence.mustBegin = false;
   const state = host.kinds.hasState ? stateWord(sequence.slot, isFresh) : NO_STATE;
-  const step = new Step(sequence, request, key, { state, isFresh }, owner);
+  const Kind = host.kinds.isIterative ? IterativeStep : Step;
+  const step = new Kind(sequence, request, key, { state, isFresh }, owner);
   sequence.running.push(step);
   return step;
 }

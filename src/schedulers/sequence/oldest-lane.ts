@@ -1,6 +1,7 @@
 import type { Instance } from '../../backends/instance.js';
 import type { Clock } from '../../base/clock.js';
 import type { FailureReason } from '../../telemetry/statistics.js';
+import type { ServerError } from '../../types/errors.js';
 import type { BatchPolicy } from '../batch-plan.js';
 import { DynamicScheduler } from '../dynamic.js';
 import { OPEN_POLICY, RequestQueue } from '../request-queue.js';
@@ -20,6 +21,8 @@ export class OldestLane implements Lane {
   readonly slots: SlotRow;
   readonly #host: LaneHost;
   readonly #batcher: DynamicScheduler;
+  /** Their requests run again. */
+  #returned: Sequence[] = [];
 
   constructor(instance: Instance, slots: SlotRow, policy: BatchPolicy, model: string, host: LaneHost, clock: Clock) {
     this.instance = instance;
@@ -38,7 +41,8 @@ export class OldestLane implements Lane {
     this.#batcher.enqueue(nextStep(this.#host, sequence, this), nowUs);
   }
 
-  run(): number {
+  run(nowUs: number): number {
+    if (this.#returned.length > 0) this.#offerReturned(nowUs);
     this.#batcher.run();
     return Number.POSITIVE_INFINITY;
   }
@@ -49,14 +53,30 @@ export class OldestLane implements Lane {
   }
 
   close(): void {
+    this.#returned = [];
     this.#batcher.close();
   }
 
   onStepEnded(step: Step, failure: FailureReason | null): void {
     if (failure !== null) noteFailure(this.#host, this.instance, step, failure);
     const { sequenceOf } = step;
-    this.#host.ran(step);
+    this.#host.ran(step, failure);
     // It may have left its slot, which is another's then.
     if (!sequenceOf.isOver) this.offer(sequenceOf, this.#host.ranUs);
+  }
+
+  /** Those of one turn enter together: they were in one batch, and are likely to be in the next. */
+  onStepAgain(step: Step): ServerError | null {
+    const error = this.#host.again(step);
+    if (error !== null) return error;
+    this.#returned.push(step.sequenceOf);
+    this.#host.runSoon();
+    return null;
+  }
+
+  #offerReturned(nowUs: number): void {
+    const returned = this.#returned;
+    this.#returned = [];
+    for (const sequence of returned) if (!sequence.isOver) this.offer(sequence, nowUs);
   }
 }

@@ -14,6 +14,7 @@ import { DirectLane, type FillerSource } from './direct-lane.js';
 import type { DirectPolicy } from './direct-plan.js';
 import type { Lane, LaneHost, StepKinds } from './lane.js';
 import { OldestLane } from './oldest-lane.js';
+import { isOwnId } from './own-ids.js';
 import type { EndReason, Sequence } from './sequence.js';
 import { type SequenceRules, SequenceTable } from './sequence-table.js';
 import { type SequenceCounts, type SequenceSnapshot, snapshotOf } from './sequence-view.js';
@@ -28,7 +29,6 @@ export interface SequenceSettings extends SequenceRules {
   readonly strategy: SequenceStrategy;
   /** Sequences that can have a slot at one instance. */
   readonly slots: number;
-  readonly kinds: StepKinds;
 }
 
 /** Idle sequences are released this much late at most, unless somebody asks for them or for their slot before. */
@@ -97,9 +97,9 @@ export class SequenceScheduler implements Scheduler, LaneHost {
     if (sequence === null) return;
     if (sequence.row !== null) this.#laneOf.get(sequence.row)!.takeBack(sequence);
     const step = sequence.stepOf(request);
-    if (step !== undefined) {
-      step.cancelled = true;
-    } else {
+    if (step !== undefined) step.cancelled = true;
+    // A request that iterates is what its sequence is for.
+    if (step === undefined || this.kinds.isIterative) {
       const failed = this.#close(sequence, 'cancelled', 'a request of it was cancelled');
       fail(failed, new ServerError('CANCELLED', ''), 'CANCELED');
     }
@@ -164,11 +164,21 @@ export class SequenceScheduler implements Scheduler, LaneHost {
     this.#table.giveBack(step);
   }
 
-  ran(step: Step): void {
-    this.#table.ran(step, this.ranUs);
-    if (step.sequenceOf.isOver) this.#promote(this.ranUs);
+  ran(step: Step, failure: FailureReason | null): void {
+    // Iterations end between batches too.
+    const nowUs = this.kinds.isIterative ? this.#clock.nowUs() : this.ranUs;
+    this.#table.ran(step, failure, nowUs);
+    if (step.sequenceOf.isOver) this.#promote(nowUs);
     // If it is idle now the timer must be set for it, unless it is set for something before.
     if (this.#timerDueUs > this.ranUs + this.#settings.idleUs) this.#setTimer();
+  }
+
+  again(step: Step): ServerError | null {
+    const { sequenceOf: sequence, request } = step;
+    if (request.cancelled) return new ServerError('CANCELLED', '');
+    if (sequence.end.reason !== 'end') return this.#ended(sequence, sequence.end.cause);
+    this.#table.again(step, this.#clock.nowUs());
+    return null;
   }
 
   lost(sequence: Sequence): void {
@@ -263,6 +273,12 @@ export class SequenceScheduler implements Scheduler, LaneHost {
   }
 
   #ended({ id }: Sequence, cause: string): ServerError {
+    if (isOwnId(id)) {
+      return new ServerError(
+        'UNAVAILABLE',
+        `the request to model '${this.#settings.model}' has ended: ${cause}; send it again`,
+      );
+    }
     return new ServerError(
       'UNAVAILABLE',
       `sequence ${id} of model '${this.#settings.model}' has ended: ${cause}; begin it again with the START flag`,

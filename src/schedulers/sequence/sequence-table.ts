@@ -1,9 +1,11 @@
 import type { InferRequest } from '../../backends/request.js';
+import type { FailureReason } from '../../telemetry/statistics.js';
 import { invalid, ServerError } from '../../types/errors.js';
 import type { SequenceId } from '../../types/infer.js';
 import { stopping } from '../refusals.js';
 import { EndedSequences } from './ended.js';
 import { IdleList } from './idle-list.js';
+import type { StepKinds } from './lane.js';
 import { type EndReason, Sequence } from './sequence.js';
 import type { SlotRow } from './slot-row.js';
 import type { Step } from './step.js';
@@ -15,6 +17,7 @@ export interface SequenceRules {
   readonly idleUs: number;
   /** Sequences that may wait for a slot. */
   readonly maxBacklog: number;
+  readonly kinds: StepKinds;
 }
 
 /**
@@ -96,14 +99,25 @@ export class SequenceTable {
   }
 
   /** A request that a sequence had at its instance is over. */
-  ran(step: Step, nowUs: number): void {
+  ran(step: Step, failure: FailureReason | null, nowUs: number): void {
     const { sequenceOf: sequence } = step;
     remove(sequence.running, step);
     sequence.done++;
     sequence.lastUs = nowUs;
     if (!sequence.isQuiet) return;
-    if (sequence.isClosed) this.#leave(sequence, nowUs);
+    if (sequence.isClosed || this.#endsQuiet(sequence, failure)) this.#leave(sequence, nowUs);
     else this.#idle.add(sequence);
+  }
+
+  /** A request that a sequence had at its instance runs again, behind what waits. */
+  again(step: Step, nowUs: number): void {
+    const { sequenceOf: sequence, request } = step;
+    remove(sequence.running, step);
+    request.runAgain();
+    request.queuedUs = nowUs;
+    sequence.lastUs = nowUs;
+    sequence.waiting.push(request);
+    this.waiting++;
   }
 
   /** Ends a sequence before its time. Its waiting requests are the caller's; those that run keep the slot until they ended. */
@@ -209,6 +223,15 @@ export class SequenceTable {
   #unmap(sequence: Sequence): void {
     this.#byId.delete(sequence.id);
     sequence.isClosed = true;
+  }
+
+  /** An iterative model has a sequence as long as a request of it is not answered; whoever drops its instance says how it ends otherwise. */
+  #endsQuiet(sequence: Sequence, failure: FailureReason | null): boolean {
+    if (!this.#rules.kinds.isIterative || !sequence.row!.isUsable) return false;
+    const [reason, fate] = failure === null ? (['end', 'was answered'] as const) : (['failed', 'failed'] as const);
+    sequence.end = { reason, cause: `its last request ${fate}` };
+    this.#unmap(sequence);
+    return true;
   }
 
   /** The free slot with the lowest number over all instances; false = there is none. */

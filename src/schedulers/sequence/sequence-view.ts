@@ -1,10 +1,12 @@
 import type { SequenceId } from '../../types/infer.js';
 import type { EndedSequence, EndReasonCounts } from './ended.js';
+import { isOwnId } from './own-ids.js';
 import type { Sequence } from './sequence.js';
 import type { SequenceTable } from './sequence-table.js';
 
 /** A live sequence as operators see it. */
 export interface LiveSequence {
+  /** 0 = its request came without one. */
   readonly id: SequenceId;
   /** It has a slot (`candidate` with the strategy oldest), or has one until what it has is done, or waits for one. */
   readonly state: 'slot' | 'candidate' | 'ending' | 'backlog';
@@ -49,8 +51,12 @@ export function snapshotOf(
   return {
     ...form,
     live: [...inSlots, ...waiting],
-    ended: table.ended.list().map((ended) => ({ ...ended, agoUs: nowUs - ended.endedUs })),
+    ended: table.ended.list().map((ended) => ({ ...ended, id: shown(ended.id), agoUs: nowUs - ended.endedUs })),
   };
+}
+
+function shown(id: SequenceId): SequenceId {
+  return isOwnId(id) ? 0 : id;
 }
 
 function viewOf(
@@ -63,7 +69,7 @@ function viewOf(
   const placed = strategy === 'direct' ? 'slot' : 'candidate';
   const state = row === null ? 'backlog' : isClosed ? 'ending' : placed;
   return {
-    id,
+    id: shown(id),
     state,
     instance: row?.name ?? '',
     place,

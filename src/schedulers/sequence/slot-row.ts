@@ -17,6 +17,11 @@ export class SlotRow {
     this.#isUsable = isUsable;
   }
 
+  /** False = its instance is gone: what is in a slot ends with it. */
+  get isUsable(): boolean {
+    return this.#isUsable();
+  }
+
   get length(): number {
     return this.#slots.length;
   }

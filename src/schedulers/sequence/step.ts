@@ -9,6 +9,8 @@ import type { Sequence } from './sequence.js';
 export interface StepOwner {
   /** @param failure null = it ended well */
   onStepEnded(step: Step, failure: FailureReason | null): void;
+  /** It ended, and its request waits again, without flags: null. Else why the request fails; the step has not ended then. */
+  onStepAgain(step: Step): ServerError | null;
 }
 
 /** A request of a sequence at its instance: the request with its state, and with somebody who hears of its end. */
@@ -24,7 +26,7 @@ export class Step extends InferRequest {
   readonly sequence: SequenceFlags;
   override readonly state: number;
   readonly isFresh: boolean;
-  readonly #owner: StepOwner;
+  protected readonly owner: StepOwner;
   /** Its execution is over. */
   #hasEnded = false;
 
@@ -44,13 +46,13 @@ export class Step extends InferRequest {
     this.sequence = request.sequence;
     this.state = kept.state;
     this.isFresh = kept.isFresh;
-    this.#owner = owner;
+    this.owner = owner;
   }
 
   override complete(outputs: BatchOutputs, index: number, firstRow: number): void {
     this.#hasEnded = true;
     this.sequenceOf.stateKey = outputs.batch.stateKey;
-    this.#owner.onStepEnded(this, null);
+    this.owner.onStepEnded(this, null);
     this.request.complete(outputs, index, firstRow);
   }
 
@@ -68,7 +70,7 @@ export class Step extends InferRequest {
 
   /** The instance of a decoupled model may die between the end of the execution and the last answer. */
   override fail(error: ServerError, reason: FailureReason): void {
-    if (!this.#hasEnded) this.#owner.onStepEnded(this, reason);
+    if (!this.#hasEnded) this.owner.onStepEnded(this, reason);
     this.#hasEnded = true;
     this.request.fail(error, reason);
   }

@@ -227,7 +227,7 @@ test.each([
 ])('whatever happens, each request ends once and nothing is left over (%s)', (_, strategy) => {
   fc.assert(
     fc.property(commands, fc.constantFrom(false, true), (script, isDependent) => {
-      const kinds = { hasState: true, hasVariableState: isDependent, overwritesState: isDependent };
+      const kinds = { hasState: true, hasVariableState: isDependent, overwritesState: isDependent, isIterative: false };
       const bench = new Bench({ strategy, slots: 3, idleUs: 2000, maxBacklog: 4, kinds }, 2);
       const watch = new Watch(bench, strategy.kind === 'direct');
       for (const command of script) watch.apply(command as Command);

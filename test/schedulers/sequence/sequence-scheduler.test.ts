@@ -233,7 +233,7 @@ describe('direct', () => {
   });
 
   test.each(['hasVariableState', 'overwritesState'])('a sequence waits for the end of its step (%s)', (kind) => {
-    const kinds = { hasState: true, hasVariableState: false, overwritesState: false, [kind]: true };
+    const kinds = { hasState: true, hasVariableState: false, overwritesState: false, isIterative: false, [kind]: true };
     const bench = new Bench({ kinds });
     bench.send(1, 's');
     bench.send(1);
@@ -468,7 +468,7 @@ test.each([
 });
 
 test('where a failed execution leaves no state the sequence is over', () => {
-  const kinds = { hasState: true, hasVariableState: false, overwritesState: true };
+  const kinds = { hasState: true, hasVariableState: false, overwritesState: true, isIterative: false };
   const bench = new Bench({ kinds });
   bench.send(1, 's');
   const next = bench.send(1);

@@ -44,7 +44,7 @@ export class Bench {
       maxBacklog: 100,
       slots: 4,
       strategy: direct(),
-      kinds: { hasState: true, hasVariableState: false, overwritesState: false },
+      kinds: { hasState: true, hasVariableState: false, overwritesState: false, isIterative: false },
       ...settings,
     };
     const fillers: FillerSource = {

@@ -26,7 +26,8 @@ class ManyRequest extends FakeRequest {
 
 function stepOf(request: FakeRequest): { step: Step; ends: (string | null)[] } {
   const ends: (string | null)[] = [];
-  const owner: StepOwner = { onStepEnded: (_, failure) => void ends.push(failure) };
+  const onStepEnded: StepOwner['onStepEnded'] = (_, failure) => void ends.push(failure);
+  const owner: StepOwner = { onStepEnded, onStepAgain: () => null };
   return { step: new Step(new Sequence(1, 0), request, '', { state: 0, isFresh: true }, owner), ends };
 }
 

@@ -34,11 +34,13 @@ class Server:
 
 
 def copy_models(repository: Path) -> None:
-    """One repository of the examples and of the models for tests; a name in both is the test's."""
-    for source in ("examples/models", "test/models"):
+    """One repository of the examples, of the models for tests, and of those beside this file; of one name the last counts."""
+    for source in ("examples/models", "test/models", "test/interop/models"):
         for model in sorted((ROOT / source).iterdir()):
             if model.is_dir():
                 shutil.copytree(model, repository / model.name, dirs_exist_ok=True)
+    # Where models written in JavaScript find the packages that they import.
+    (repository.parent / "node_modules").symlink_to(ROOT / "node_modules")
 
 
 def free_ports(count: int) -> list[int]:

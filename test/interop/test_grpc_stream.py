@@ -1,14 +1,10 @@
-import queue
-
 import numpy as np
 import pytest
 import tritonclient.grpc as grpcclient
 import tritonclient.grpc.aio as aioclient
+from decoupled import WAIT_SECONDS, Stream
 from grpc_tensors import final_mark, grpc_input, own_values, simple_grpc_inputs
 from tensors import SIMPLE_A, SIMPLE_B, assert_simple_result
-from tritonclient.utils import InferenceServerException
-
-WAIT_SECONDS = 30
 
 
 @pytest.fixture
@@ -16,32 +12,6 @@ def stream(grpc_client):
     """Sends on a stream, and hands out what comes back, in order."""
     with Stream(grpc_client) as opened:
         yield opened
-
-
-class Stream:
-    def __init__(self, client, **options):
-        self.client = client
-        self.answers = queue.Queue()
-        client.start_stream(callback=lambda result, error: self.answers.put((result, error)), **options)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.client.stop_stream()
-
-    def send(self, model: str, inputs: list, **options) -> None:
-        self.client.async_stream_infer(model, inputs, **options)
-
-    def result(self):
-        result, error = self.answers.get(timeout=WAIT_SECONDS)
-        assert error is None, error
-        return result
-
-    def error(self) -> InferenceServerException:
-        result, error = self.answers.get(timeout=WAIT_SECONDS)
-        assert result is None and error is not None
-        return error
 
 
 def slow_input(value: float) -> list:

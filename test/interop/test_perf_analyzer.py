@@ -1,5 +1,6 @@
 """NVIDIA's own load generator, as it comes with tritonclient 2.51."""
 
+import json
 import os
 import re
 import subprocess
@@ -129,3 +130,57 @@ def test_other_models_over_grpc(server, model, shapes):
 def test_grpc_batches_and_rates(server):
     assert_complete(run_perf_analyzer(server, "-b", "4", "--concurrency-range", "4", protocol="grpc"))
     assert_complete(run_perf_analyzer(server, "--request-rate-range", "200", protocol="grpc"))
+
+
+def profile(server, folder: Path, *arguments: str, model: str) -> dict:
+    """What perf_analyzer writes of each request and its answers: of this the figures of language models are made."""
+    file = folder / "profile.json"
+    done = run_perf_analyzer(
+        server, "--async", "--streaming", "--profile-export-file", str(file), *arguments, model=model, protocol="grpc"
+    )
+    assert_complete(done)
+    return json.loads(file.read_text())
+
+
+def write_data(folder: Path, *entries: dict) -> str:
+    (folder / "data.json").write_text(json.dumps({"data": entries}))
+    return str(folder / "data.json")
+
+
+@pytest.mark.parametrize(("protocol", "model"), [("http", "pipeline"), ("grpc", "nested")])
+def test_ensembles(server, protocol, model):
+    """The figures of the steps are there too."""
+    done = run_perf_analyzer(server, "--concurrency-range", "4", model=model, protocol=protocol)
+    assert_complete(done)
+    assert re.search(r"Composing models:", done.stdout), done.stdout
+    for step in {"pipeline": ["simple", "total"], "nested": ["simple", "total", "upper"]}[model]:
+        assert re.search(rf"^\s*{step}, version: 1", done.stdout, re.MULTILINE), done.stdout
+
+
+@pytest.mark.parametrize("model", ["repeat_int32", "repeat_negated"])
+def test_decoupled_models(server, tmp_path, model):
+    entry = {"IN": {"content": [5, 6, 7], "shape": [3]}, "DELAY": {"content": [0, 0, 0], "shape": [3]}, "WAIT": [0]}
+    document = profile(server, tmp_path, "--input-data", write_data(tmp_path, entry), "--concurrency-range", "4", model=model)
+    requests = document["experiments"][0]["requests"]
+    assert len(requests) >= 200
+    # Three answers, and the empty one that says that it was the last.
+    assert {len(request["response_timestamps"]) for request in requests} <= {3, 4}
+
+
+def test_as_genai_perf_calls_it(server, tmp_path):
+    """Prompts, a parameter for each request, and the time of every answer."""
+    data = write_data(tmp_path, {"text_input": ["once upon a time"], "stream": [True]})
+    document = profile(
+        server,
+        tmp_path,
+        "--input-data",
+        data,
+        "--request-parameter",
+        "max_tokens:3:int",
+        "--concurrency-range",
+        "2",
+        model="tokens",
+    )
+    requests = document["experiments"][0]["requests"]
+    assert len(requests) >= 200
+    assert {len(request["response_timestamps"]) for request in requests} == {3}

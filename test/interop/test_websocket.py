@@ -124,3 +124,70 @@ def test_foreign_pages_are_refused(server, run_async):
     with pytest.raises(InvalidStatus) as refused:
         run_async(open_it("https://elsewhere.example"))
     assert refused.value.response.status_code == 403
+
+
+def repeat(request_id, numbers, **parameters):
+    """Asks `repeat_negated`, in JSON."""
+    count = len(numbers)
+    inputs = [
+        {"name": "IN", "datatype": "INT32", "shape": [count], "data": numbers},
+        {"name": "DELAY", "datatype": "UINT32", "shape": [count], "data": [0] * count},
+        {"name": "WAIT", "datatype": "UINT32", "shape": [1], "data": [0]},
+    ]
+    return json.dumps({"id": request_id, "model_name": "repeat_negated", "inputs": inputs, "parameters": parameters})
+
+
+def numbers_of(message):
+    return [output["data"][0] for output in message.get("outputs", []) if output["name"] == "OUT"]
+
+
+def test_a_decoupled_ensemble_answers_any_number_of_times(server, run_async):
+    async def ask():
+        async with open_socket(server, "/v2/ws") as socket:
+            for count in range(20):
+                await socket.send(repeat(str(count), list(range(count)), triton_enable_empty_final_response=True))
+            heard = {}
+            finals = 0
+            while finals < 20:
+                message = json.loads(await socket.recv())
+                heard.setdefault(message["id"], []).append(numbers_of(message))
+                finals += message["parameters"]["triton_final_response"]
+            return heard
+
+    heard = run_async(ask())
+    for count in range(20):
+        assert heard[str(count)] == [[-number] for number in range(count)] + [[]]
+
+
+def test_an_error_between_answers_is_the_last_message_to_its_request(server, run_async):
+    async def ask():
+        async with open_socket(server, "/v2/models/tokens/infer") as socket:
+            texts = {"name": "text_input", "datatype": "BYTES", "shape": [1], "data": ["a b c"]}
+            for request_id, fail_at in (("bad", 2), ("good", -1)):
+                await socket.send(json.dumps({"id": request_id, "inputs": [texts], "parameters": {"fail_at": fail_at}}))
+            return [json.loads(await socket.recv()) for _ in range(6)]
+
+    heard = run_async(ask())
+    bad, good = ([message for message in heard if message["id"] == request_id] for request_id in ("bad", "good"))
+    assert [message["outputs"][0]["data"] for message in bad[:-1]] == [["a"], ["b"]]
+    assert (bad[-1]["status"], bad[-1]["error"]) == (503, "out of words at 2")
+    assert [message["outputs"][0]["data"] for message in good] == [["a"], ["b"], ["c"]]
+    assert good[-1]["parameters"] == {"index": 2, "finish_reason": "stop", "triton_final_response": True}
+
+
+def test_a_decoupled_request_can_be_cancelled(server, run_async):
+    async def ask():
+        async with open_socket(server, "/v2/models/repeat_int32/infer") as socket:
+            request = json.loads(repeat("long", [7] * 10_000))
+            del request["model_name"]
+            request["inputs"][1]["data"] = [5] * 10_000
+            await socket.send(json.dumps(request))
+            first = json.loads(await socket.recv())
+            await socket.send('{"cancel":"long"}')
+            while "status" not in (message := json.loads(await socket.recv())):
+                pass
+            return first, message
+
+    first, last = run_async(ask())
+    assert (first["id"], first["parameters"]["triton_final_response"]) == ("long", False)
+    assert (last["id"], last["status"]) == ("long", 499)

@@ -189,6 +189,8 @@ export class WorkerInstance implements Instance, TurnMember {
 
   /** Finishes what was begun, then ends the thread. */
   async stop(): Promise<void> {
+    // Code that loads may take as long as it likes; nothing of it is kept.
+    if (this.#state === 'starting' && this.#spec.thread.isFresh) await this.#thread.kill();
     if (this.#isUp) {
       this.#state = 'stopped';
       this.#ring.stop();
@@ -222,9 +224,8 @@ export class WorkerInstance implements Instance, TurnMember {
   }
 
   #channelOwner(): ChannelOwner {
-    const { model, instance, maxEntries, isDecoupled } = this.#spec;
     return {
-      ...{ model, instance, maxEntries, isDecoupled },
+      ...this.#spec,
       arena: this.#arena,
       form: this.#form,
       recordOf: (sequence) => (this.#ring.has(sequence) ? this.#records.at(sequence) : null),

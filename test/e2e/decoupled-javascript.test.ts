@@ -1,6 +1,8 @@
+import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { memoryUsed } from './metrics.js';
+import { Random } from './random.js';
 import { ask, bytesOf, type HttpRequest, post } from './requests.js';
 import { ServerProcess } from './server.js';
 import { until } from './until.js';
@@ -112,6 +114,26 @@ describe('decoupled models written in JavaScript', () => {
     socket.destroy();
     await server.main.printed(/waits no more/);
     expect(await hear(1, 'plain')).toEqual([0]);
+  });
+
+  test('clients that come and go at random: each hears its answers, or nothing; nothing is left', async () => {
+    const random = new Random(7);
+    const hows = ['plain', 'later', 'unawaited', 'final', 'growing'];
+    const visit = async () => {
+      for (let round = 0; round < 12; round++) {
+        const how = hows[random.below(hows.length)]!;
+        const count = 1 + random.below(how === 'growing' ? 4 : 40);
+        if (random.below(3) > 0) {
+          expect(await hear(count, how)).toEqual(upTo(count));
+          continue;
+        }
+        const socket = open(count, random.below(4) === 0 ? 'endless' : how);
+        await Promise.race([once(socket, 'data'), once(socket, 'close')]);
+        socket.destroy();
+      }
+    };
+    await Promise.all(Array.from({ length: 16 }, visit));
+    expect(await hear(3, 'plain')).toEqual([0, 1, 2]);
   });
 
   test('an instance that dies between two answers fails its request once', async () => {

@@ -159,6 +159,15 @@ describe('loading models written in JavaScript', () => {
     }
   });
 
+  test('a server that stops does not wait for a model that never loads', async () => {
+    const source = `${answers} export function initialize({ log }) { log.info('begins'); return new Promise(() => {}); }`;
+    const files = { 'slow/config.pbtxt': Buffer.from(config()), 'slow/1/model.js': Buffer.from(source) };
+    const main = await ServerProcess.launch({ models: [], files });
+    await main.printed(/instance 'slow_0': begins/);
+    main.child.kill('SIGTERM');
+    expect(await main.exit).toBe(0);
+  });
+
   test('configure sees what is written, and fills in the rest', async () => {
     const files = {
       'config.pbtxt': 'max_batch_size: 2 parameters { key: "size" value { string_value: "3" } }',

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BytesClient } from '../protocols/grpc/engine-fixture.js';
+import { RawClient } from '../protocols/http/raw-client.js';
 import { callGrpc, putFile, successesOf } from './control.js';
 import { memoryUsed } from './metrics.js';
-import { ask, askJson, get, infer, outputsOf, type Tensor } from './requests.js';
+import { ask, askJson, bytesOf, get, infer, outputsOf, type Tensor } from './requests.js';
 import { errorOf } from './sequence-steps.js';
 import { ServerProcess } from './server.js';
 import { until } from './until.js';
@@ -197,6 +198,16 @@ describe('models written in JavaScript', () => {
       const again = await ask(server.httpPort, infer('mortal', [texts('HOW', ['live'], [1])]));
       return again.status === 200;
     });
+  });
+
+  test('a request that runs hears that its client is gone', async () => {
+    const client = await RawClient.open(server.httpPort);
+    await client.write(bytesOf(infer('mortal', [texts('HOW', ['wait'], [1])])));
+    await server.main.printed(/waits for its client/);
+    client.destroy();
+    await server.main.printed(/its client is gone: true/);
+    const next = await ask(server.httpPort, infer('mortal', [texts('HOW', ['live'], [1])]));
+    expect(outputsOf(next)).toEqual({ OUTPUT0: [1] });
   });
 
   test('a module that changed is loaded anew', async () => {

@@ -1,4 +1,4 @@
-/** Ends its thread in the way that is asked for. */
+/** Ends its thread in the way that is asked for, or waits until its client is gone. */
 
 /** @import { Batch } from '../../../../workers/javascript/model-api.js' */
 
@@ -15,6 +15,11 @@ const ways = {
 /** @param {Batch} batch */
 export async function execute({ requests: [request] }) {
   const how = request?.input('HOW')?.strings()[0] ?? '';
+  if (how === 'wait') {
+    console.log('waits for its client');
+    await new Promise((resolve) => request?.signal.addEventListener('abort', resolve));
+    console.log(`its client is gone: ${request?.isCancelled}`);
+  }
   if (ways[how] !== undefined) {
     ways[how]();
     await new Promise(() => {});

@@ -1,6 +1,13 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { BytesClient, type ClientStream, status } from '../protocols/grpc/engine-fixture.js';
-import { ask as askGrpc, openStream, SERVICE, streamResponses } from '../protocols/grpc/real-server.js';
+import {
+  ask as askGrpc,
+  firstInts,
+  openStream,
+  SERVICE,
+  simpleRequest,
+  streamResponses,
+} from '../protocols/grpc/real-server.js';
 import { encodeRequest } from '../protocols/grpc/twin.js';
 import { TestClient } from '../protocols/ws/socket-fixture.js';
 import { memoryUsed, metric } from './metrics.js';
@@ -27,7 +34,7 @@ describe.each(['conch', 'grpc-js'])('decoupled models over gRPC, engine %s', (en
 
   beforeAll(async () => {
     const flags = [`--grpc-engine=${engine}`, '--response-timeout-secs=2'];
-    server = await ServerProcess.start({ models: ['repeat', 'simple_b64'], flags });
+    server = await ServerProcess.start({ models: ['repeat'], flags });
     client = new BytesClient(server.grpcPort);
     idleBytes = await memoryUsed(server);
   });
@@ -179,6 +186,24 @@ describe.each(['conch', 'grpc-js'])('decoupled models over gRPC, engine %s', (en
     const { success } = overGrpc.model_stats[0].response_stats['2']!;
     expect(Number(success!.count)).toBe(response_stats['2']!.success!.count);
   });
+});
+
+test('a model of another backend that is called decoupled answers once', async () => {
+  const edits = { simple_b64: (config: string) => `${config}\nmodel_transaction_policy { decoupled: true }\n` };
+  const server = await ServerProcess.start({ models: ['simple_b64'], edits });
+  const client = new BytesClient(server.grpcPort);
+  const stream = openStream(client);
+  for (let nth = 0; nth < 200; nth++) stream.send(encodeRequest(simpleRequest(nth, 1, `${nth}`)));
+  stream.halfClose();
+  const { messages, code } = await stream.outcome;
+  expect([messages.length, code]).toEqual([200, status.OK]);
+  for (const { infer_response } of streamResponses(messages)) {
+    const nth = Number(infer_response.id);
+    expect(firstInts(infer_response)).toEqual([nth + 1, nth - 1]);
+    expect(infer_response.parameters.triton_final_response?.bool_param).toBe(true);
+  }
+  client.close();
+  await server.stop();
 });
 
 describe('decoupled models over WebSocket', () => {

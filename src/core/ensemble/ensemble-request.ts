@@ -247,7 +247,7 @@ export class EnsembleRequest implements AcceptedRequest {
   }
 
   #unset(flow: Flow): void {
-    flow.releaseOutputs();
+    flow.releaseAnswer();
     const why = 'unexpected deadlock, at least one output is not set while no more ensemble steps can be made';
     this.#error = invalid(`in ensemble '${this.model.name}', ${requestTag(this.plan.head.id)}${why}`);
     this.#deliverError(this.#error);

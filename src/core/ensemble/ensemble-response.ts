@@ -97,7 +97,7 @@ export class EnsembleResponse implements InferResponse {
   }
 
   release(): void {
-    this.#flow.releaseOutputs();
+    this.#flow.releaseAnswer();
     if (!this.isFinal) this.#request.onReleased();
   }
 

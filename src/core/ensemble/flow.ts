@@ -36,6 +36,10 @@ export class Flow {
   readonly #ended: StepRun[] = [];
   #isAnswered = false;
   #isEnded = false;
+  /** Answers of decoupled steps that it came of. */
+  readonly #origins: Source[] = [];
+  /** Itself until it is over, passes below, and its answer until that is read: as long as there is one, those of `#origins` count as not read. */
+  #unread = 1;
 
   constructor(request: EnsembleRequest, parent: Flow | null) {
     const { route } = request.steps;
@@ -55,6 +59,7 @@ export class Flow {
       if (level === this.level) this.#openSteps++;
     }
     this.#openOutputs = route.outputs.length;
+    if (parent !== null) parent.#unread++;
   }
 
   /** Every step of it and below is over, and it gave its answer. */
@@ -66,7 +71,7 @@ export class Flow {
   /** A tensor is there: bytes `begin` and following of what `source` holds. */
   put(tensor: number, source: Source, begin: number, bytes: number, shape: Shape): void {
     // Nobody would say that it is read.
-    if (this.#isEnded || this.#request.isAborted) return;
+    if (this.#isClosed) return;
     this.sources[tensor] = source;
     this.begins[tensor] = begin;
     this.bytes[tensor] = bytes;
@@ -96,6 +101,7 @@ export class Flow {
     if (this.level === this.#route.depth && !this.#isAnswered && this.#openSteps + this.#openOutputs === 0) {
       if (!this.#isTurn) return;
       this.#isAnswered = true;
+      this.#unread++;
       this.#request.onAnswer(this);
     }
     if (this.isOver) this.#end();
@@ -133,21 +139,38 @@ export class Flow {
       if (this.#waits[place]! >= 0) this.onInputsRead(place);
       this.#waits[place] = -1;
     }
-    if (!this.#isAnswered) this.releaseOutputs();
+    if (!this.#isAnswered) this.#releaseOutputs();
     this.#isAnswered = true;
     this.#dropDeeper();
+    this.#read();
   }
 
   /** Its answer is not read any more. */
-  releaseOutputs(): void {
-    if (this.level < this.#route.depth) return;
-    for (const tensor of this.#route.outputs) this.sources[tensor]?.unclaim();
+  releaseAnswer(): void {
+    this.#releaseOutputs();
+    this.#read();
   }
 
   /** Answers leave in the order of the passes. */
   get #isTurn(): boolean {
     const parent = this.#parent;
     return parent === null || (parent.#passes[parent.#firstOpen] === this && parent.#isTurn);
+  }
+
+  /** Nothing comes into it any more. */
+  get #isClosed(): boolean {
+    return this.#isEnded || this.#request.isAborted;
+  }
+
+  #releaseOutputs(): void {
+    if (this.level < this.#route.depth) return;
+    for (const tensor of this.#route.outputs) this.sources[tensor]?.unclaim();
+  }
+
+  #read(): void {
+    if (--this.#unread > 0) return;
+    for (const origin of this.#origins) origin.unclaim();
+    if (this.#parent !== null) this.#parent.#read();
   }
 
   #stepOf(run: StepRun): RouteStep {
@@ -172,7 +195,12 @@ export class Flow {
 
   #take(run: StepRun, response: InferResponse): void {
     const source = new Source(response);
-    const { outputs } = this.#stepOf(run);
+    const { step, outputs } = this.#stepOf(run);
+    if (step.model.isDecoupled && !this.#isClosed) {
+      // Else nothing would slow its model down when the client does not read what further steps have made of this.
+      source.claim();
+      this.#origins.push(source);
+    }
     for (let nth = 0; nth < outputs.length; nth++) {
       if (!response.hasOutput(nth)) continue;
       const shape = run.outputShapes[nth] ?? response.outputShape(nth);
@@ -269,6 +297,7 @@ export class Flow {
     const parent = this.#parent;
     if (parent === null) this.#request.onOver();
     else parent.#passEnded(this);
+    this.#read();
   }
 
   #passEnded(pass: Flow): void {

@@ -226,6 +226,26 @@ describe('what a request says beside its tensors', () => {
   });
 });
 
+describe('the answers of a decoupled step', () => {
+  test.each([1, 2])('count as not read until what %i steps have made of them is read', (length) => {
+    const many = plusOne({ answers: [[[10]], [[20]], [[30]]] }, true);
+    const inner = chain(length, plusOne());
+    const ensemble = makeEnsemble(
+      { inputs: ['in'], outputs: ['end'], steps: ['many X=in -> Y=t', 'inner in=t -> out=end'] },
+      { many, inner },
+      arena,
+    );
+    const client = new Client();
+    admit(ensemble, client).submit();
+    runAll();
+    expect([client.got, many.unread]).toEqual([[10 + length, 20 + length, 30 + length], 3]);
+    for (const [nth, response] of client.responses.entries()) {
+      response.release();
+      expect(many.unread).toBe(2 - nth);
+    }
+  });
+});
+
 describe('a decoupled step whose answers nobody reads', () => {
   /** What its model is told. */
   function stalled(client: Client): { readonly ensemble: Ensemble; readonly isBlamed: boolean } {

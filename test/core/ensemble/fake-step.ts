@@ -74,6 +74,8 @@ export class FakeStep implements ServedModel {
   inFlight = 0;
   mostInFlight = 0;
   holds = 0;
+  /** Answers that were not released. */
+  unread = 0;
   /** Sources that somebody lent to it. */
   borrowed = 0;
   readonly plans: InferPlan[] = [];
@@ -271,6 +273,7 @@ class FakeResponse implements InferResponse {
     this.isFinal = isFinal;
     this.isEmpty = values === null;
     this.#values = values ?? [];
+    model.unread++;
     this.#slot = model.arena.take(64 * Math.max(1, this.#values.length))!;
     for (const [index, rows] of this.#values.entries()) {
       if (rows !== null) model.arena.words.set(rows, this.#begin(index) / 4);
@@ -301,6 +304,7 @@ class FakeResponse implements InferResponse {
   release(): void {
     if (this.#isReleased) throw new Error(`an answer of ${this.model.name} was released twice`);
     this.#isReleased = true;
+    this.model.unread--;
     this.model.arena.words.fill(POISON, this.#begin(0) / 4, this.#begin(Math.max(1, this.#values.length)) / 4);
     this.model.arena.give(this.#slot);
   }

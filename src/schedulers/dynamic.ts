@@ -71,6 +71,12 @@ export class DynamicScheduler implements Scheduler {
     this.#handOutAll(nowUs);
   }
 
+  /** Takes several of which none begins before all are there. Its queue must have no bound. */
+  enqueueAll(requests: readonly InferRequest[], nowUs: number): void {
+    for (const request of requests) this.#queue.push(request, nowUs);
+    this.#handOutAll(nowUs);
+  }
+
   cancel(request: InferRequest): void {
     request.cancelled = true;
     if (!this.withdraw(request)) return;

@@ -1,5 +1,5 @@
 import type { BatchOutputs } from '../../src/backends/batch-outputs.js';
-import { InferRequest } from '../../src/backends/request.js';
+import { InferRequest, type Sequel } from '../../src/backends/request.js';
 import type { FailureReason } from '../../src/telemetry/statistics.js';
 import type { ServerError } from '../../src/types/errors.js';
 import type { SequenceFlags } from '../../src/types/infer.js';
@@ -13,8 +13,13 @@ export class FakeRequest extends InferRequest {
   readonly timeoutUs: number;
   slotOffset = 0;
   row = 0;
-  readonly sequence: SequenceFlags;
+  sequence: SequenceFlags;
   ended = '';
+  /** What follows its next executions, where it may run again: nothing when there are no more. */
+  readonly sequels: Sequel[] = [];
+  runs = 0;
+  #isExecuted = false;
+  #isAnswered = false;
 
   constructor(
     name: string,
@@ -40,7 +45,25 @@ export class FakeRequest extends InferRequest {
   }
 
   override complete(_outputs: BatchOutputs, _index: number, _firstRow: number): void {
-    this.end('completed');
+    this.runs++;
+    this.#isExecuted = true;
+    const sequel = this.sequels.shift() ?? 'over';
+    if (sequel === 'over' || this.#isAnswered) this.end('completed');
+  }
+
+  override sequelOf(): Sequel {
+    return this.sequels[0] ?? 'over';
+  }
+
+  override respond(_outputs: BatchOutputs | null, isFinal: boolean): void {
+    this.#isAnswered ||= isFinal;
+    if (isFinal && this.#isExecuted) this.end('completed');
+  }
+
+  override runAgain(): void {
+    if (!this.#isExecuted || this.ended !== '') throw new Error(`${this.name} was queued again while it runs`);
+    this.#isExecuted = false;
+    this.sequence = { ...this.sequence, sequenceStart: false, sequenceEnd: false };
   }
 
   override fail(error: ServerError, reason: FailureReason): void {

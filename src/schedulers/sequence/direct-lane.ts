@@ -61,7 +61,7 @@ export class DirectLane implements Lane, WaitingSlots {
     for (;;) {
       this.#noteSealed();
       if (this.#news < this.#missing && nowUs < this.#dueUs) return this.#dueUs;
-      if (this.#open.length === 0 && !this.instance.canBegin) return Number.POSITIVE_INFINITY;
+      if (this.#open.length === 0 && !this.#canBegin) return Number.POSITIVE_INFINITY;
       const open = { rows: this.#open.length, key: this.#openKey };
       const plan = planDirect(this.#policy, this, open, nowUs);
       this.#news = 0;
@@ -105,6 +105,11 @@ export class DirectLane implements Lane, WaitingSlots {
 
   queuedUsAt(slot: number): number {
     return this.slots.at(slot)!.waiting.at(0).queuedUs;
+  }
+
+  /** Of an iterative model, what runs is likely to come back and to be in the next batch. */
+  get #canBegin(): boolean {
+    return this.#host.kinds.isIterative ? this.instance.isIdle : this.instance.canBegin;
   }
 
   /** A step of it is in the open batch. */

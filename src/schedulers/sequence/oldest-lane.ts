@@ -21,28 +21,35 @@ export class OldestLane implements Lane {
   readonly slots: SlotRow;
   readonly #host: LaneHost;
   readonly #batcher: DynamicScheduler;
-  /** Their requests run again. */
-  #returned: Sequence[] = [];
+  /** Of an iterative model: they enter when this turn of the event loop is over. */
+  #offered: Sequence[] = [];
 
   constructor(instance: Instance, slots: SlotRow, policy: BatchPolicy, model: string, host: LaneHost, clock: Clock) {
     this.instance = instance;
     this.slots = slots;
     this.#host = host;
     const pool = { instances: [instance], isAvailable: true };
-    this.#batcher = new DynamicScheduler({ policy, prefetch: true, model }, new RequestQueue(OPEN_QUEUE), pool, clock);
+    // A batch that is open beside one that runs would go without those that come back from it.
+    const prefetch = !host.kinds.isIterative;
+    this.#batcher = new DynamicScheduler({ policy, prefetch, model }, new RequestQueue(OPEN_QUEUE), pool, clock);
   }
 
   get pending(): number {
     return this.#batcher.pending;
   }
 
+  /** Iterations that end together are likely to be in the next batch together, if they enter together. */
   offer(sequence: Sequence, nowUs: number): void {
-    if (sequence.running.length > 0 || sequence.waiting.length === 0) return;
-    this.#batcher.enqueue(nextStep(this.#host, sequence, this), nowUs);
+    if (this.#host.kinds.isIterative) {
+      this.#offered.push(sequence);
+      this.#host.runSoon();
+    } else if (hasNext(sequence)) {
+      this.#batcher.enqueue(nextStep(this.#host, sequence, this), nowUs);
+    }
   }
 
   run(nowUs: number): number {
-    if (this.#returned.length > 0) this.#offerReturned(nowUs);
+    if (this.#offered.length > 0) this.#enterOffered(nowUs);
     this.#batcher.run();
     return Number.POSITIVE_INFINITY;
   }
@@ -53,7 +60,7 @@ export class OldestLane implements Lane {
   }
 
   close(): void {
-    this.#returned = [];
+    this.#offered = [];
     this.#batcher.close();
   }
 
@@ -65,18 +72,21 @@ export class OldestLane implements Lane {
     if (!sequenceOf.isOver) this.offer(sequenceOf, this.#host.ranUs);
   }
 
-  /** Those of one turn enter together: they were in one batch, and are likely to be in the next. */
   onStepAgain(step: Step): ServerError | null {
     const error = this.#host.again(step);
-    if (error !== null) return error;
-    this.#returned.push(step.sequenceOf);
-    this.#host.runSoon();
-    return null;
+    if (error === null) this.offer(step.sequenceOf, this.#host.ranUs);
+    return error;
   }
 
-  #offerReturned(nowUs: number): void {
-    const returned = this.#returned;
-    this.#returned = [];
-    for (const sequence of returned) if (!sequence.isOver) this.offer(sequence, nowUs);
+  #enterOffered(nowUs: number): void {
+    const steps: Step[] = [];
+    for (const sequence of this.#offered) if (hasNext(sequence)) steps.push(nextStep(this.#host, sequence, this));
+    this.#offered = [];
+    this.#batcher.enqueueAll(steps, nowUs);
   }
+}
+
+/** A request of it can enter. */
+function hasNext({ running, waiting }: Sequence): boolean {
+  return running.length === 0 && waiting.length > 0;
 }

@@ -119,6 +119,12 @@ export class SequenceScheduler implements Scheduler, LaneHost {
     this.ranUs = nowUs;
     if (this.#pool.instances !== this.#instances) this.#followPool();
     this.#release(nowUs);
+    // Where a batch has ended those that run again are not back yet.
+    if (this.kinds.isIterative) this.runSoon();
+    else this.#runLanes(nowUs);
+  }
+
+  #runLanes(nowUs: number): void {
     this.#laneDueUs = Number.POSITIVE_INFINITY;
     for (const lane of this.#lanes.values()) this.#laneDueUs = Math.min(this.#laneDueUs, lane.run(nowUs));
     this.#setTimer();
@@ -191,7 +197,8 @@ export class SequenceScheduler implements Scheduler, LaneHost {
     this.#willRun = true;
     this.#clock.after(0, () => {
       this.#willRun = false;
-      this.run();
+      if (this.kinds.isIterative) this.#runLanes(this.#clock.nowUs());
+      else this.run();
     });
   }
 

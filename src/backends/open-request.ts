@@ -83,11 +83,11 @@ export class OpenRequest implements RequestRunner {
     this.#close();
   }
 
-  /** Its worker is gone. */
+  /** Its worker is gone, and its execution was over: that was all where nobody waits for answers. */
   abandon(error: ServerError): void {
-    const { isOver } = this;
+    const isFailed = !this.isOver && this.request.isAwaited;
     this.#close();
-    if (!isOver) this.request.fail(error, 'BACKEND');
+    if (isFailed) this.request.fail(error, 'BACKEND');
   }
 
   #close(): void {

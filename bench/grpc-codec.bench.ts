@@ -52,7 +52,14 @@ const model = new Model(
     warmup: [],
     statistics: new ModelStatistics(),
   },
-  { arena: new Arena(1 << 24), clock: systemClock, log, sequenceMaxBacklog: 100, responseTimeoutSecs: 60 },
+  {
+    arena: new Arena(1 << 24),
+    clock: systemClock,
+    log,
+    sequenceMaxBacklog: 100,
+    responseTimeoutSecs: 60,
+    find: () => model,
+  },
 );
 const server = { find: () => model } as unknown as InferenceServer;
 const nobody: Responder = { onResponse: () => {}, onError: () => {} };

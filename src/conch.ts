@@ -62,6 +62,7 @@ export class Conch {
       backends: [new OnnxRuntimeBackend(), new JavaScriptBackend()],
       arena: this.#arena,
       log,
+      find: (name: string, version: string) => this.server.find(name, version),
     };
     const actions = new ModelActions(surroundings);
     const limits = { threads: options.modelLoadThreadCount, retries: options.modelLoadRetryCount };

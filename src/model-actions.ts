@@ -8,6 +8,7 @@ import { validateConfig } from './config/validate.js';
 import { loadEnsemble } from './core/ensemble/load-ensemble.js';
 import { adjustModel, type LoadSettings, loadModel, type ModelVersionSource } from './core/load-model.js';
 import { Model } from './core/model.js';
+import type { FindModel } from './core/model-calls.js';
 import type { ServedModel } from './core/served-model.js';
 import type { Arena } from './memory/arena.js';
 import type { ManagerActions } from './repository/actions.js';
@@ -21,6 +22,7 @@ export interface ActionSurroundings {
   readonly backends: readonly Backend[];
   readonly arena: Arena;
   readonly log: Log;
+  readonly find: FindModel;
 }
 
 /** What the manager of models does with them. */
@@ -28,12 +30,14 @@ export class ModelActions implements ManagerActions<ServedModel> {
   readonly #options: Options;
   readonly #arena: Arena;
   readonly #log: Log;
+  readonly #find: FindModel;
   readonly #settings: LoadSettings;
 
-  constructor({ options, machine, backends, arena, log }: ActionSurroundings) {
+  constructor({ options, machine, backends, arena, log, find }: ActionSurroundings) {
     this.#options = options;
     this.#arena = arena;
     this.#log = log;
+    this.#find = find;
     this.#settings = {
       backends: new Map(backends.map((backend) => [backend.name, backend])),
       autoComplete: !options.disableAutoCompleteConfig,
@@ -83,6 +87,7 @@ export class ModelActions implements ManagerActions<ServedModel> {
       log: this.#log,
       sequenceMaxBacklog,
       responseTimeoutSecs,
+      find: this.#find,
     };
     return loadModel(source, this.#settings, surroundings, signal);
   }

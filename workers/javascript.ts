@@ -3,6 +3,7 @@ import type { InstanceInit, WorkerMessage } from '../src/backends/worker-protoco
 import { asServerError, ServerError } from '../src/types/errors.js';
 import { AnswerChannel } from './javascript/answer-channel.js';
 import { BatchLoop } from './javascript/batch-loop.js';
+import { Calls } from './javascript/calls.js';
 import { contextOf, logTo } from './javascript/context.js';
 import type { JavaScriptModel, ModelContext } from './javascript/model-api.js';
 import { loadModule, traceOf } from './javascript/module.js';
@@ -11,10 +12,11 @@ import { loadModule, traceOf } from './javascript/module.js';
 export async function runInstance(init: InstanceInit<JavaScriptSettings>): Promise<void> {
   const end = new AbortController();
   const log = logTo(init);
+  const calls = new Calls(init);
   const tell = (message: WorkerMessage) => init.port.postMessage(message);
   let model: JavaScriptModel;
   try {
-    model = await start(init.settings.modelPath, contextOf(init, end.signal));
+    model = await start(init.settings.modelPath, contextOf(init, calls, end.signal));
   } catch (error) {
     const { code, message } = asServerError(error);
     tell({ kind: 'failed', code, message });
@@ -22,7 +24,7 @@ export async function runInstance(init: InstanceInit<JavaScriptSettings>): Promi
   }
   const { isDecoupled, finalizeTimeoutMs } = init.settings;
   const channel = new AnswerChannel(init.port);
-  const loop = new BatchLoop(init, { model, channel, isDecoupled, onError: (text) => log.error(text) });
+  const loop = new BatchLoop(init, { model, channel, calls, isDecoupled, onError: (text) => log.error(text) });
   tell({ kind: 'ready' });
   await loop.serve();
   end.abort();

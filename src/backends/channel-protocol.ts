@@ -1,5 +1,6 @@
 import type { CustomMetric } from '../telemetry/custom-metrics.js';
 import type { ErrorCode } from '../types/errors.js';
+import type { CallsMessage, RepliesMessage } from './call-protocol.js';
 
 /**
  * What the worker of a model written in code and the main thread tell each other over the worker's port, beside what goes through the ring.
@@ -7,10 +8,12 @@ import type { ErrorCode } from '../types/errors.js';
  * A request is named by its key: the number of its batch in this life of the worker, times the entries that a batch can have, plus its
  * place in the batch.
  */
-export type FromWorker = LogMessage | MetricMessage | AnswersMessage;
+export type FromWorker = LogMessage | MetricMessage | AnswersMessage | CallsMessage;
+
+export type ToWorker = EventsMessage | RepliesMessage;
 
 /** What happened in one turn of the main thread's event loop. */
-export interface ToWorker {
+export interface EventsMessage {
   readonly kind: 'events';
   readonly events: readonly WorkerEvent[];
 }

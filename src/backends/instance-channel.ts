@@ -3,8 +3,10 @@ import type { Arena } from '../memory/arena.js';
 import type { CustomMetric } from '../telemetry/custom-metrics.js';
 import type { ServerError } from '../types/errors.js';
 import type { OutputForm } from './batch-outputs.js';
+import type { CallReply, CallsMessage } from './call-protocol.js';
 import type { FromWorker, LogMessage, ToWorker, WorkerEvent } from './channel-protocol.js';
 import { DecoupledAnswers } from './decoupled-answers.js';
+import type { CallSession } from './instance.js';
 import type { BatchRecord } from './open-batches.js';
 import type { InferRequest, RequestRunner } from './request.js';
 
@@ -23,6 +25,8 @@ export interface ChannelOwner {
   isOpen(sequence: number): boolean;
   /** False = it does not go together with what is there of this name. */
   onMetric(metric: CustomMetric): boolean;
+  /** Its code calls other models. */
+  openCalls(post: (replies: readonly CallReply[]) => void): CallSession;
   /** Says something to the worker. */
   post(message: ToWorker): void;
 }
@@ -54,6 +58,9 @@ export class InstanceChannel {
   readonly #log: Log;
   /** Null = its model answers once. */
   readonly #answers: DecoupledAnswers | null;
+  /** Null = it has called nobody. */
+  #calls: CallSession | null = null;
+  #isClosed = false;
   readonly #cancelled: RingRequest[] = [];
   #events: WorkerEvent[] = [];
   #willFlush = false;
@@ -68,6 +75,7 @@ export class InstanceChannel {
   take(message: FromWorker): void {
     if (message.kind === 'log') this.#write(message);
     else if (message.kind === 'metric') this.#addMetric(message);
+    else if (message.kind === 'calls') this.#call(message);
     else for (const event of message.events) this.#answers?.take(event);
   }
 
@@ -83,6 +91,8 @@ export class InstanceChannel {
   }
 
   close(error: ServerError): void {
+    this.#isClosed = true;
+    this.#calls?.close();
     this.#answers?.close(error);
   }
 
@@ -90,6 +100,13 @@ export class InstanceChannel {
   onCancelled(request: RingRequest): void {
     this.#cancelled.push(request);
     this.#flushSoon();
+  }
+
+  #call({ events }: CallsMessage): void {
+    // What a worker said before it died may be heard after that.
+    if (this.#isClosed) return;
+    this.#calls ??= this.#owner.openCalls((replies) => this.#owner.post({ kind: 'replies', replies }));
+    for (const event of events) this.#calls.take(event);
   }
 
   #tell(event: WorkerEvent): void {

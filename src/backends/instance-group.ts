@@ -119,6 +119,7 @@ export class InstanceGroup {
       },
       onMetric: (metric, instance) => this.#events.onMetric(metric, instance),
       onState: (instance) => this.#onState(place, instance),
+      openCalls: (post) => this.#events.openCalls(post),
     };
   }
 

@@ -1,5 +1,6 @@
 import type { CustomMetric } from '../telemetry/custom-metrics.js';
 import type { BatchOutputs } from './batch-outputs.js';
+import type { CallEvent, CallReply } from './call-protocol.js';
 import type { InferRequest } from './request.js';
 
 /**
@@ -49,4 +50,13 @@ export interface InstanceEvents {
   onMetric(metric: CustomMetric, instance: string): boolean;
   /** It serves, or it did and is dead or stopped; `reason` says why where it is not plain. */
   onState(instance: Instance, reason: string): void;
+  /** Its code calls other models; `post` tells it what comes of that. */
+  openCalls(post: (replies: readonly CallReply[]) => void): CallSession;
+}
+
+/** The calls of one life of an instance. */
+export interface CallSession {
+  take(event: CallEvent): void;
+  /** The instance is gone: what it has not got is cancelled, what it has is released. Nothing is posted any more. */
+  close(): void;
 }

@@ -231,6 +231,7 @@ export class WorkerInstance implements Instance, TurnMember {
       recordOf: (sequence) => (this.#ring.has(sequence) ? this.#records.at(sequence) : null),
       isOpen: (sequence) => this.#ring.isOpen(sequence),
       onMetric: (metric) => this.#events.onMetric(metric, this.name),
+      openCalls: (post) => this.#events.openCalls(post),
       post: (message) => this.#thread.post(message),
     };
   }

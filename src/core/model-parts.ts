@@ -6,6 +6,7 @@ import type { ModelConfig } from '../config/model-config.js';
 import type { Arena } from '../memory/arena.js';
 import { RowPlanes } from '../memory/planes.js';
 import type { ModelStatistics } from '../telemetry/statistics.js';
+import type { FindModel } from './model-calls.js';
 import type { ModelTensors } from './model-tensors.js';
 import { Warmup } from './warmup.js';
 import type { WarmupSample } from './warmup-samples.js';
@@ -32,6 +33,8 @@ export interface ModelSurroundings {
   readonly sequenceMaxBacklog: number;
   /** `--response-timeout-secs`; 0 = never. */
   readonly responseTimeoutSecs: number;
+  /** For code that calls other models. */
+  readonly find: FindModel;
 }
 
 export function warmupOf(

@@ -1,6 +1,6 @@
 import type { BatchOutputs, ExecutionTimes } from '../backends/batch-outputs.js';
 import { outOfMemory } from '../backends/failures.js';
-import type { Instance } from '../backends/instance.js';
+import type { Instance, InstanceEvents } from '../backends/instance.js';
 import { InstanceGroup } from '../backends/instance-group.js';
 import type { InferRequest } from '../backends/request.js';
 import type { InstanceSpec } from '../backends/worker-instance.js';
@@ -25,6 +25,7 @@ import { checkRequest, type InferPlan } from './check-request.js';
 import { DecoupledRequest } from './decoupled-request.js';
 import type { Responder } from './infer-response.js';
 import { Lineage } from './lineage.js';
+import { ModelCalls } from './model-calls.js';
 import { type ModelParts, type ModelSurroundings, planesOf, warmupOf } from './model-parts.js';
 import { ModelRequest } from './model-request.js';
 import { dynamicScheduler, dynamicSettings, type SequenceParts, sequenceParts } from './model-scheduler.js';
@@ -48,6 +49,8 @@ export class Model implements ServedModel, InputSpace {
   readonly controls: ControlWriter | null;
   /** Null = it answers once, or its clients may leave answers unread for ever. */
   readonly watch: ReadWatch | null;
+  readonly called: Set<ServedModel> | null;
+  readonly #openCalls: InstanceEvents['openCalls'];
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #warmup: Warmup;
@@ -82,6 +85,8 @@ export class Model implements ServedModel, InputSpace {
     this.#clock = clock;
     this.#log = log;
     this.planes = parts.tensors.hasPlanes ? planesOf(arena, parts.tensors) : null;
+    this.called = parts.tensors.readsHeads ? new Set() : null;
+    this.#openCalls = (post) => new ModelCalls(this, surroundings.find, post);
     const settings = schedulerSettings(parts.config);
     this.#warmup = warmupOf(parts, surroundings);
     this.#group = new InstanceGroup(parts.specs, arena, this.#groupEvents(), clock, log);
@@ -352,6 +357,7 @@ export class Model implements ServedModel, InputSpace {
       onExecuted: (outputs: BatchOutputs) => this.#onExecuted(outputs),
       onMetric: (metric: CustomMetric, instance: string) => this.statistics.custom.add(metric, instance),
       onAvailability: () => this.#scheduler.run(),
+      openCalls: this.#openCalls,
     };
   }
 

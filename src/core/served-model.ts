@@ -25,6 +25,8 @@ export interface ServedModel extends Answerer {
   readonly pending: number;
   /** Its models, where it is an ensemble; they outlive it. */
   readonly steps: readonly ServedModel[];
+  /** Models that its code has called; null = it is not code, and calls none. */
+  readonly called: Set<ServedModel> | null;
   /** Every answer with as many rows has output `index` of one shape and size. */
   hasFixedOutput(index: number): boolean;
   /** Its live sequences and the last that ended; null = it has no sequence batching. */

@@ -5,6 +5,7 @@ import type { IndexEntry } from '../repository/model-record.js';
 import type { ModelRepository } from '../repository/model-repository.js';
 import type { LoadOverrides } from '../repository/overrides.js';
 import { invalid } from '../types/errors.js';
+import { mayWaitFor } from './call-graph.js';
 import { type ModelMetadata, modelMetadata } from './metadata.js';
 import type { ServedModel } from './served-model.js';
 
@@ -148,11 +149,11 @@ export class InferenceServer {
   }
 }
 
-/** A model goes on until the ensembles that it is a step of have drained. */
+/** A model goes on until those that may need its answers have drained. */
 async function drainAll(models: readonly ServedModel[]): Promise<void> {
   const drained = new Map<ServedModel, Promise<void>>();
   const drain = (model: ServedModel): Promise<void> => {
-    const users = models.filter(({ steps }) => steps.includes(model));
+    const users = models.filter((user) => mayWaitFor(user, model));
     const done = drained.get(model) ?? Promise.all(users.map(drain)).then(() => model.drain());
     drained.set(model, done);
     return done;

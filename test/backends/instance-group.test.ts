@@ -97,6 +97,7 @@ const events = {
   onAvailability: () => {
     seen = group.instances.length;
   },
+  openCalls: () => ({ take() {}, close() {} }),
 };
 
 /** A group whose instances all serve. */

@@ -11,7 +11,7 @@ const modules = [...page.matchAll(/^```js\n(.*?)^```/gms)]
 const bodies = [...page.matchAll(/ -d '(.*?)'$/gm)].map(([, text]) => text!);
 
 test('the examples of docs/javascript-models.md run, and answer what it says', async () => {
-  const [upper, double, count] = modules;
+  const [upper, double, count, twice] = modules;
   const tensor = (name: string, type: string, dims: number) =>
     `[ { name: "${name}" data_type: ${type} dims: [ ${dims} ] } ]`;
   const doubles = `max_batch_size: 4 input ${tensor('X', 'TYPE_FP32', 4)} output ${tensor('Y', 'TYPE_FP32', 4)}`;
@@ -22,17 +22,17 @@ test('the examples of docs/javascript-models.md run, and answer what it says', a
       'upper/1/model.js': Buffer.from(upper!),
       'double/1/model.js': Buffer.from(double!),
       'double/config.pbtxt': Buffer.from(doubles),
+      'twice/1/model.js': Buffer.from(twice!),
+      'twice/config.pbtxt': Buffer.from(doubles),
       'count/1/model.js': Buffer.from(count!),
       'count/config.pbtxt': Buffer.from(counts),
     },
   });
   const asked = await ask(server.httpPort, post('/v2/models/upper/infer', bodies[0]!));
   expect(page).toContain(`\`\`\`json\n${asked.body}\n\`\`\``);
-  const doubled = await ask(
-    server.httpPort,
-    infer('double', [{ name: 'X', datatype: 'FP32', shape: [1, 4], data: [1, 2, 3, 4] }]),
-  );
-  expect(outputsOf(doubled)).toEqual({ Y: [2, 4, 6, 8] });
+  const numbers = { name: 'X', datatype: 'FP32', shape: [1, 4], data: [1, 2, 3, 4] } as const;
+  expect(outputsOf(await ask(server.httpPort, infer('double', [numbers])))).toEqual({ Y: [2, 4, 6, 8] });
+  expect(outputsOf(await ask(server.httpPort, infer('twice', [numbers])))).toEqual({ Y: [3, 5, 7, 9] });
   const counted = await ask(server.httpPort, post('/v2/models/count/generate_stream', bodies[1]!));
   expect(page).toContain(`\`\`\`text\n${counted.body.toString().trim()}\n\`\`\``);
   await server.stop();

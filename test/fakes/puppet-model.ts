@@ -59,6 +59,9 @@ export class PuppetModel extends Model {
         log: new MemoryLog(),
         sequenceMaxBacklog: 100,
         responseTimeoutSecs: options.responseTimeoutSecs ?? 60,
+        find: () => {
+          throw new Error('it calls nobody');
+        },
       },
     );
   }

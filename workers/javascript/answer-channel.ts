@@ -26,7 +26,7 @@ export class AnswerChannel {
   constructor(port: MessagePort) {
     this.#port = port;
     port.on('message', (message: ToWorker) => {
-      for (const event of message.events) this.#take(event);
+      if (message.kind === 'events') for (const event of message.events) this.#take(event);
     });
   }
 

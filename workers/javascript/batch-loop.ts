@@ -7,6 +7,7 @@ import { RingConsumer, RingMemory } from '../../src/memory/ring.js';
 import { asServerError } from '../../src/types/errors.js';
 import { SealedBatch } from '../batch.js';
 import type { AnswerChannel } from './answer-channel.js';
+import type { Calls } from './calls.js';
 import type { JavaScriptModel } from './model-api.js';
 import { NoRoomForParts, OutputParts } from './output-parts.js';
 import { BatchTools, RunningBatch } from './running-batch.js';
@@ -18,6 +19,7 @@ const LONGEST_TURN_US = 1000;
 export interface LoopParts {
   readonly model: JavaScriptModel;
   readonly channel: AnswerChannel;
+  readonly calls: Calls;
   readonly isDecoupled: boolean;
   /** Tells the server's log of an error in the model's code. */
   readonly onError: (text: string) => void;
@@ -27,6 +29,7 @@ export interface LoopParts {
 export class BatchLoop {
   readonly #model: JavaScriptModel;
   readonly #channel: AnswerChannel;
+  readonly #calls: Calls;
   readonly #isDecoupled: boolean;
   readonly #ring: RingConsumer;
   readonly #batch: SealedBatch;
@@ -34,10 +37,11 @@ export class BatchLoop {
   readonly #tools: BatchTools;
   #turnUs = monotonicUs();
 
-  constructor(init: InstanceInit<JavaScriptSettings>, { model, channel, isDecoupled, onError }: LoopParts) {
+  constructor(init: InstanceInit<JavaScriptSettings>, { model, channel, calls, isDecoupled, onError }: LoopParts) {
     const memory = new RingMemory(init.ring, init.maxEntries);
     this.#model = model;
     this.#channel = channel;
+    this.#calls = calls;
     this.#isDecoupled = isDecoupled;
     this.#ring = new RingConsumer(memory);
     this.#batch = new SealedBatch(memory);
@@ -72,7 +76,7 @@ export class BatchLoop {
   }
 
   async #run(batch: RunningBatch): Promise<void> {
-    if (!this.#isDecoupled) this.#channel.runs(batch.requests);
+    if (!this.#isDecoupled) this.#begins(batch);
     try {
       // Not waited for where there is nothing to wait for.
       const promise = this.#model.execute(batch);
@@ -80,7 +84,18 @@ export class BatchLoop {
     } catch (error) {
       batch.failRest(error);
     }
-    if (!this.#isDecoupled) this.#channel.runs([]);
+    if (!this.#isDecoupled) this.#ended();
+  }
+
+  /** All that its requests have ends with it. */
+  #begins(batch: RunningBatch): void {
+    this.#channel.runs(batch.requests);
+    this.#calls.executes();
+  }
+
+  #ended(): void {
+    this.#channel.runs([]);
+    this.#calls.executed();
   }
 
   /** The status of the batch. */

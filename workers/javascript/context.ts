@@ -1,11 +1,12 @@
 import type { LogMessage } from '../../src/backends/channel-protocol.js';
 import type { JavaScriptSettings } from '../../src/backends/javascript-protocol.js';
 import type { InstanceInit } from '../../src/backends/worker-protocol.js';
+import type { Calls } from './calls.js';
 import { InstanceMetrics } from './metrics.js';
 import type { ModelConfig, ModelContext, ModelLog } from './model-api.js';
 
 /** What `initialize` is given. */
-export function contextOf(init: InstanceInit<JavaScriptSettings>, signal: AbortSignal): ModelContext {
+export function contextOf(init: InstanceInit<JavaScriptSettings>, calls: Calls, signal: AbortSignal): ModelContext {
   const { settings } = init;
   return {
     name: init.model,
@@ -19,6 +20,8 @@ export function contextOf(init: InstanceInit<JavaScriptSettings>, signal: AbortS
     log: logTo(init),
     metrics: new InstanceMetrics(init.port),
     signal,
+    infer: (options) => calls.infer(options),
+    inferStream: (options) => calls.inferStream(options),
   };
 }
 

@@ -203,6 +203,63 @@ export interface ModelContext {
   readonly metrics: ModelMetrics;
   /** Aborted when the instance ends: it has run its last batch, and `finalize` follows. */
   readonly signal: AbortSignal;
+  /**
+   * Asks another model of this server and resolves with its answer. Rejects with an Error that has the `code` and the text of what the other
+   * model, or the server, says; `CANCELLED` where the call was cancelled. A decoupled model is asked with `inferStream`.
+   */
+  infer(call: CallOptions): Promise<CallAnswer>;
+  /** The answers of a decoupled model, or the one of another, as they come. Its model is held up until they are taken; leaving the loop cancels it. */
+  inferStream(call: CallOptions): AsyncIterableIterator<CallAnswer>;
+}
+
+/** A request to another model. */
+export interface CallOptions {
+  model: string;
+  /** The latest where it is left out. */
+  version?: number | string;
+  inputs: readonly CalledInput[];
+  /** Names of the outputs that are wanted; all where it is left out. */
+  outputs?: readonly string[];
+  parameters?: Readonly<Record<string, ParameterValue>>;
+  id?: string;
+  priority?: number;
+  /** How long it may wait for its turn. */
+  timeoutUs?: number;
+  sequenceId?: string | number | bigint;
+  sequenceStart?: boolean;
+  sequenceEnd?: boolean;
+  /** Cancels the call when it is aborted. */
+  signal?: AbortSignal;
+  /** On whose behalf it is: cancelled when nobody waits for the answer of this request any more, or it has its only one. */
+  request?: ModelRequest;
+  /**
+   * The outputs are read where the other model left them, and not copied: they are gone when `execute` has ended, when the answer is
+   * released or when the next one of a stream is asked for. Of no effect where the model is decoupled, or outside of `execute`.
+   */
+  borrow?: boolean;
+}
+
+/** An input of a call: its shape has the batch dimension where the other model batches. A tensor of a request is one. */
+export interface CalledInput {
+  readonly name: string;
+  readonly datatype: DataType;
+  readonly shape: readonly number[];
+  /** Not to be changed until the call is answered. */
+  readonly data: ArrayLike<number> | ArrayLike<bigint> | readonly BytesValue[];
+}
+
+/** What another model answers. */
+export interface CallAnswer {
+  readonly model: string;
+  readonly version: number;
+  /** What it says beside its outputs. */
+  readonly parameters: ReadonlyMap<string, ParameterValue>;
+  /** Those that it has made. */
+  readonly outputNames: readonly string[];
+  /** Throws where the answer has no such output. */
+  output<Type extends DataType = DataType>(name: string): Tensor<Type>;
+  /** Nothing of it is read any more. */
+  release(): void;
 }
 
 /** Lines for the server's log, in front of which it says whose they are. */

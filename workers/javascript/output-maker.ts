@@ -50,7 +50,8 @@ export class OutputMaker {
       );
     }
     const elements = elementCount(shape);
-    this.#checkValues(layout, elements, values);
+    const what = `output '${layout.name}' of model '${this.#model}'`;
+    checkElements(what, layout.datatype, elements, values);
     const bytes =
       layout.datatype === 'BYTES'
         ? bytesOfValues(values as readonly BytesValue[])
@@ -75,24 +76,23 @@ export class OutputMaker {
     const known = this.names.map((output) => `'${output}'`).join(', ');
     throw new TypeError(`model '${this.#model}' has no output '${name}'; it has ${known}`);
   }
+}
 
-  #checkValues({ name, datatype }: TensorLayout, elements: number, values?: Values): void {
-    const refused = (expected: string, found: string) =>
-      new TypeError(
-        `output '${name}' of model '${this.#model}' is ${datatype}: expected ${expected} as its values, found ${found}`,
-      );
-    if (values === undefined) {
-      if (datatype === 'BYTES') throw refused('a list of strings or Uint8Arrays', 'none');
-      return;
-    }
-    if (values.length !== elements) throw refused(`${elements} elements`, String(values.length));
-    const { what, isGood } = kindOf(datatype);
-    // Elements of a typed array are all alike.
-    const looked = ArrayBuffer.isView(values) ? Math.min(1, values.length) : values.length;
-    for (let index = 0; index < looked; index++) {
-      const value: unknown = values[index];
-      if (!isGood(value)) throw refused(what, typeof value);
-    }
+/** @param tensor whose elements they are; undefined = they are written later. What it throws names both. */
+export function checkElements(tensor: string, datatype: DataType, elements: number, values?: Values): void {
+  const refused = (expected: string, found: string) =>
+    new TypeError(`${tensor} is ${datatype}: expected ${expected} as its values, found ${found}`);
+  if (values === undefined) {
+    if (datatype === 'BYTES') throw refused('a list of strings or Uint8Arrays', 'none');
+    return;
+  }
+  if (values.length !== elements) throw refused(`${elements} elements`, String(values.length));
+  const { what, isGood } = kindOf(datatype);
+  // Elements of a typed array are all alike.
+  const looked = ArrayBuffer.isView(values) ? Math.min(1, values.length) : values.length;
+  for (let index = 0; index < looked; index++) {
+    const value: unknown = values[index];
+    if (!isGood(value)) throw refused(what, typeof value);
   }
 }
 

@@ -55,6 +55,7 @@ export class Ensemble implements ServedModel, InputSpace {
   readonly arena: Arena;
   readonly planes: RowPlanes | null;
   readonly controls = null;
+  readonly called = null;
   readonly isDecoupled: boolean;
   readonly #clock: Clock;
   /** By step; null = any number of requests may be at its model. */

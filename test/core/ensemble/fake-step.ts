@@ -71,6 +71,7 @@ export class FakeStep implements ServedModel {
   readonly isReady = true;
   readonly pending = 0;
   readonly steps = [];
+  readonly called = null;
   inFlight = 0;
   mostInFlight = 0;
   holds = 0;

@@ -31,6 +31,9 @@ export function idleModel(name: string, maxBatchSize: number, inputs: string): M
     log: new MemoryLog(),
     sequenceMaxBacklog: 100,
     responseTimeoutSecs: 60,
+    find: () => {
+      throw new Error('it calls nobody');
+    },
   });
 }
 

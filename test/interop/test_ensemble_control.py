@@ -70,6 +70,11 @@ def text(api, model: str = "nested", output: str = "LOUD") -> str:
     return client.infer(model, inputs).as_numpy(output)[0, 0].decode()
 
 
+def config_of(api, model: str) -> dict:
+    module, client = api
+    return client.get_model_config(model) if module is httpclient else client.get_model_config(model, as_json=True)["config"]
+
+
 def test_an_ensemble_brings_its_steps(api):
     _, client = api
     assert index(api) == {name: {"name": name} for name in ("broken", "nested", "pipeline", "simple", "total", "upper")}
@@ -131,7 +136,7 @@ def test_an_ensemble_without_its_step_says_which(api):
 def test_a_configuration_of_the_request(api):
     module, client = api
     client.load_model("pipeline")
-    config = client.get_model_config("pipeline") if module is httpclient else client.get_model_config("pipeline", as_json=True)["config"]
+    config = config_of(api, "pipeline")
     client.load_model("pipeline", config=json.dumps({**config, "max_batch_size": 2}))
     ones = np.ones((3, 16), np.int32)
     inputs = [module.InferInput(name, [3, 16], "INT32").set_data_from_numpy(ones) for name in ("A", "B")]
@@ -139,14 +144,19 @@ def test_a_configuration_of_the_request(api):
         client.infer("pipeline", inputs)
     with pytest.raises(InferenceServerException, match="ensemble pipeline allows maximum batch size 16, but it contains model"):
         client.load_model("pipeline", config=json.dumps({**config, "max_batch_size": 16}))
+    # As in Triton: an ensemble that its steps do not let serve is gone until it is repaired.
+    with pytest.raises(InferenceServerException, match="'pipeline' has no available versions"):
+        client.infer("pipeline", inputs)
+    client.load_model("pipeline")
+    assert config_of(api, "pipeline")["max_batch_size"] == 8
     assert text(api, "pipeline", "TEXT") == "the sum is 32"
 
 
 def test_other_code_of_a_step_in_the_request(api):
     """A model in JavaScript whose file comes with the load request; the ensemble above it is made anew."""
-    module, client = api
+    _, client = api
     client.load_model("nested")
-    config = client.get_model_config("upper") if module is httpclient else client.get_model_config("upper", as_json=True)["config"]
+    config = config_of(api, "upper")
     code = (ROOT / "test/interop/models/upper/1/model.js").read_text().replace("text.toUpperCase()", "`<${text}>`")
     client.load_model("upper", config=json.dumps(config), files={"file:1/model.js": code.encode()})
     assert text(api) == "<the sum is 32>"

@@ -11,9 +11,11 @@ export async function execute(batch) {
 function describe(request) {
   const { id, priority, timeoutUs, sequenceId, sequenceStart, sequenceEnd } = request;
   const parameters = Object.fromEntries(request.parameters);
-  const text = JSON.stringify({ id, parameters, priority, timeoutUs, sequenceId, sequenceStart, sequenceEnd }, (_, value) =>
-    typeof value === 'bigint' ? String(value) : value,
+  const text = JSON.stringify(
+    { id, parameters, priority, timeoutUs, sequenceId, sequenceStart, sequenceEnd },
+    (_, value) => (typeof value === 'bigint' ? String(value) : value),
   );
-  for (const [name, value] of request.parameters) request.setParameter(name, typeof value === 'bigint' ? String(value) : value);
+  for (const [name, value] of request.parameters)
+    request.setParameter(name, typeof value === 'bigint' ? String(value) : value);
   request.output('text_output', [request.rows, 1], Array(request.rows).fill(text));
 }

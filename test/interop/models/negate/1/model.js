@@ -7,6 +7,10 @@ export async function execute(batch) {
   await batch.each((request) => {
     const numbers = request.input('IN').data;
     if (numbers.includes(1313)) throw new Error('1313 is no number');
-    request.output('OUT', [request.rows, 1], numbers.map((number) => -number));
+    request.output(
+      'OUT',
+      [request.rows, 1],
+      numbers.map((number) => -number),
+    );
   });
 }

@@ -17,7 +17,8 @@ export async function execute(batch) {
 async function repeat(request) {
   const values = request.input('IN').data;
   const delays = request.input('DELAY').data;
-  if (delays.length !== values.length) throw new Error(`${values.length} elements of IN, but ${delays.length} of DELAY`);
+  if (delays.length !== values.length)
+    throw new Error(`${values.length} elements of IN, but ${delays.length} of DELAY`);
   for (let index = 0; index < values.length; index++) {
     await pause(delays[index]);
     const outputs = { OUT: { shape: [1], data: [values[index]] }, IDX: { shape: [1], data: [index] } };

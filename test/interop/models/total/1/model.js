@@ -13,7 +13,11 @@ function add(request) {
   const totals = Array.from({ length: request.rows }, (_, row) => sum(numbers.subarray(16 * row, 16 * row + 16)));
   if (totals.includes(1313)) throw new Error('1313 is no number');
   request.output('TOTAL', [request.rows, 1], totals);
-  request.output('TEXT', [request.rows, 1], totals.map((total) => `the sum is ${total}`));
+  request.output(
+    'TEXT',
+    [request.rows, 1],
+    totals.map((total) => `the sum is ${total}`),
+  );
 }
 
 /** @param {Int32Array} numbers */

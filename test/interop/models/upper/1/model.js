@@ -6,6 +6,10 @@
 export async function execute(batch) {
   await batch.each((request) => {
     const texts = request.input('TEXT').strings();
-    request.output('UPPER', [request.rows, 1], texts.map((text) => text.toUpperCase()));
+    request.output(
+      'UPPER',
+      [request.rows, 1],
+      texts.map((text) => text.toUpperCase()),
+    );
   });
 }

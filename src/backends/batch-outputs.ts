@@ -1,6 +1,7 @@
 import { assert } from '../base/assert.js';
 import { type Arena, alignUp, type Slot } from '../memory/arena.js';
 import { ABSENT, LINE_BEGIN, LINE_BYTES, LINE_DIMS, LINE_RANK, lineOf, tableBytes } from '../memory/layout.js';
+import type { RingMemory } from '../memory/ring.js';
 import type { DataType } from '../types/datatype.js';
 import type { Shape } from '../types/tensor.js';
 
@@ -10,6 +11,16 @@ export interface ExecutionTimes {
   readonly inputsUs: number;
   readonly inferUs: number;
   readonly endUs: number;
+}
+
+/** Of the batch whose words begin at `base`. */
+export function executionTimes(memory: RingMemory, base: number): ExecutionTimes {
+  return {
+    startUs: memory.time(base, 0),
+    inputsUs: memory.time(base, 1),
+    inferUs: memory.time(base, 2),
+    endUs: memory.time(base, 3),
+  };
 }
 
 /** What the outputs of all batches of an instance have in common. */

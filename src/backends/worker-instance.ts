@@ -15,7 +15,7 @@ import {
 import { RingMemory, RingProducer, readText } from '../memory/ring.js';
 import { ServerError } from '../types/errors.js';
 import type { ThreadNeeds } from './backend.js';
-import { BatchOutputs, OutputForm } from './batch-outputs.js';
+import { BatchOutputs, executionTimes, OutputForm } from './batch-outputs.js';
 import { batchError, died, diedEarly, outOfOutputs } from './failures.js';
 import type { Instance, InstanceEvents, InstanceState } from './instance.js';
 import { type ChannelOwner, InstanceChannel } from './instance-channel.js';
@@ -337,12 +337,7 @@ export class WorkerInstance implements Instance, TurnMember {
     const outputs = new BatchOutputs(this.#arena, slot, this.#form, {
       rows: record.rows,
       entries: record.count,
-      times: {
-        startUs: memory.time(base, 0),
-        inputsUs: memory.time(base, 1),
-        inferUs: memory.time(base, 2),
-        endUs: memory.time(base, 3),
-      },
+      times: executionTimes(memory, base),
       contiguous: memory.words[base + PLACEMENT] === 0,
       inParts: memory.words[base + STATUS] === STATUS_PARTS,
       stateKey: this.#hasVariableState ? readText(memory, base) : '',

@@ -7,11 +7,6 @@ const idle: readonly {
   readonly so: string;
 }[] = [
   {
-    field: 'model_transaction_policy { decoupled: true }',
-    isSet: (config) => config.model_transaction_policy?.decoupled === true,
-    so: 'every request has one answer',
-  },
-  {
     field: 'response_cache',
     isSet: (config) => config.response_cache?.enable === true,
     so: 'every request is executed',

@@ -159,8 +159,8 @@ describe('instances and parameters', () => {
   });
 
   test('fields without effect are known by their place', () => {
-    const text = `${ends}\nmodel_transaction_policy { decoupled: true }`;
-    expect(places(parameterRule, text)).toEqual(['5:28 hint model_transaction_policy.decoupled']);
+    const text = `${ends}\nresponse_cache { enable: true }`;
+    expect(places(parameterRule, text)).toEqual(['5:18 hint response_cache.enable']);
   });
 });
 

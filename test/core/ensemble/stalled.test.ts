@@ -79,17 +79,21 @@ test('an ensemble whose client reads nothing of a decoupled step is cut off', as
   expect([ensemble.inFlight, step.inFlight]).toEqual([0, 0]);
 });
 
-test('one whose client cannot tell, or does not read for a reason, goes on', async () => {
+test('one whose client cannot tell fails, and one that does not read for a reason goes on', async () => {
   const { clock, step, ensemble } = await setUp();
   const clients = [new Client(), Object.assign(new Client(), { onStalled: () => false })];
   for (const client of clients) ask(ensemble, client);
   for (const request of step.running) step.answer(request, [1]);
   clock.advance(200e6);
-  expect(step.running.map(({ cancelled }) => cancelled)).toEqual([false, false]);
+  expect(step.running.map(({ cancelled }) => cancelled)).toEqual([true, false]);
   for (const client of clients) client.leave();
   for (const request of [...step.running]) {
     step.finish(request);
     step.complete(request);
   }
+  expect(clients.map(({ errors }) => errors)).toEqual([
+    ["in ensemble 'e', no answer was read (--response-timeout-secs)"],
+    [],
+  ]);
   expect([ensemble.inFlight, step.inFlight]).toEqual([0, 0]);
 });

@@ -1,6 +1,5 @@
 import { Fifo } from '../../base/fifo.js';
 import type { SequenceId } from '../../types/infer.js';
-import { isOwnId } from './own-ids.js';
 import type { EndReason, Sequence } from './sequence.js';
 
 /** Shown in the live view. */
@@ -32,7 +31,7 @@ export class EndedSequences {
   readonly counts: Record<EndReason, number> = { end: 0, idle: 0, cancelled: 0, timeout: 0, died: 0, failed: 0 };
 
   add(sequence: Sequence, reason: EndReason, cause: string, nowUs: number): void {
-    const { id, startedUs, row, done } = sequence;
+    const { shownId: id, startedUs, row, done } = sequence;
     const ended: EndedSequence = {
       id,
       reason,
@@ -46,7 +45,7 @@ export class EndedSequences {
     if (this.#list.length === LISTED) this.#list.shift();
     this.#list.push(ended);
     // Nobody asks for what nobody was told.
-    if (isOwnId(id)) return;
+    if (sequence.hasOwnId) return;
     this.#byId.delete(id);
     this.#byId.set(id, ended);
     if (this.#byId.size > REMEMBERED) this.#byId.delete(this.#byId.keys().next().value!);

@@ -7,7 +7,7 @@ const RESERVED_FROM = 2n ** 63n;
 /** Texts that begin so are no client's. */
 const PREFIX = 'conch:';
 
-/** An id of the server's own, of a request that came without one. */
+/** To an iterative model: an id of the server's own, of a request that came without one. */
 export function isOwnId(id: SequenceId): boolean {
   return typeof id === 'string' ? id.startsWith(PREFIX) : typeof id === 'bigint' && id >= RESERVED_FROM;
 }

@@ -14,7 +14,6 @@ import { DirectLane, type FillerSource } from './direct-lane.js';
 import type { DirectPolicy } from './direct-plan.js';
 import type { Lane, LaneHost, StepKinds } from './lane.js';
 import { OldestLane } from './oldest-lane.js';
-import { isOwnId } from './own-ids.js';
 import type { EndReason, Sequence } from './sequence.js';
 import { type SequenceRules, SequenceTable } from './sequence-table.js';
 import { type SequenceCounts, type SequenceSnapshot, snapshotOf } from './sequence-view.js';
@@ -279,8 +278,8 @@ export class SequenceScheduler implements Scheduler, LaneHost {
     this.#laneOf.delete(slots);
   }
 
-  #ended({ id }: Sequence, cause: string): ServerError {
-    if (isOwnId(id)) {
+  #ended({ id, hasOwnId }: Sequence, cause: string): ServerError {
+    if (hasOwnId) {
       return new ServerError(
         'UNAVAILABLE',
         `the request to model '${this.#settings.model}' has ended: ${cause}; send it again`,

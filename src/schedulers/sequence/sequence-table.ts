@@ -6,6 +6,7 @@ import { stopping } from '../refusals.js';
 import { EndedSequences } from './ended.js';
 import { IdleList } from './idle-list.js';
 import type { StepKinds } from './lane.js';
+import { isOwnId } from './own-ids.js';
 import { type EndReason, Sequence } from './sequence.js';
 import type { SlotRow } from './slot-row.js';
 import type { Step } from './step.js';
@@ -193,7 +194,7 @@ export class SequenceTable {
   }
 
   #begin(id: SequenceId, nowUs: number): Sequence {
-    const sequence = new Sequence(id, nowUs);
+    const sequence = new Sequence(id, nowUs, this.#rules.kinds.isIterative && isOwnId(id));
     if (!this.#place(sequence)) {
       const { model, maxBacklog } = this.#rules;
       if (this.#backlog.size >= maxBacklog) {

@@ -1,6 +1,5 @@
 import type { SequenceId } from '../../types/infer.js';
 import type { EndedSequence, EndReasonCounts } from './ended.js';
-import { isOwnId } from './own-ids.js';
 import type { Sequence } from './sequence.js';
 import type { SequenceTable } from './sequence-table.js';
 
@@ -51,12 +50,8 @@ export function snapshotOf(
   return {
     ...form,
     live: [...inSlots, ...waiting],
-    ended: table.ended.list().map((ended) => ({ ...ended, id: shown(ended.id), agoUs: nowUs - ended.endedUs })),
+    ended: table.ended.list().map((ended) => ({ ...ended, agoUs: nowUs - ended.endedUs })),
   };
-}
-
-function shown(id: SequenceId): SequenceId {
-  return isOwnId(id) ? 0 : id;
 }
 
 function viewOf(
@@ -65,11 +60,11 @@ function viewOf(
   strategy: SequenceSnapshot['strategy'],
   nowUs: number,
 ): LiveSequence {
-  const { id, row, isClosed, isQuiet, startedUs, lastUs, done, waiting, running } = sequence;
+  const { shownId: id, row, isClosed, isQuiet, startedUs, lastUs, done, waiting, running } = sequence;
   const placed = strategy === 'direct' ? 'slot' : 'candidate';
   const state = row === null ? 'backlog' : isClosed ? 'ending' : placed;
   return {
-    id: shown(id),
+    id,
     state,
     instance: row?.name ?? '',
     place,

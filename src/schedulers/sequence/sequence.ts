@@ -13,6 +13,8 @@ export type EndReason = 'end' | 'idle' | 'cancelled' | 'timeout' | 'died' | 'fai
  */
 export class Sequence {
   readonly id: SequenceId;
+  /** The server gave it, and clients were not told. */
+  readonly hasOwnId: boolean;
   readonly startedUs: number;
   /** Accepted, and not given to the instance. */
   readonly waiting = new Fifo<InferRequest>();
@@ -43,10 +45,16 @@ export class Sequence {
   /** The shapes of its state, where they can change; '' = as in the beginning. */
   stateKey = '';
 
-  constructor(id: SequenceId, nowUs: number) {
+  constructor(id: SequenceId, nowUs: number, hasOwnId = false) {
     this.id = id;
+    this.hasOwnId = hasOwnId;
     this.startedUs = nowUs;
     this.lastUs = nowUs;
+  }
+
+  /** As operators see it; 0 = its request came without one. */
+  get shownId(): SequenceId {
+    return this.hasOwnId ? 0 : this.id;
   }
 
   get isQuiet(): boolean {

@@ -215,6 +215,15 @@ describe('ids of the server’s own', () => {
     }
   });
 
+  test('are ids like others to a model that is not iterative', () => {
+    const bench = new Bench();
+    bench.send(own(1), 'se');
+    expect(bench.live()).toBe(`${own(1)}:i00`);
+    bench.finish();
+    expect(bench.scheduler.snapshot().ended[0]!.id).toBe(own(1));
+    expect(() => bench.send(own(1))).toThrow('was released 0.0 s ago (END flag)');
+  });
+
   test('a client’s id stays as it is', () => {
     const ids = new OwnIds('m', false);
     for (const sequenceId of [1, 2n ** 63n - 1n, 'a']) {

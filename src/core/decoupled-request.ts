@@ -137,7 +137,8 @@ export class DecoupledRequest extends AdmittedRequest {
 
   #take(response: DecoupledResponse, outputs: BatchOutputs | null): void {
     this.#unread++;
-    this.#count(response, outputs?.batch.times ?? null);
+    // The times of an answer are those of its outputs: an error has none.
+    this.#count(response, response.error === null ? (outputs?.batch.times ?? null) : null);
     if (response.error !== null) {
       response.release();
       this.#failWith(response.error, 'BACKEND');

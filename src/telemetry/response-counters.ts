@@ -24,7 +24,7 @@ export class ResponseCounters {
     const place = Math.min(index, LAST_INDEX);
     if (place >= this.#places) this.#grow(place + 1);
     this.#note(place, OUTCOMES[outcome], inferUs + outputUs);
-    if (outcome === 'success' || outcome === 'empty_response') this.#note(place, COMPUTE_INFER, inferUs);
+    if (outcome !== 'cancel') this.#note(place, COMPUTE_INFER, inferUs);
     if (outcome === 'success') this.#note(place, COMPUTE_OUTPUT, outputUs);
   }
 

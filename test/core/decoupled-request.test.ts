@@ -292,6 +292,26 @@ test('counts its answers by their place', async () => {
   expect(inference_count).toBe(2);
 });
 
+test('an error is counted with the time since the answer before it, and as computed', async () => {
+  const { clock, model, ask } = await puppet();
+  ask();
+  const [request] = model.running;
+  model.answer(request!, [1]);
+  clock.advance(30);
+  model.respond(request!, { note: { error: { code: 'INTERNAL', message: 'no more' } } });
+  const none = { count: 0, ns: 0 };
+  const failed = { count: 1, ns: 30_000 };
+  expect(model.statistics.snapshot().response_stats['1']).toEqual({
+    compute_infer: failed,
+    compute_output: none,
+    success: none,
+    fail: failed,
+    empty_response: none,
+    cancel: none,
+  });
+  model.complete(request!);
+});
+
 test('the first answer of each is observed, whenever the last comes', async () => {
   const detail = new LatencyDetail({ firstResponseBoundsMs: [1], quantiles: null }, () => 0);
   const { clock, model, ask } = await puppet({ statistics: new ModelStatistics(detail) });

@@ -225,18 +225,29 @@ def test_asyncio_streams_and_their_cancel(server, grpc_client, run_async):
     wait_until(lambda: cancelled(grpc_client, "repeat_int32") == before + 1)
 
 
-def test_statistics_count_requests_and_answers(grpc_client):
-    def of_model():
-        (statistics,) = grpc_client.get_inference_statistics("square_int32").model_stats
-        return statistics
+def test_statistics_count_requests_and_their_answers_by_place(client, grpc_client):
+    def answers() -> dict[tuple[str, str], int]:
+        (found,) = client.get_inference_statistics("square_int32")["model_stats"]
+        places = found["response_stats"].items()
+        return {(place, kind): duration["count"] for place, kinds in places for kind, duration in kinds.items()}
 
-    before = of_model()
+    def requests() -> tuple[int, int, int]:
+        (found,) = grpc_client.get_inference_statistics("square_int32").model_stats
+        return found.inference_count, found.inference_stats.success.count, found.inference_stats.fail.count
+
+    before, requests_before = answers(), requests()
     with Stream(grpc_client) as opened:
-        for number in (3, 0, 2):
+        for number in (2, 0, 1, -1):
             opened.send("square_int32", square_inputs(number))
-    after = of_model()
-    assert after.inference_count - before.inference_count == 3
-    assert after.inference_stats.success.count - before.inference_stats.success.count == 3
+    grown = {key: count - before.get(key, 0) for key, count in answers().items() if count > before.get(key, 0)}
+    assert [after - now for after, now in zip(requests(), requests_before)] == [3, 3, 1]
+    first = {"compute_infer": 4, "compute_output": 2, "success": 2, "fail": 1, "empty_response": 1}
+    second = {"compute_infer": 2, "compute_output": 1, "success": 1, "empty_response": 1}
+    third = {"compute_infer": 1, "empty_response": 1}
+    expected = {"0": first, "1": second, "2": third}
+    assert grown == {(place, kind): count for place, kinds in expected.items() for kind, count in kinds.items()}
+    (found,) = grpc_client.get_inference_statistics("square_int32").model_stats
+    assert found.response_stats["1"].success.count == answers()[("1", "success")]
 
 
 @pytest.mark.parametrize("model", ["repeat_int32", "square_int32", "tokens", "repeat_negated"])

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { modelConfigFromJson } from '../config/config-from-json.js';
@@ -75,7 +76,8 @@ function checkLanguage(model: string, path: string): void {
 
 async function complete(source: ModelSource, path: string): Promise<ModelConfig> {
   const { name, config, autoComplete } = source;
-  const completed = await probeModule(name, path, autoComplete ? modelConfigToJson(config) : '');
+  if (!autoComplete || !(await mayConfigure(path))) return config;
+  const completed = await probeModule(name, path, modelConfigToJson(config));
   if (completed === '') return config;
   source.log.verbose(1, `model '${name}': completed by configure() of ${basename(path)}`);
   const changed = modelConfigFromJson(completed);
@@ -87,6 +89,11 @@ async function complete(source: ModelSource, path: string): Promise<ModelConfig>
   }
   const fields = Object.keys(given) as (keyof ModelConfig)[];
   return { ...config, ...Object.fromEntries(fields.map((field) => [field, changed[field]])) };
+}
+
+/** A module that exports a name has to write it; what it lacks or throws else is seen when an instance loads it, which saves a thread here. */
+async function mayConfigure(path: string): Promise<boolean> {
+  return /\bconfigure\b|\bexport\s*\*/.test(await readFile(path, 'utf8'));
 }
 
 function checkConfig({ name, output, sequence_batching, batch_input, batch_output }: ModelConfig): void {

@@ -1,28 +1,9 @@
 import { copyBytes } from '../../src/memory/copy.js';
 import { type DataType, elementBytes } from '../../src/types/datatype.js';
+import { typedArrays } from '../../src/types/typed-array.js';
 import type { BytesValue, DataOf, Tensor } from './model-api.js';
 
 type NumberArray = DataOf[Exclude<DataType, 'BYTES'>];
-
-interface ArrayConstructor {
-  new (buffer: ArrayBufferLike, byteOffset: number, length: number): NumberArray;
-}
-
-const arrays: Readonly<Record<Exclude<DataType, 'BYTES'>, ArrayConstructor>> = {
-  BOOL: Uint8Array,
-  UINT8: Uint8Array,
-  UINT16: Uint16Array,
-  UINT32: Uint32Array,
-  UINT64: BigUint64Array,
-  INT8: Int8Array,
-  INT16: Int16Array,
-  INT32: Int32Array,
-  INT64: BigInt64Array,
-  FP16: Uint16Array,
-  FP32: Float32Array,
-  FP64: Float64Array,
-  BF16: Uint16Array,
-};
 
 /** `bytes` bytes of `buffer` from `begin` on, which is aligned to the elements. */
 export function viewOf(
@@ -31,7 +12,7 @@ export function viewOf(
   begin: number,
   bytes: number,
 ): NumberArray {
-  return new arrays[datatype](buffer, begin, bytes / elementBytes[datatype]);
+  return new typedArrays[datatype](buffer, begin, bytes / elementBytes[datatype]);
 }
 
 /** A tensor in memory that others may write when the request is answered. Its elements are looked up when they are asked for. */

@@ -16,14 +16,14 @@ export class IterativeStep extends Step {
     this.#isExecuted = true;
     this.#isAgain ||= sequel === 'again';
     this.#isAnswered ||= sequel === 'over';
-    if (this.#isAnswered) this.owner.onStepEnded(this, null);
+    if (this.#isAnswered) this.end(null);
     this.request.complete(outputs, index, firstRow);
     if (!this.#isAnswered && this.#isAgain) this.#goOn();
   }
 
   override respond(outputs: BatchOutputs | null, isFinal: boolean): void {
     this.#isAnswered ||= isFinal;
-    if (isFinal && this.#isExecuted) this.owner.onStepEnded(this, null);
+    if (isFinal && this.#isExecuted) this.end(null);
     this.request.respond(outputs, isFinal);
   }
 

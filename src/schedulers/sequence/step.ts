@@ -50,9 +50,8 @@ export class Step extends InferRequest {
   }
 
   override complete(outputs: BatchOutputs, index: number, firstRow: number): void {
-    this.#hasEnded = true;
     this.sequenceOf.stateKey = outputs.batch.stateKey;
-    this.owner.onStepEnded(this, null);
+    this.end(null);
     this.request.complete(outputs, index, firstRow);
   }
 
@@ -70,8 +69,13 @@ export class Step extends InferRequest {
 
   /** The instance of a decoupled model may die between the end of the execution and the last answer. */
   override fail(error: ServerError, reason: FailureReason): void {
-    if (!this.#hasEnded) this.owner.onStepEnded(this, reason);
-    this.#hasEnded = true;
+    this.end(reason);
     this.request.fail(error, reason);
+  }
+  /** Tells its owner, once. @param failure null = it ended well */
+  protected end(failure: FailureReason | null): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.owner.onStepEnded(this, failure);
   }
 }

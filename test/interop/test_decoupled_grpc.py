@@ -8,8 +8,6 @@ import pytest
 import tritonclient.grpc as grpcclient
 import tritonclient.grpc.aio as aioclient
 from decoupled import (
-    WAIT_SECONDS,
-    Stream,
     is_empty,
     number_of,
     parameters_of,
@@ -20,6 +18,7 @@ from decoupled import (
     until_final,
 )
 from grpc_tensors import final_mark, grpc_input, simple_grpc_inputs, wait_until
+from streams import WAIT_SECONDS, Stream
 from tensors import assert_simple_result
 from tritonclient.utils import InferenceServerException
 

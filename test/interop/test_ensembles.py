@@ -234,6 +234,27 @@ def test_parameters_of_a_response(api):
         assert {name: value_of(value) for name, value in response.parameters.items()} == parameters
 
 
+def test_a_step_has_the_version_that_it_names(api):
+    """`multi_version` adds its version, 10 is the latest."""
+    result = infer(api, "pinned", {"IN": np.array([[100], [200]], np.float32)})
+    assert result.as_numpy("OUT").flatten().tolist() == [100 + 2 + 10, 200 + 2 + 10]
+
+
+def test_a_sequence_goes_through_the_steps(api):
+    """Two sequences, one step of one and one of the other: the model with a state is behind one without."""
+    module, _ = api
+    ids = (7001, 7002) if module is httpclient else (7003, 7004)
+    heard = {each: [] for each in ids}
+    for nth, number in enumerate([1, 2, 3]):
+        for each in ids:
+            flags = {"sequence_start": nth == 0, "sequence_end": nth == 2}
+            result = infer(api, "summed", {"IN": np.array([[number * each]], np.int32)}, sequence_id=each, **flags)
+            heard[each].append((int(result.as_numpy("SUM")[0, 0]), int(result.as_numpy("SEQUENCE")[0, 0])))
+    assert heard == {each: [(-each, each), (-3 * each, each), (-6 * each, each)] for each in ids}
+    _, message = error_of(api, "summed", {"IN": np.array([[1]], np.int32)}, sequence_id=7999)
+    assert message.startswith("in ensemble 'summed', ") and "START flag" in message
+
+
 def test_a_decoupled_model_or_ensemble_is_refused_over_http(server, client):
     texts = httpclient.InferInput("text_input", [1], "BYTES").set_data_from_numpy(np.array(["a"], np.object_))
     with pytest.raises(InferenceServerException) as refused:

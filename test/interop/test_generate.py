@@ -1,5 +1,6 @@
 """generate and generate_stream, with the HTTP clients that people ask language models with."""
 
+import asyncio
 import json
 
 import httpx
@@ -87,8 +88,6 @@ def test_async_httpx_hears_many_streams_at_once(server, run_async):
         return [json.loads(line.removeprefix("data: "))["OUT"] for line in lines]
 
     async def all_of_them():
-        import asyncio
-
         async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS) as client:
             return await asyncio.gather(*(hear(client, number) for number in range(1, 30)))
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import tritonclient.grpc as grpcclient
 import tritonclient.grpc.aio as aioclient
-from decoupled import WAIT_SECONDS, Stream
 from grpc_tensors import final_mark, grpc_input, own_values, simple_grpc_inputs
+from streams import WAIT_SECONDS, Stream
 from tensors import SIMPLE_A, SIMPLE_B, assert_simple_result
 
 

@@ -12,7 +12,7 @@ import tritonclient.grpc as grpcclient
 import tritonclient.grpc.aio as grpc_aio
 import tritonclient.http as httpclient
 import tritonclient.http.aio as http_aio
-from test_grpc_stream import Stream
+from streams import Stream
 from test_perf_analyzer import assert_complete, run_perf_analyzer
 from tritonclient.utils import InferenceServerException
 

@@ -6,10 +6,9 @@ import { type InferPlan, requestTag } from '../check-request.js';
 import { checkInputStrings } from '../check-strings.js';
 import type { AcceptedRequest, InferResponse, Responder } from '../infer-response.js';
 import type { PlacedTensor, RequestInputs, SourceReader } from '../request-inputs.js';
-import type { Ensemble } from './ensemble.js';
 import type { EnsemblePlan } from './ensemble-plan.js';
-import { EmptyResponse, EnsembleResponse } from './ensemble-response.js';
-import { Flow } from './flow.js';
+import { type AnsweredRequest, type AnsweringEnsemble, EmptyResponse, EnsembleResponse } from './ensemble-response.js';
+import { Flow, type FlowOwner } from './flow.js';
 import { Source } from './source.js';
 import type { StepRun } from './step-run.js';
 
@@ -18,6 +17,21 @@ export type EnsembleInputs =
   | { readonly kind: 'own'; readonly memory: RequestInputs }
   | { readonly kind: 'others'; readonly sources: readonly PlacedTensor[]; readonly reader: SourceReader };
 
+/** The ensemble that a request is for. */
+export interface EnsembleHost extends AnsweringEnsemble {
+  /** How requests of this plan go through it. */
+  stepsOf(plan: InferPlan): EnsemblePlan;
+  /** Takes the request over. Throws UNAVAILABLE where it takes nothing new. */
+  enqueue(request: EnsembleRequest): void;
+  /** Sends the step (`sendStep`), now or when it is its turn. */
+  stepBegins(run: StepRun, request: EnsembleRequest): void;
+  stepEnded(run: StepRun, request: EnsembleRequest): void;
+  onSucceeded(request: EnsembleRequest): void;
+  onFailed(request: EnsembleRequest, reason: FailureReason): void;
+  /** The request is over, and has given its memory back. */
+  letGo(): void;
+}
+
 /** filling: its data arrives. running: its steps do. over: it has answered, or never will. */
 type RequestState = 'filling' | 'running' | 'over';
 
@@ -25,8 +39,8 @@ type RequestState = 'filling' | 'running' | 'over';
  * One request to an ensemble: sends its tensors through the steps and answers with what comes out. It runs no thread and has no queue of its own: its steps
  * wait in those of their models.
  */
-export class EnsembleRequest implements AcceptedRequest {
-  readonly model: Ensemble;
+export class EnsembleRequest implements AcceptedRequest, FlowOwner, AnsweredRequest {
+  readonly model: EnsembleHost;
   readonly plan: InferPlan;
   readonly steps: EnsemblePlan;
   readonly rows: number;
@@ -49,7 +63,13 @@ export class EnsembleRequest implements AcceptedRequest {
   /** Those that wait or run. */
   readonly #runs: StepRun[] = [];
 
-  constructor(model: Ensemble, plan: InferPlan, inputs: EnsembleInputs, responder: Responder, sequence: SequenceFlags) {
+  constructor(
+    model: EnsembleHost,
+    plan: InferPlan,
+    inputs: EnsembleInputs,
+    responder: Responder,
+    sequence: SequenceFlags,
+  ) {
     this.model = model;
     this.plan = plan;
     this.steps = model.stepsOf(plan);
@@ -59,7 +79,6 @@ export class EnsembleRequest implements AcceptedRequest {
     this.#sequence = sequence;
   }
 
-  /** No step begins any more. */
   get isAborted(): boolean {
     return this.#error !== null || this.#isCancelled;
   }
@@ -118,7 +137,6 @@ export class EnsembleRequest implements AcceptedRequest {
     this.#fail('CANCELED');
   }
 
-  /** For flows: a step can begin. */
   startStep(run: StepRun): void {
     this.#runs.push(run);
     this.model.stepBegins(run, this);
@@ -139,13 +157,11 @@ export class EnsembleRequest implements AcceptedRequest {
     }
   }
 
-  /** For flows. */
   stepFailed(run: StepRun, error: ServerError): void {
     this.#abort(error);
     this.runEnded(run);
   }
 
-  /** For flows: it answers no more. */
   runEnded(run: StepRun): void {
     // Also while all are cancelled, one after the other.
     if (run.isOver) return;
@@ -156,7 +172,6 @@ export class EnsembleRequest implements AcceptedRequest {
     if (this.#runs.length === 0 && this.#error !== null) this.#deliverError(this.#error);
   }
 
-  /** For flows: all that was asked for is there, or is known to be missing. */
   onAnswer(flow: Flow): void {
     const isOnly = this.steps.route.depth === 0;
     if (isOnly && this.steps.route.outputs.some((tensor) => flow.sources[tensor] === null)) {
@@ -168,12 +183,10 @@ export class EnsembleRequest implements AcceptedRequest {
     this.#responder.onResponse(new EnsembleResponse(this, flow, isOnly));
   }
 
-  /** For its responses: it is not read any more. */
   onReleased(): void {
     this.#held--;
   }
 
-  /** For flows: a step waits until one of its answers is read. True = no client reads what comes of them, and the request ends. */
   onStalled(run: StepRun): boolean {
     if (this.#held === 0) return false;
     if (this.#responder.onStalled === undefined) {
@@ -185,7 +198,6 @@ export class EnsembleRequest implements AcceptedRequest {
     return true;
   }
 
-  /** For flows: every step is over, and all answers are given. */
   onOver(): void {
     if (this.#state === 'over') return;
     this.#succeed();
@@ -201,7 +213,6 @@ export class EnsembleRequest implements AcceptedRequest {
     if (this.#state === 'over') this.model.letGo();
   }
 
-  /** What a step's answer took. */
   addTimes(response: InferResponse): void {
     this.inputUs += response.inputUs;
     this.inferUs += response.inferUs;

@@ -2,27 +2,47 @@ import type { OutputTensor, ParameterValue } from '../../types/infer.js';
 import type { Shape } from '../../types/tensor.js';
 import type { InferPlan } from '../check-request.js';
 import { classify } from '../classification.js';
-import type { InferResponse } from '../infer-response.js';
-import { toClient } from '../model-tensors.js';
+import type { Answerer, InferResponse } from '../infer-response.js';
+import { type ModelTensors, toClient } from '../model-tensors.js';
 import { bridgeShape } from './bridge.js';
-import type { Ensemble } from './ensemble.js';
-import type { EnsembleRequest } from './ensemble-request.js';
 import type { Flow } from './flow.js';
+import type { Graph } from './graph.js';
+
+/** The ensemble that answers. */
+export interface AnsweringEnsemble extends Answerer {
+  readonly tensors: ModelTensors;
+  readonly graph: Graph;
+  hasFixedOutput(index: number): boolean;
+}
+
+/** The request that is answered. */
+export interface AnsweredRequest {
+  readonly model: AnsweringEnsemble;
+  readonly plan: InferPlan;
+  readonly rows: number;
+  /** Of all its steps so far. */
+  readonly inputUs: number;
+  readonly inferUs: number;
+  readonly outputUs: number;
+  readonly sequenceParameters: ReadonlyMap<string, ParameterValue> | null;
+  /** An answer that is not the last is not read any more. */
+  onReleased(): void;
+}
 
 /** An answer whose outputs are tensors of steps, where those left them. */
 export class EnsembleResponse implements InferResponse {
   readonly isFinal: boolean;
   readonly isEmpty = false;
-  readonly #request: EnsembleRequest;
+  readonly #request: AnsweredRequest;
   readonly #flow: Flow;
 
-  constructor(request: EnsembleRequest, flow: Flow, isFinal: boolean) {
+  constructor(request: AnsweredRequest, flow: Flow, isFinal: boolean) {
     this.#request = request;
     this.#flow = flow;
     this.isFinal = isFinal;
   }
 
-  get model(): Ensemble {
+  get model(): AnsweringEnsemble {
     return this.#request.model;
   }
 
@@ -115,11 +135,11 @@ export class EmptyResponse implements InferResponse {
   readonly inputUs = 0;
   readonly inferUs = 0;
   readonly outputUs = 0;
-  readonly model: Ensemble;
+  readonly model: Answerer;
   readonly plan: InferPlan;
   readonly rows: number;
 
-  constructor({ model, plan, rows }: EnsembleRequest) {
+  constructor({ model, plan, rows }: AnsweredRequest) {
     this.model = model;
     this.plan = plan;
     this.rows = rows;

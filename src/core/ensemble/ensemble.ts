@@ -19,7 +19,7 @@ import {
 } from '../request-inputs.js';
 import type { ServedModel } from '../served-model.js';
 import { EnsemblePlan } from './ensemble-plan.js';
-import { type EnsembleInputs, EnsembleRequest } from './ensemble-request.js';
+import { type EnsembleHost, type EnsembleInputs, EnsembleRequest } from './ensemble-request.js';
 import type { Graph } from './graph.js';
 import { type Route, routeTo } from './route.js';
 import { StepGate } from './step-gate.js';
@@ -45,7 +45,7 @@ export interface EnsembleSurroundings {
  * One version of an ensemble: models one behind the other, as one. It is bound to the versions of its steps that were there when it was loaded, which
  * stay for it when others take their place.
  */
-export class Ensemble implements ServedModel, InputSpace {
+export class Ensemble implements ServedModel, InputSpace, EnsembleHost {
   readonly name: string;
   readonly version: number;
   readonly config: ModelConfig;

@@ -1,10 +1,29 @@
 import type { ServerError } from '../../types/errors.js';
 import type { Shape } from '../../types/tensor.js';
 import type { InferResponse } from '../infer-response.js';
-import type { EnsembleRequest } from './ensemble-request.js';
 import type { Route, RouteStep } from './route.js';
 import { Source } from './source.js';
-import { StepRun } from './step-run.js';
+import { type StepOwner, StepRun } from './step-run.js';
+
+/** The request that goes through. */
+export interface FlowOwner {
+  readonly steps: { readonly route: Route };
+  /** No step begins any more. */
+  readonly isAborted: boolean;
+  /** A step can begin. */
+  startStep(run: StepRun): void;
+  /** It answers no more. */
+  runEnded(run: StepRun): void;
+  stepFailed(run: StepRun, error: ServerError): void;
+  /** A step waits until one of its answers is read. True = no client reads what comes of them, and the request ends. */
+  onStalled(run: StepRun): boolean;
+  /** What a step's answer took. */
+  addTimes(response: InferResponse): void;
+  /** All that was asked for is there, or is known to be missing. */
+  onAnswer(flow: Flow): void;
+  /** Every step is over, and all answers are given. */
+  onOver(): void;
+}
 
 /**
  * One pass through the steps of one level of an ensemble: all of them, where none is decoupled. Each answer of a decoupled step begins a pass of the next level,
@@ -12,14 +31,14 @@ import { StepRun } from './step-run.js';
  *
  * A tensor is settled when it is there or known to be missing; a step starts when all that it reads is settled.
  */
-export class Flow {
+export class Flow implements StepOwner {
   readonly level: number;
   /** By tensor of the graph: where it lies, while somebody has to read it. Null = it is missing, or not there yet. */
   readonly sources: (Source | null)[];
   readonly begins: number[];
   readonly bytes: number[];
   readonly shapes: (Shape | null)[];
-  readonly #request: EnsembleRequest;
+  readonly #request: FlowOwner;
   readonly #route: Route;
   readonly #parent: Flow | null;
   readonly #isSettled: boolean[];
@@ -41,7 +60,7 @@ export class Flow {
   /** Itself until it is over, passes below, and its answer until that is read: as long as there is one, those of `#origins` count as not read. */
   #unread = 1;
 
-  constructor(request: EnsembleRequest, parent: Flow | null) {
+  constructor(request: FlowOwner, parent: Flow | null) {
     const { route } = request.steps;
     const tensors = route.readers.length;
     this.level = parent === null ? 0 : parent.level + 1;
@@ -125,7 +144,6 @@ export class Flow {
     return this.#request.onStalled(run);
   }
 
-  /** What step `place` reads need not stay for it any more. */
   onInputsRead(place: number): void {
     for (const tensor of this.#route.steps[place]!.reads) this.sources[tensor]?.unclaim();
   }

@@ -1,10 +1,14 @@
 import { Fifo } from '../../base/fifo.js';
-import type { EnsembleRequest } from './ensemble-request.js';
 import type { StepRun } from './step-run.js';
+
+/** Who sends a step to its model when it is let in. */
+export interface StepSender {
+  sendStep(run: StepRun): void;
+}
 
 interface Waiting {
   readonly run: StepRun;
-  readonly request: EnsembleRequest;
+  readonly sender: StepSender;
 }
 
 /** `max_inflight_requests` of one step: so many requests at its model at once, of all requests to the ensemble; others wait in their order. */
@@ -18,8 +22,8 @@ export class StepGate {
     this.#limit = limit;
   }
 
-  enter(run: StepRun, request: EnsembleRequest): void {
-    this.#waiting.push({ run, request });
+  enter(run: StepRun, sender: StepSender): void {
+    this.#waiting.push({ run, sender });
     this.#letIn();
   }
 
@@ -34,12 +38,12 @@ export class StepGate {
     if (this.#isLettingIn) return;
     this.#isLettingIn = true;
     while (this.#inside < this.#limit && this.#waiting.length > 0) {
-      const { run, request } = this.#waiting.shift();
+      const { run, sender } = this.#waiting.shift();
       // Its request may have ended while it waited.
       if (run.isOver) continue;
       this.#inside++;
       run.isInside = true;
-      request.sendStep(run);
+      sender.sendStep(run);
     }
     this.#isLettingIn = false;
   }

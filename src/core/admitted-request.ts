@@ -1,21 +1,48 @@
 import type { ExecutionTimes } from '../backends/batch-outputs.js';
 import { InferRequest } from '../backends/request.js';
 import { assert } from '../base/assert.js';
+import type { Arena } from '../memory/arena.js';
 import type { Deliverable } from '../schedulers/response-order.js';
+import type { FailureReason, ModelStatistics } from '../telemetry/statistics.js';
 import type { SequenceFlags } from '../types/infer.js';
 import type { InferPlan } from './check-request.js';
 import { checkInputStrings } from './check-strings.js';
 import type { AcceptedRequest, Responder } from './infer-response.js';
-import type { Model } from './model.js';
-import { type PlacedTensor, RequestInputs, type SourceReader } from './request-inputs.js';
+import type { AnsweringModel } from './model-response.js';
+import type { ModelTensors } from './model-tensors.js';
+import type { ReadWatch } from './read-watch.js';
+import { type InputSpace, type PlacedTensor, RequestInputs, type SourceReader } from './request-inputs.js';
 import { NOTHING_SPENT, type SpentTimes, spentWith } from './spent-times.js';
 
 /** filling: its memory is taken, its data arrives. submitted: the scheduler's, or its model's. over: nothing comes of it any more. */
 type RequestStage = 'filling' | 'submitted' | 'over';
 
+/** The model that a request is for, as its requests see it. */
+export interface RequestModel extends AnsweringModel, InputSpace {
+  readonly tensors: ModelTensors;
+  readonly arena: Arena;
+  readonly statistics: ModelStatistics;
+  readonly nowUs: number;
+  /** Who reads the answers of decoupled requests; null = nobody looks. */
+  readonly watch: ReadWatch | null;
+  /** Takes the request over. Throws where it cannot be queued. */
+  enqueue(request: AdmittedRequest): void;
+  cancel(request: AdmittedRequest): void;
+  /** Its memory was given back before it was queued. */
+  onAbandoned(): void;
+  /** Nobody's answers go before its. */
+  isTurnOf(request: AdmittedRequest): boolean;
+  /** Nothing more will be delivered to its client than what it has: that, when it is its turn. */
+  deliver(request: AdmittedRequest): void;
+  onCompleted(request: AdmittedRequest, times: ExecutionTimes): void;
+  onFailed(request: AdmittedRequest, reason: FailureReason): void;
+  /** It was delivered before. @param failure null = it ended well, and `times` are those of its execution */
+  onEnded(request: AdmittedRequest, failure: FailureReason | null, times: ExecutionTimes | null): void;
+}
+
 /** One request to one model, from the moment its tensors have a place until its model has done with it. */
 export abstract class AdmittedRequest extends InferRequest implements AcceptedRequest, Deliverable {
-  readonly model: Model;
+  readonly model: RequestModel;
   readonly plan: InferPlan;
   readonly rows: number;
   readonly batchKey: string;
@@ -34,7 +61,7 @@ export abstract class AdmittedRequest extends InferRequest implements AcceptedRe
   /** Strings of others have been checked where they came from. */
   #hasOwnStrings = true;
 
-  constructor(model: Model, plan: InferPlan, responder: Responder, sequence: SequenceFlags) {
+  constructor(model: RequestModel, plan: InferPlan, responder: Responder, sequence: SequenceFlags) {
     super();
     this.model = model;
     this.plan = plan;

@@ -5,14 +5,19 @@ import type { OutputTensor, ParameterValue } from '../types/infer.js';
 import type { Shape } from '../types/tensor.js';
 import type { InferPlan } from './check-request.js';
 import { classify } from './classification.js';
-import type { InferResponse } from './infer-response.js';
-import type { Model } from './model.js';
-import { toClient } from './model-tensors.js';
+import type { Answerer, InferResponse } from './infer-response.js';
+import { type ModelTensors, toClient } from './model-tensors.js';
 import { NO_NOTE, type ResponseNote, readNote } from './response-note.js';
+
+/** The model whose instance answers. */
+export interface AnsweringModel extends Answerer {
+  readonly tensors: ModelTensors;
+  hasFixedOutput(index: number): boolean;
+}
 
 /** What is answered. */
 export interface AnsweredRequest {
-  readonly model: Model;
+  readonly model: AnsweringModel;
   readonly plan: InferPlan;
   readonly rows: number;
 }
@@ -21,7 +26,7 @@ const NO_TIMES: ExecutionTimes = { startUs: 0, inputsUs: 0, inferUs: 0, endUs: 0
 
 /** An answer of an instance: a share of the outputs of one execution. */
 export class ModelResponse implements InferResponse {
-  readonly model: Model;
+  readonly model: AnsweringModel;
   readonly plan: InferPlan;
   readonly rows: number;
   readonly isEmpty: boolean;

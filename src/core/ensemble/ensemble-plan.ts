@@ -44,9 +44,7 @@ export class EnsemblePlan {
   planStep(place: number, head: InferHead, tensors: KnownTensors): StepPlan {
     const { inputs } = this.route.steps[place]!;
     const known = this.#known[place];
-    if (known != null && inputs.every(({ tensor }, nth) => isSame(known.shapes[nth]!, tensors.shapes[tensor]!))) {
-      return withId(known, head.id);
-    }
+    if (known != null && isAlike(known, inputs, tensors)) return withId(known, head.id);
     const made = this.#make(this.route.steps[place]!, head, tensors);
     this.#known[place] = made;
     return made;
@@ -75,6 +73,13 @@ export class EnsemblePlan {
 function withId(known: StepPlan, id: string): StepPlan {
   const { plan } = known;
   return plan.isPerId && plan.head.id !== id ? { ...known, plan: { ...plan, head: { ...plan.head, id } } } : known;
+}
+
+function isAlike({ shapes }: StepPlan, inputs: RouteStep['inputs'], tensors: KnownTensors): boolean {
+  for (let nth = 0; nth < inputs.length; nth++) {
+    if (!isSame(shapes[nth]!, tensors.shapes[inputs[nth]!.tensor]!)) return false;
+  }
+  return true;
 }
 
 function isSame(a: Shape | null, b: Shape | null): boolean {

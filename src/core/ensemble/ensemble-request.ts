@@ -167,7 +167,7 @@ export class EnsembleRequest implements AcceptedRequest, FlowOwner, AnsweredRequ
     if (run.isOver) return;
     run.isOver = true;
     run.request = null;
-    this.#runs.splice(this.#runs.indexOf(run), 1);
+    this.#forget(run);
     this.model.stepEnded(run, this);
     if (this.#runs.length === 0 && this.#error !== null) this.#deliverError(this.#error);
   }
@@ -231,6 +231,11 @@ export class EnsembleRequest implements AcceptedRequest, FlowOwner, AnsweredRequ
     if (!source.isRead) this.release();
     for (let index = 0; index < this.model.tensors.inputs.length; index++) root.settle(index);
     root.proceed();
+  }
+
+  #forget(run: StepRun): void {
+    const last = this.#runs.pop()!;
+    if (last !== run) this.#runs[this.#runs.indexOf(run)] = last;
   }
 
   #admitStep(run: StepRun): AcceptedRequest {

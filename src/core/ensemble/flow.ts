@@ -1,9 +1,12 @@
 import type { ServerError } from '../../types/errors.js';
 import type { Shape } from '../../types/tensor.js';
 import type { InferResponse } from '../infer-response.js';
-import type { Route, RouteStep } from './route.js';
+import type { Pass, Route, RouteStep } from './route.js';
 import { Source } from './source.js';
 import { type StepOwner, StepRun } from './step-run.js';
+
+/** Of most passes there is nothing to remember of decoupled steps. */
+const NOTHING: never[] = [];
 
 /** The request that goes through. */
 export interface FlowOwner {
@@ -40,23 +43,24 @@ export class Flow implements StepOwner {
   readonly shapes: (Shape | null)[];
   readonly #request: FlowOwner;
   readonly #route: Route;
+  readonly #pass: Pass;
   readonly #parent: Flow | null;
   readonly #isSettled: boolean[];
   /** By place in the route: tensors to settle before it starts; -1 = it has started, or is another level's. */
   readonly #waits: number[];
   /** Steps of this level that are not over. */
-  #openSteps = 0;
+  #openSteps: number;
   #openOutputs: number;
   /** Passes of the next level, by the number of the answer; null = that one is over. */
-  readonly #passes: (Flow | null)[] = [];
+  #passes: (Flow | null)[] = NOTHING;
   /** Of the first of them that is not over. */
   #firstOpen = 0;
   /** Decoupled steps that have given all their answers. */
-  readonly #ended: StepRun[] = [];
+  #ended: StepRun[] = NOTHING;
   #isAnswered = false;
   #isEnded = false;
   /** Answers of decoupled steps that it came of. */
-  readonly #origins: Source[] = [];
+  #origins: Source[] = NOTHING;
   /** Itself until it is over, passes below, and its answer until that is read: as long as there is one, those of `#origins` count as not read. */
   #unread = 1;
 
@@ -67,16 +71,15 @@ export class Flow implements StepOwner {
     this.#request = request;
     this.#route = route;
     this.#parent = parent;
+    const pass = route.passes[this.level]!;
+    this.#pass = pass;
     this.sources = new Array(tensors).fill(null);
     this.begins = new Array(tensors).fill(0);
     this.bytes = new Array(tensors).fill(0);
     this.shapes = new Array(tensors).fill(null);
     this.#isSettled = new Array(tensors).fill(false);
-    this.#waits = [];
-    for (const { level, reads } of route.steps) {
-      this.#waits.push(level === this.level ? reads.length : -1);
-      if (level === this.level) this.#openSteps++;
-    }
+    this.#waits = pass.waits.slice();
+    this.#openSteps = pass.steps;
     this.#openOutputs = route.outputs.length;
     if (parent !== null) parent.#unread++;
   }
@@ -95,14 +98,14 @@ export class Flow implements StepOwner {
     this.begins[tensor] = begin;
     this.bytes[tensor] = bytes;
     this.shapes[tensor] = shape;
-    this.#claim(tensor, source);
+    source.claim(this.#pass.readers[tensor]!);
   }
 
   /** Everybody hears that the tensor is there, or is missing. */
   settle(tensor: number): void {
     if (this.#isSettled[tensor] || this.#request.isAborted) return;
     this.#isSettled[tensor] = true;
-    if (this.#route.outputs.includes(tensor)) this.#openOutputs--;
+    if (this.#pass.isOutput[tensor]) this.#openOutputs--;
     for (const place of this.#route.readers[tensor]!) {
       if (this.#waits[place]! > 0 && --this.#waits[place]! === 0) this.#start(place);
     }
@@ -197,9 +200,12 @@ export class Flow implements StepOwner {
 
   #start(place: number): void {
     this.#waits[place] = -1;
-    const { inputs } = this.#route.steps[place]!;
-    if (inputs.some(({ tensor, optional }) => !optional && this.sources[tensor] === null)) this.#skip(place);
-    else this.#request.startStep(new StepRun(this, place));
+    for (const { tensor, optional } of this.#route.steps[place]!.inputs) {
+      if (optional || this.sources[tensor] !== null) continue;
+      this.#skip(place);
+      return;
+    }
+    this.#request.startStep(new StepRun(this, place));
   }
 
   /** It lacks an input that it needs: what it would write is missing too. */
@@ -216,8 +222,8 @@ export class Flow implements StepOwner {
     const { step, outputs } = this.#stepOf(run);
     if (step.model.isDecoupled && !this.#isClosed) {
       // Else nothing would slow its model down when the client does not read what further steps have made of this.
-      source.claim();
-      this.#origins.push(source);
+      source.claim(1);
+      this.#origins = [...this.#origins, source];
     }
     for (let nth = 0; nth < outputs.length; nth++) {
       if (!response.hasOutput(nth)) continue;
@@ -248,6 +254,7 @@ export class Flow implements StepOwner {
     const known = this.#passes[number];
     if (known !== undefined) return known;
     const pass = new Flow(this.#request, this);
+    if (this.#passes === NOTHING) this.#passes = [];
     this.#passes[number] = pass;
     pass.#adoptAll(this);
     // Of a step that has ended with fewer answers there is nothing in this one.
@@ -269,7 +276,7 @@ export class Flow implements StepOwner {
 
   /** A decoupled step answers no more: what it would write in further passes is missing. */
   #answersEnd(run: StepRun): void {
-    this.#ended.push(run);
+    this.#ended = [...this.#ended, run];
     for (const pass of this.#passes.slice(run.answers)) if (pass !== null) pass.#miss(run.place);
   }
 
@@ -288,23 +295,10 @@ export class Flow implements StepOwner {
     this.settle(tensor);
   }
 
-  /** For all that reads the tensor here; for all that may in deeper passes, once. */
-  #claim(tensor: number, source: Source): void {
-    for (const place of this.#route.readers[tensor]!) if (this.#waits[place]! >= 0) source.claim();
-    if (this.level === this.#route.depth) {
-      if (this.#route.outputs.includes(tensor)) source.claim();
-    } else if (this.#isReadDeeper(tensor)) source.claim();
-  }
-
-  #isReadDeeper(tensor: number): boolean {
-    const { readers, steps, outputs } = this.#route;
-    return outputs.includes(tensor) || readers[tensor]!.some((place) => steps[place]!.level > this.level);
-  }
-
   #dropDeeper(): void {
     if (this.level === this.#route.depth) return;
     for (let tensor = 0; tensor < this.sources.length; tensor++) {
-      if (this.#isReadDeeper(tensor)) this.sources[tensor]?.unclaim();
+      if (this.#pass.isReadDeeper[tensor]) this.sources[tensor]?.unclaim();
     }
   }
 

@@ -29,6 +29,22 @@ export interface Route {
   readonly outputs: readonly number[];
   /** The level on which answers are complete; 0 = there is one answer. */
   readonly depth: number;
+  /** By level. */
+  readonly passes: readonly Pass[];
+}
+
+/** What passes of one level begin with: known beforehand, so that a request need not find it out. */
+export interface Pass {
+  /** Steps of this level. */
+  readonly steps: number;
+  /** By place in the steps: how many tensors it reads; -1 = it is of another level. */
+  readonly waits: readonly number[];
+  /** By tensor of the graph: how many read it: steps of this level, the client, and all deeper levels as one. */
+  readonly readers: readonly number[];
+  /** By tensor of the graph: it is read on deeper levels too. */
+  readonly isReadDeeper: readonly boolean[];
+  /** By tensor of the graph: it was asked for. */
+  readonly isOutput: readonly boolean[];
 }
 
 /** @param outputs tensors of the graph, each once */
@@ -50,7 +66,28 @@ export function routeTo(graph: Graph, outputs: readonly number[]): Route {
   });
   const readers: number[][] = graph.tensors.map(() => []);
   for (const [place, { reads }] of steps.entries()) for (const tensor of reads) readers[tensor]!.push(place);
-  return { steps, readers, levels, outputs, depth: Math.max(0, ...outputs.map((tensor) => levels[tensor]!)) };
+  const depth = Math.max(0, ...outputs.map((tensor) => levels[tensor]!));
+  const route = { steps, readers, levels, outputs, depth };
+  return { ...route, passes: Array.from({ length: depth + 1 }, (_, level) => passOf(route, level)) };
+}
+
+function passOf({ steps, readers, outputs, depth }: Omit<Route, 'passes'>, level: number): Pass {
+  const asked = new Set(outputs);
+  const isOutput = readers.map((_, tensor) => asked.has(tensor));
+  const isReadDeeper = readers.map(
+    (places, tensor) => level < depth && (isOutput[tensor]! || places.some((place) => steps[place]!.level > level)),
+  );
+  const here = steps.filter((step) => step.level === level).length;
+  return {
+    steps: here,
+    waits: steps.map((step) => (step.level === level ? step.reads.length : -1)),
+    readers: readers.map((places, tensor) => {
+      const own = places.filter((place) => steps[place]!.level === level).length;
+      return own + (isReadDeeper[tensor] || (level === depth && isOutput[tensor]) ? 1 : 0);
+    }),
+    isReadDeeper,
+    isOutput,
+  };
 }
 
 /** Ascending. */

@@ -13,8 +13,9 @@ export class Source {
     return this.#readers > 0;
   }
 
-  claim(): void {
-    this.#readers++;
+  /** `readers` more read it. */
+  claim(readers: number): void {
+    this.#readers += readers;
   }
 
   unclaim(): void {

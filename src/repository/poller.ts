@@ -58,11 +58,13 @@ export class Poller {
   }
 
   /** Looks in so many milliseconds at the latest. */
-  #within(delayMs: number): void {
-    this.#dueMs = Math.min(this.#dueMs, nowMs() + delayMs);
+  #within(limitMs: number): void {
+    this.#dueMs = Math.min(this.#dueMs, nowMs() + limitMs);
     if (this.#isPolling || this.#isStopped) return;
     if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.#look(), Math.max(0, this.#dueMs - nowMs()));
+    // Rounded: the sum and the difference of two times are a little less than what was added.
+    const delayMs = Math.max(0, Math.round(this.#dueMs - nowMs()));
+    this.#timer = setTimeout(() => void this.#look(), delayMs);
   }
 
   async #look(): Promise<void> {

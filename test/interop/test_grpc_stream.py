@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import tritonclient.grpc as grpcclient
 import tritonclient.grpc.aio as aioclient
+from decoupled import repeat_inputs
 from grpc_tensors import final_mark, grpc_input, own_values, simple_grpc_inputs
 from streams import WAIT_SECONDS, Stream
 from tensors import SIMPLE_A, SIMPLE_B, assert_simple_result
@@ -83,9 +84,8 @@ def test_cancelling_ends_the_stream(grpc_client):
 
 
 def test_a_stream_has_a_time_out(grpc_client):
-    opened = Stream(grpc_client, stream_timeout=0.1)
-    for number in range(16):
-        opened.send("slow", slow_input(number))
+    opened = Stream(grpc_client, stream_timeout=1)
+    opened.send("repeat_int32", repeat_inputs([7] * 100, delay_ms=500))
     while True:
         _, error = opened.answers.get(timeout=WAIT_SECONDS)
         if error is not None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Iterator, Mapping, Sequence
 
 ROOT = Path(__file__).resolve().parents[2]
-READY_TIMEOUT_SECONDS = 60
+READY_TIMEOUT_SECONDS = 180
 STOP_TIMEOUT_SECONDS = 60
 
 

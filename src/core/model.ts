@@ -65,6 +65,8 @@ export class Model implements ServedModel, InputSpace {
   #inFlight = 0;
   /** Requests that have memory and are not answered: those in flight, and those whose data is still to come. */
   #admitted = 0;
+  /** Ensembles that it is a step of. */
+  #holders = 0;
   #isRetired = false;
   /** Nothing stands in its place any more: its sequences are over. */
   #isAbandoned = false;
@@ -193,11 +195,11 @@ export class Model implements ServedModel, InputSpace {
   }
 
   hold(): void {
-    this.#admitted++;
+    this.#holders++;
   }
 
   letGo(): void {
-    this.#admitted--;
+    this.#holders--;
     this.#onFinished?.();
   }
 
@@ -221,7 +223,8 @@ export class Model implements ServedModel, InputSpace {
 
   /** Its memory was given back before it was queued. */
   onAbandoned(): void {
-    this.letGo();
+    this.#admitted--;
+    this.#onFinished?.();
   }
 
   onCompleted(request: ModelRequest, times: ExecutionTimes): void {
@@ -290,7 +293,8 @@ export class Model implements ServedModel, InputSpace {
     else heir.#lineage.succeed(scheduler === null ? null : this, this.#lineage);
     await new Promise<void>((resolve) => {
       this.#onFinished = () => {
-        if (this.#admitted === 0 && (this.#isAbandoned || scheduler === null || scheduler.live === 0)) resolve();
+        const isDone = this.#admitted + this.#holders === 0;
+        if (isDone && (this.#isAbandoned || scheduler === null || scheduler.live === 0)) resolve();
       };
       if (scheduler !== null) scheduler.onAllEnded = this.#onFinished;
       this.#onFinished();
@@ -386,7 +390,8 @@ export class Model implements ServedModel, InputSpace {
 
   /** Rows handed out = rows returned, re-proved at every quiet moment. */
   #checkRows(): void {
-    if (this.planes === null || this.planes.live === 0) return;
+    // Who is admitted has rows, and may not have sent its data yet.
+    if (this.planes === null || this.planes.live === 0 || this.#admitted > 0) return;
     this.#log.error(
       `model '${this.name}' is idle but ${this.planes.live} rows were not returned (this is a bug in Conch)`,
     );

@@ -1,7 +1,6 @@
 import type { ExecutionTimes } from '../backends/batch-outputs.js';
 import { InferRequest } from '../backends/request.js';
 import { assert } from '../base/assert.js';
-import type { Arena } from '../memory/arena.js';
 import type { Deliverable } from '../schedulers/response-order.js';
 import type { FailureReason, ModelStatistics } from '../telemetry/statistics.js';
 import type { SequenceFlags } from '../types/infer.js';
@@ -9,9 +8,14 @@ import type { InferPlan } from './check-request.js';
 import { checkInputStrings } from './check-strings.js';
 import type { AcceptedRequest, Responder } from './infer-response.js';
 import type { AnsweringModel } from './model-response.js';
-import type { ModelTensors } from './model-tensors.js';
 import type { ReadWatch } from './read-watch.js';
-import { type InputSpace, type PlacedTensor, RequestInputs, type SourceReader } from './request-inputs.js';
+import {
+  type InputSpace,
+  type PlacedTensor,
+  RequestInputs,
+  type RowQueue,
+  type SourceReader,
+} from './request-inputs.js';
 import { NOTHING_SPENT, type SpentTimes, spentWith } from './spent-times.js';
 
 /** filling: its memory is taken, its data arrives. submitted: the scheduler's, or its model's. over: nothing comes of it any more. */
@@ -19,8 +23,6 @@ type RequestStage = 'filling' | 'submitted' | 'over';
 
 /** The model that a request is for, as its requests see it. */
 export interface RequestModel extends AnsweringModel, InputSpace {
-  readonly tensors: ModelTensors;
-  readonly arena: Arena;
   readonly statistics: ModelStatistics;
   readonly nowUs: number;
   /** Who reads the answers of decoupled requests; null = nobody looks. */
@@ -85,18 +87,9 @@ export abstract class AdmittedRequest extends InferRequest implements AcceptedRe
     return this.#inputs.row;
   }
 
-  get fitsRows(): boolean {
-    return this.#inputs.fitsRows;
-  }
-
-  /** Takes neighbouring rows of the planes; false = there is no room. */
-  takeRows(beginsBatch: boolean): boolean {
-    return this.#inputs.takeRows(this.rows, beginsBatch);
-  }
-
-  /** Takes a slot for inputs of these sizes, in the order of the plan; false = there is no room. */
-  takeSlot(sizes: readonly number[]): boolean {
-    return this.#inputs.takeSlot(sizes);
+  /** Takes memory for inputs of these sizes, in the order of the plan; false = there is no room. */
+  take(sizes: readonly number[], queue: RowQueue): boolean {
+    return this.#inputs.take(sizes, this.rows, queue);
   }
 
   /** Reads its inputs where they are; false = there is no room to say where that is. */

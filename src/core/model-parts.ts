@@ -4,7 +4,6 @@ import type { Clock } from '../base/clock.js';
 import type { Log } from '../base/log.js';
 import type { ModelConfig } from '../config/model-config.js';
 import type { Arena } from '../memory/arena.js';
-import { RowPlanes } from '../memory/planes.js';
 import type { ModelStatistics } from '../telemetry/statistics.js';
 import type { FindModel } from './model-calls.js';
 import type { ModelTensors } from './model-tensors.js';
@@ -45,14 +44,5 @@ export function warmupOf(
   return new Warmup(
     { model: name, samples: warmup, lines, hasStates: states.length > 0 },
     { ...surroundings, statistics },
-  );
-}
-
-/** Planes for the rows of its requests. */
-export function planesOf(arena: Arena, tensors: ModelTensors): RowPlanes {
-  return new RowPlanes(
-    arena,
-    tensors.feeds.map((input) => input.rowBytes),
-    tensors.maxRows,
   );
 }

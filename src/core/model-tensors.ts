@@ -1,7 +1,8 @@
 import type { TensorLayout } from '../backends/worker-protocol.js';
 import { configDataType } from '../config/datatype.js';
 import type { ModelConfig } from '../config/model-config.js';
-import { alignUp } from '../memory/arena.js';
+import { type Arena, alignUp } from '../memory/arena.js';
+import { RowPlanes } from '../memory/planes.js';
 import { type DataType, elementBytes } from '../types/datatype.js';
 import { elementCount, type Shape } from '../types/tensor.js';
 import { applyReshape } from './reshape.js';
@@ -86,6 +87,13 @@ export class ModelTensors {
   /** Rows of one request at most, and of one execution. */
   get maxRows(): number {
     return Math.max(1, this.maxBatchSize);
+  }
+
+  /** Planes for the rows of requests; null = rows have no fixed size. */
+  planesIn(arena: Arena): RowPlanes | null {
+    if (!this.hasPlanes) return null;
+    const rowBytes = this.feeds.map((feed) => feed.rowBytes);
+    return new RowPlanes(arena, rowBytes, this.maxRows);
   }
 
   inputLayouts(): TensorLayout[] {

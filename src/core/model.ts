@@ -26,12 +26,12 @@ import { DecoupledRequest } from './decoupled-request.js';
 import type { Responder } from './infer-response.js';
 import { Lineage } from './lineage.js';
 import { ModelCalls } from './model-calls.js';
-import { type ModelParts, type ModelSurroundings, planesOf, warmupOf } from './model-parts.js';
+import { type ModelParts, type ModelSurroundings, warmupOf } from './model-parts.js';
 import { ModelRequest } from './model-request.js';
 import { dynamicScheduler, dynamicSettings, type SequenceParts, sequenceParts } from './model-scheduler.js';
 import type { Labels, ModelTensors } from './model-tensors.js';
 import { ReadWatch } from './read-watch.js';
-import { type InputSpace, type PlacedTensor, SMALL_REQUEST_BYTES, type SourceReader } from './request-inputs.js';
+import type { InputSpace, PlacedTensor, SourceReader } from './request-inputs.js';
 import { schedulerSettings } from './scheduler-settings.js';
 import type { ControlWriter } from './sequence-controls.js';
 import type { ServedModel } from './served-model.js';
@@ -86,7 +86,7 @@ export class Model implements ServedModel, InputSpace {
     this.arena = arena;
     this.#clock = clock;
     this.#log = log;
-    this.planes = parts.tensors.hasPlanes ? planesOf(arena, parts.tensors) : null;
+    this.planes = parts.tensors.planesIn(arena);
     this.called = parts.tensors.readsHeads ? new Set() : null;
     this.#openCalls = (post) => new ModelCalls(this, surroundings.find, post);
     const settings = schedulerSettings(parts.config);
@@ -169,9 +169,7 @@ export class Model implements ServedModel, InputSpace {
       return other.admit(checkRequest(other.name, other.tensors, plan.head), sizes, responder, sequence);
     }
     const request = this.#newRequest(plan, responder, sequence);
-    const small = plan.inputBytes >= 0 && plan.inputBytes <= SMALL_REQUEST_BYTES;
-    const hasRoom = small && request.fitsRows ? request.takeRows(this.#scheduler.beginsBatch) : request.takeSlot(sizes);
-    if (!hasRoom) throw outOfMemory(this.name);
+    if (!request.take(sizes, this.#scheduler)) throw outOfMemory(this.name);
     this.#admitted++;
     return request;
   }

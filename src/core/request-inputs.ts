@@ -8,7 +8,13 @@ import type { ModelTensors } from './model-tensors.js';
 import type { ControlWriter } from './sequence-controls.js';
 
 /** Requests up to this size lie in planes of rows; larger ones have a slot of their own from their first byte. */
-export const SMALL_REQUEST_BYTES = 64 * 1024;
+const SMALL_REQUEST_BYTES = 64 * 1024;
+
+/** Where requests go with their rows. */
+export interface RowQueue {
+  /** A request that comes now opens a batch of its own: its rows had better begin a block of theirs. */
+  readonly beginsBatch: boolean;
+}
 
 /** What a model has for the inputs of its requests. */
 export interface InputSpace {
@@ -55,13 +61,19 @@ export class RequestInputs {
     this.#head = headForModel(space.tensors, plan, sequence);
   }
 
-  /** Only a slot has room for a head. */
-  get fitsRows(): boolean {
-    return this.#space.planes !== null && this.#head === null;
+  /**
+   * Takes memory for inputs of these sizes, in the order of the plan: neighbouring rows of the planes where they are small and have fixed sizes, else
+   * a slot; false = there is no room.
+   */
+  take(sizes: readonly number[], rows: number, queue: RowQueue): boolean {
+    const { inputBytes } = this.#plan;
+    const isSmall = inputBytes >= 0 && inputBytes <= SMALL_REQUEST_BYTES;
+    // Only a slot has room for a head.
+    const fitsRows = isSmall && this.#space.planes !== null && this.#head === null;
+    return fitsRows ? this.#takeRows(rows, queue.beginsBatch) : this.#takeSlot(sizes);
   }
 
-  /** Takes neighbouring rows of the planes; false = there is no room. */
-  takeRows(rows: number, beginsBatch: boolean): boolean {
+  #takeRows(rows: number, beginsBatch: boolean): boolean {
     const { controls } = this.#space;
     const planes = this.#space.planes!;
     if (beginsBatch) planes.cut();
@@ -74,9 +86,8 @@ export class RequestInputs {
     return true;
   }
 
-  /** Takes a slot for inputs of these sizes, in the order of the plan, and writes its tensor table; false = there is no room. */
-  takeSlot(sizes: readonly number[]): boolean {
-    if (!this.#take(sizes, true)) return false;
+  #takeSlot(sizes: readonly number[]): boolean {
+    if (!this.#reserve(sizes, true)) return false;
     let begin = alignUp(tableBytes(this.#space.tensors.lines, 0));
     for (let nth = 0; nth < sizes.length; nth++) {
       this.#writeInput(nth, begin, sizes[nth]!);
@@ -88,7 +99,7 @@ export class RequestInputs {
 
   /** Takes a slot for nothing but a tensor table, which says where the inputs lie until `reader` is told; false = there is no room. */
   takeTable(sources: readonly PlacedTensor[], reader: SourceReader): boolean {
-    if (!this.#take([], false)) return false;
+    if (!this.#reserve([], false)) return false;
     this.#reader = reader;
     for (let nth = 0; nth < sources.length; nth++) {
       const { begin, bytes } = sources[nth]!;
@@ -134,7 +145,7 @@ export class RequestInputs {
    * A slot for a table, inputs of these sizes, the controls of the sequence and the head.
    * @param isOwn its tensors come from a client, who can be refused; else they are half-way through an ensemble
    */
-  #take(sizes: readonly number[], isOwn: boolean): boolean {
+  #reserve(sizes: readonly number[], isOwn: boolean): boolean {
     const { tensors, controls, arena } = this.#space;
     let bytes = alignUp(tableBytes(tensors.lines, 0)) + (this.#head?.length ?? 0);
     for (let nth = 0; nth < sizes.length; nth++) bytes += alignUp(sizes[nth]!);

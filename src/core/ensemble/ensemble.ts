@@ -2,7 +2,7 @@ import { outOfMemory } from '../../backends/failures.js';
 import type { Clock } from '../../base/clock.js';
 import type { ModelConfig } from '../../config/model-config.js';
 import type { Arena } from '../../memory/arena.js';
-import { RowPlanes } from '../../memory/planes.js';
+import type { RowPlanes } from '../../memory/planes.js';
 import { notFound } from '../../repository/lookup.js';
 import { stopping } from '../../schedulers/refusals.js';
 import type { FailureReason, ModelStatistics } from '../../telemetry/statistics.js';
@@ -10,13 +10,7 @@ import type { SequenceFlags } from '../../types/infer.js';
 import { checkRequest, type InferPlan } from '../check-request.js';
 import type { AcceptedRequest, Responder } from '../infer-response.js';
 import type { ModelTensors } from '../model-tensors.js';
-import {
-  type InputSpace,
-  type PlacedTensor,
-  RequestInputs,
-  SMALL_REQUEST_BYTES,
-  type SourceReader,
-} from '../request-inputs.js';
+import { type InputSpace, type PlacedTensor, RequestInputs, type SourceReader } from '../request-inputs.js';
 import type { ServedModel } from '../served-model.js';
 import { EnsemblePlan } from './ensemble-plan.js';
 import { type EnsembleHost, type EnsembleInputs, EnsembleRequest } from './ensemble-request.js';
@@ -26,6 +20,9 @@ import { StepGate } from './step-gate.js';
 import type { StepRun } from './step-run.js';
 
 const REMEMBERED_ROUTES = 16;
+
+/** Requests do not wait here, so none is known to open a batch. */
+const NO_QUEUE = { beginsBatch: false };
 
 export interface EnsembleParts {
   readonly name: string;
@@ -57,6 +54,7 @@ export class Ensemble implements ServedModel, InputSpace, EnsembleHost {
   readonly controls = null;
   readonly called = null;
   readonly isDecoupled: boolean;
+  readonly steps: readonly ServedModel[];
   readonly #clock: Clock;
   /** By step; null = any number of requests may be at its model. */
   readonly #gates: readonly (StepGate | null)[];
@@ -81,17 +79,14 @@ export class Ensemble implements ServedModel, InputSpace, EnsembleHost {
     this.tensors = parts.tensors;
     this.statistics = parts.statistics;
     this.graph = parts.graph;
+    this.steps = parts.graph.steps.map(({ model }) => model);
     this.arena = arena;
     this.#clock = clock;
-    this.planes = parts.tensors.hasPlanes ? planesOf(arena, parts.tensors) : null;
+    this.planes = parts.tensors.planesIn(arena);
     this.isDecoupled = this.#routeTo(this.graph.outputs).depth > 0;
     const limit = parts.config.ensemble_scheduling?.max_inflight_requests ?? 0;
     this.#gates = this.graph.steps.map(() => (limit > 0 ? new StepGate(limit) : null));
     for (const step of this.steps) step.hold();
-  }
-
-  get steps(): readonly ServedModel[] {
-    return this.graph.steps.map(({ model }) => model);
   }
 
   get isRetired(): boolean {
@@ -136,10 +131,7 @@ export class Ensemble implements ServedModel, InputSpace, EnsembleHost {
     if (heir !== null) return heir.admit(checkRequest(heir.name, heir.tensors, plan.head), sizes, responder, sequence);
     this.#expectNotOver();
     const memory = new RequestInputs(this, plan, sequence);
-    const isSmall = plan.inputBytes >= 0 && plan.inputBytes <= SMALL_REQUEST_BYTES;
-    const hasRoom =
-      isSmall && memory.fitsRows ? memory.takeRows(Math.max(1, plan.batchSize), false) : memory.takeSlot(sizes);
-    if (!hasRoom) throw outOfMemory(this.name);
+    if (!memory.take(sizes, Math.max(1, plan.batchSize), NO_QUEUE)) throw outOfMemory(this.name);
     return this.#newRequest(plan, { kind: 'own', memory }, responder, sequence);
   }
 
@@ -261,12 +253,4 @@ export class Ensemble implements ServedModel, InputSpace, EnsembleHost {
     this.#onIdle?.();
     this.#onIdle = null;
   }
-}
-
-function planesOf(arena: Arena, tensors: ModelTensors): RowPlanes {
-  return new RowPlanes(
-    arena,
-    tensors.feeds.map((input) => input.rowBytes),
-    tensors.maxRows,
-  );
 }

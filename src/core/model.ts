@@ -30,6 +30,7 @@ import { type ModelParts, type ModelSurroundings, warmupOf } from './model-parts
 import { ModelRequest } from './model-request.js';
 import { dynamicScheduler, dynamicSettings, type SequenceParts, sequenceParts } from './model-scheduler.js';
 import type { Labels, ModelTensors } from './model-tensors.js';
+import { Occupancy } from './occupancy.js';
 import { ReadWatch } from './read-watch.js';
 import type { InputSpace, PlacedTensor, SourceReader } from './request-inputs.js';
 import { schedulerSettings } from './scheduler-settings.js';
@@ -59,22 +60,16 @@ export class Model implements ServedModel, InputSpace {
   /** Null = it has sequence batching. */
   readonly #dynamic: DynamicScheduler | null;
   readonly #lineage = new Lineage<Model>();
+  readonly #occupancy = new Occupancy();
   readonly #sequences: SequenceParts | null;
   readonly #order: ResponseOrder | null;
   #config: ModelConfig;
-  #inFlight = 0;
-  /** Requests that have memory and are not answered: those in flight, and those whose data is still to come. */
-  #admitted = 0;
-  /** Ensembles that it is a step of. */
-  #holders = 0;
   #isRetired = false;
   /** Nothing stands in its place any more: its sequences are over. */
   #isAbandoned = false;
   #isOver = false;
   /** When the execution whose requests are being answered was seen to be over: one reading of the clock for all of them. */
   #executedUs = 0;
-  #onIdle: (() => void) | null = null;
-  #onFinished: (() => void) | null = null;
 
   constructor(parts: ModelParts, surroundings: ModelSurroundings) {
     const { arena, clock, log } = surroundings;
@@ -138,7 +133,7 @@ export class Model implements ServedModel, InputSpace {
   }
 
   get inFlight(): number {
-    return this.#inFlight;
+    return this.#occupancy.inFlight;
   }
 
   get pending(): number {
@@ -170,7 +165,7 @@ export class Model implements ServedModel, InputSpace {
     }
     const request = this.#newRequest(plan, responder, sequence);
     if (!request.take(sizes, this.#scheduler)) throw outOfMemory(this.name);
-    this.#admitted++;
+    this.#occupancy.enter();
     return request;
   }
 
@@ -188,28 +183,27 @@ export class Model implements ServedModel, InputSpace {
     }
     const request = this.#newRequest(plan, reader, sequence);
     if (!request.takeTable(sources, reader)) throw outOfMemory(this.name);
-    this.#admitted++;
+    this.#occupancy.enter();
     return request;
   }
 
   hold(): void {
-    this.#holders++;
+    this.#occupancy.hold();
   }
 
   letGo(): void {
-    this.#holders--;
-    this.#onFinished?.();
+    this.#occupancy.letGo();
   }
 
   /** For requests alone, like those below. */
   enqueue(request: AdmittedRequest): void {
-    this.#inFlight++;
+    this.#occupancy.begin();
     this.#order?.enter(request);
     request.arrivedUs = this.#clock.nowUs();
     try {
       this.#scheduler.enqueue(request, request.arrivedUs);
     } catch (error) {
-      this.#inFlight--;
+      this.#occupancy.end();
       this.#order?.leave(request);
       throw error;
     }
@@ -221,8 +215,7 @@ export class Model implements ServedModel, InputSpace {
 
   /** Its memory was given back before it was queued. */
   onAbandoned(): void {
-    this.#admitted--;
-    this.#onFinished?.();
+    this.#occupancy.leave();
   }
 
   onCompleted(request: ModelRequest, times: ExecutionTimes): void {
@@ -267,17 +260,13 @@ export class Model implements ServedModel, InputSpace {
       const { queueUs, inputUs, inferUs, outputUs } = spentWith(request.spent, request.queuedUs, times!);
       this.statistics.requestEnded(request.rows, requestUs, queueUs, inputUs, inferUs, outputUs);
     }
-    this.#inFlight--;
-    this.#admitted--;
-    this.#checkQuiet();
+    this.#occupancy.answer();
+    this.#settle();
   }
 
   async drain(): Promise<void> {
     this.#scheduler.stop();
-    if (this.#inFlight === 0) return;
-    await new Promise<void>((resolve) => {
-      this.#onIdle = resolve;
-    });
+    await this.#occupancy.idle();
   }
 
   /** Resolves when also no sequence is live that requests to its heir go on with; it takes nothing new then. */
@@ -289,14 +278,8 @@ export class Model implements ServedModel, InputSpace {
     const scheduler = this.#sequences?.scheduler ?? null;
     if (heir === null) this.#abandon();
     else heir.#lineage.succeed(scheduler === null ? null : this, this.#lineage);
-    await new Promise<void>((resolve) => {
-      this.#onFinished = () => {
-        const isDone = this.#admitted + this.#holders === 0;
-        if (isDone && (this.#isAbandoned || scheduler === null || scheduler.live === 0)) resolve();
-      };
-      if (scheduler !== null) scheduler.onAllEnded = this.#onFinished;
-      this.#onFinished();
-    });
+    if (scheduler !== null) scheduler.onAllEnded = () => this.#occupancy.look();
+    await this.#occupancy.empty(() => this.#isAbandoned || scheduler === null || scheduler.live === 0);
     this.#scheduler.stop();
     if (heir !== null) heir.#lineage.outlive(this);
   }
@@ -313,7 +296,8 @@ export class Model implements ServedModel, InputSpace {
   async stop(): Promise<void> {
     this.#isOver = true;
     await this.#group.stop();
-    assert(this.#inFlight === 0, `model '${this.name}' was stopped with ${this.#inFlight} requests in flight`);
+    const { inFlight } = this.#occupancy;
+    assert(inFlight === 0, `model '${this.name}' was stopped with ${inFlight} requests in flight`);
     this.#scheduler.close();
     this.watch?.close();
     this.#sequences?.fillers.close();
@@ -347,7 +331,7 @@ export class Model implements ServedModel, InputSpace {
   /** Also whoever stood in its place before: only requests to this one go there. */
   #abandon(): void {
     this.#isAbandoned = true;
-    this.#onFinished?.();
+    this.#occupancy.look();
     for (const elder of this.#lineage.elders) elder.#abandon();
   }
 
@@ -372,24 +356,20 @@ export class Model implements ServedModel, InputSpace {
   }
 
   #ended(request: ModelRequest): void {
-    this.#inFlight--;
-    this.#admitted--;
+    this.#occupancy.answer();
     this.deliver(request);
-    this.#checkQuiet();
+    this.#settle();
   }
 
-  #checkQuiet(): void {
-    if (this.#onFinished !== null) this.#onFinished();
-    if (this.#inFlight > 0) return;
-    this.#checkRows();
-    this.#onIdle?.();
-    this.#onIdle = null;
+  #settle(): void {
+    if (this.#occupancy.inFlight === 0) this.#checkRows();
+    this.#occupancy.settle();
   }
 
   /** Rows handed out = rows returned, re-proved at every quiet moment. */
   #checkRows(): void {
     // Who is admitted has rows, and may not have sent its data yet.
-    if (this.planes === null || this.planes.live === 0 || this.#admitted > 0) return;
+    if (this.planes === null || this.planes.live === 0 || this.#occupancy.admitted > 0) return;
     this.#log.error(
       `model '${this.name}' is idle but ${this.planes.live} rows were not returned (this is a bug in Conch)`,
     );

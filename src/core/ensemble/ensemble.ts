@@ -10,6 +10,7 @@ import type { SequenceFlags } from '../../types/infer.js';
 import { checkRequest, type InferPlan } from '../check-request.js';
 import type { AcceptedRequest, Responder } from '../infer-response.js';
 import type { ModelTensors } from '../model-tensors.js';
+import { Occupancy } from '../occupancy.js';
 import { type InputSpace, type PlacedTensor, RequestInputs, type SourceReader } from '../request-inputs.js';
 import type { ServedModel } from '../served-model.js';
 import { EnsemblePlan } from './ensemble-plan.js';
@@ -62,15 +63,11 @@ export class Ensemble implements ServedModel, InputSpace, EnsembleHost {
   readonly #routes = new Map<string, Route>();
   /** By the inputs of their plans, which those with other ids share. */
   readonly #plans = new WeakMap<InferPlan['inputs'], EnsemblePlan>();
+  readonly #occupancy = new Occupancy();
   #heir: ServedModel | null = null;
-  #inFlight = 0;
-  /** Requests that have memory, or are not answered. */
-  #admitted = 0;
   #isRetired = false;
   #isStopped = false;
   #isOver = false;
-  #onIdle: (() => void) | null = null;
-  #onFinished: (() => void) | null = null;
 
   constructor(parts: EnsembleParts, { arena, clock }: EnsembleSurroundings) {
     this.name = parts.name;
@@ -98,7 +95,7 @@ export class Ensemble implements ServedModel, InputSpace, EnsembleHost {
   }
 
   get inFlight(): number {
-    return this.#inFlight;
+    return this.#occupancy.inFlight;
   }
 
   /** None: an ensemble has no queue. */
@@ -146,32 +143,23 @@ export class Ensemble implements ServedModel, InputSpace, EnsembleHost {
   }
 
   hold(): void {
-    this.#admitted++;
+    this.#occupancy.hold();
   }
 
   letGo(): void {
-    this.#admitted--;
-    this.#onFinished?.();
+    this.#occupancy.letGo();
   }
 
   async drain(): Promise<void> {
     this.#isStopped = true;
-    if (this.#inFlight === 0) return;
-    await new Promise<void>((resolve) => {
-      this.#onIdle = resolve;
-    });
+    await this.#occupancy.idle();
   }
 
   /** Nobody finds it any more. Resolves when it has answered what it accepted, and has let go of its steps. */
   async retire(heir: ServedModel | null): Promise<void> {
     this.#isRetired = true;
     this.#heir = heir;
-    await new Promise<void>((resolve) => {
-      this.#onFinished = () => {
-        if (this.#admitted === 0) resolve();
-      };
-      this.#onFinished();
-    });
+    await this.#occupancy.empty(() => true);
     this.#isOver = true;
     for (const step of this.steps) step.letGo();
   }
@@ -184,7 +172,7 @@ export class Ensemble implements ServedModel, InputSpace, EnsembleHost {
   /** For `EnsembleRequest` alone, like all below. */
   enqueue(request: EnsembleRequest): void {
     if (this.#isStopped) throw stopping();
-    this.#inFlight++;
+    this.#occupancy.begin();
     request.arrivedUs = this.#clock.nowUs();
   }
 
@@ -212,12 +200,14 @@ export class Ensemble implements ServedModel, InputSpace, EnsembleHost {
     const { statistics } = this;
     statistics.requestSucceeded(rows, this.#clock.nowUs() - arrivedUs, 0, inputUs, inferUs, outputUs);
     statistics.batchExecuted(rows, inputUs, inferUs, outputUs, Date.now());
-    this.#ended();
+    this.#occupancy.end();
+    this.#occupancy.settle();
   }
 
   onFailed({ arrivedUs }: EnsembleRequest, reason: FailureReason): void {
     this.statistics.requestFailed(reason, this.#clock.nowUs() - arrivedUs);
-    this.#ended();
+    this.#occupancy.end();
+    this.#occupancy.settle();
   }
 
   #expectNotOver(): void {
@@ -225,7 +215,7 @@ export class Ensemble implements ServedModel, InputSpace, EnsembleHost {
   }
 
   #newRequest(plan: InferPlan, inputs: EnsembleInputs, responder: Responder, sequence: SequenceFlags): EnsembleRequest {
-    this.#admitted++;
+    this.#occupancy.hold();
     return new EnsembleRequest(this, plan, inputs, responder, sequence);
   }
 
@@ -245,12 +235,5 @@ export class Ensemble implements ServedModel, InputSpace, EnsembleHost {
   #stepHasFixed(step: number, output: string): boolean {
     const { model } = this.graph.steps[step]!;
     return model.hasFixedOutput(model.tensors.outputIndex.get(output)!);
-  }
-
-  #ended(): void {
-    this.#inFlight--;
-    if (this.#inFlight > 0) return;
-    this.#onIdle?.();
-    this.#onIdle = null;
   }
 }

@@ -19,12 +19,11 @@ export class Turn {
     this.#rows += rows;
   }
 
+  /** Some do something at its end, for which others join. */
   readonly #end = (): void => {
-    const rows = this.#rows;
-    const members = this.#members;
+    for (let nth = 0; nth < this.#members.length; nth++) this.#members[nth]!.endTurn(this.#rows);
     this.#rows = 0;
     this.#members = [];
-    for (const member of members) member.endTurn(rows);
   };
 }
 

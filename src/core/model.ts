@@ -136,6 +136,11 @@ export class Model implements ServedModel, InputSpace {
     return this.#occupancy.inFlight;
   }
 
+  get takesGroups(): boolean {
+    const isQueuePlain = this.#order === null && (this.#dynamic?.isPlain ?? false);
+    return isQueuePlain && !this.tensors.readsHeads && !this.#config.input.some((input) => input.allow_ragged_batch);
+  }
+
   get pending(): number {
     return this.#scheduler.pending;
   }
@@ -227,12 +232,13 @@ export class Model implements ServedModel, InputSpace {
       spent.inputUs + times.inputsUs - times.startUs,
       spent.inferUs + times.inferUs - times.inputsUs,
       spent.outputUs + times.endUs - times.inferUs,
+      request.plan.head.requests,
     );
     this.#ended(request);
   }
 
   onFailed(request: ModelRequest, reason: FailureReason): void {
-    this.statistics.requestFailed(reason, this.#clock.nowUs() - request.arrivedUs);
+    this.statistics.requestFailed(reason, this.#clock.nowUs() - request.arrivedUs, request.plan.head.requests);
     this.#ended(request);
   }
 

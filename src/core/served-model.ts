@@ -19,6 +19,8 @@ export interface ServedModel extends Answerer {
   readonly isRetired: boolean;
   /** All that it needs to answer serves. */
   readonly isReady: boolean;
+  /** One request with the rows of several is the same to it as these, but that it is refused, cancelled and counted as one (see `InferHead.requests`). */
+  readonly takesGroups: boolean;
   /** Requests accepted and not yet answered. */
   readonly inFlight: number;
   /** Requests that nobody has begun. */

@@ -55,6 +55,11 @@ export class DynamicScheduler implements Scheduler {
     this.run();
   }
 
+  /** Nothing but sizes and shapes decides what runs together, and nothing is refused or given up while it waits. */
+  get isPlain(): boolean {
+    return this.#plain && this.#settings.prefetch;
+  }
+
   get pending(): number {
     return this.#queue.length;
   }

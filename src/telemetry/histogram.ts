@@ -75,10 +75,10 @@ export class Histogram {
     return this.#places[1 + bucket]!;
   }
 
-  observe(value: number): void {
+  observe(value: number, times = 1): void {
     const places = this.#places;
-    places[1 + this.buckets.indexOf(value)]!++;
-    places[0]! += value;
+    places[1 + this.buckets.indexOf(value)]! += times;
+    places[0]! += times * value;
   }
 }
 

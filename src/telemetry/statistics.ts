@@ -77,7 +77,7 @@ export class ModelStatistics {
     this.detail = detail;
   }
 
-  /** One request that had its only answer; the compute times are those of its whole batch. */
+  /** One request that had its only answer, or several with `rows` together; the compute times are those of its whole batch. */
   requestSucceeded(
     rows: number,
     requestUs: number,
@@ -85,9 +85,10 @@ export class ModelStatistics {
     inputUs: number,
     inferUs: number,
     outputUs: number,
+    requests = 1,
   ): void {
-    this.firstResponse(requestUs);
-    this.requestEnded(rows, requestUs, queueUs, inputUs, inferUs, outputUs);
+    for (let nth = 0; nth < requests; nth++) this.firstResponse(requestUs);
+    this.requestEnded(rows, requestUs, queueUs, inputUs, inferUs, outputUs, requests);
   }
 
   /** A request has its first answer. */
@@ -100,7 +101,7 @@ export class ModelStatistics {
     this.#responses.add(index, outcome, inferUs, outputUs);
   }
 
-  /** One request that had all its answers. */
+  /** One request that had all its answers, or several with `rows` together. */
   requestEnded(
     rows: number,
     requestUs: number,
@@ -108,31 +109,33 @@ export class ModelStatistics {
     inputUs: number,
     inferUs: number,
     outputUs: number,
+    requests = 1,
   ): void {
     const c = this.#counters;
-    c[SUCCESS]!++;
-    c[SUCCESS_US]! += requestUs;
-    c[QUEUE_US]! += queueUs;
-    c[INPUT_US]! += inputUs;
-    c[INFER_US]! += inferUs;
-    c[OUTPUT_US]! += outputUs;
+    c[SUCCESS]! += requests;
+    c[SUCCESS_US]! += requests * requestUs;
+    c[QUEUE_US]! += requests * queueUs;
+    c[INPUT_US]! += requests * inputUs;
+    c[INFER_US]! += requests * inferUs;
+    c[OUTPUT_US]! += requests * outputUs;
     c[ROWS]! += rows;
-    c[WHOLE_US]! += Math.floor(requestUs);
-    c[WHOLE_US + 1]! += Math.floor(queueUs);
-    c[WHOLE_US + 2]! += Math.floor(inputUs);
-    c[WHOLE_US + 3]! += Math.floor(inferUs);
-    c[WHOLE_US + 4]! += Math.floor(outputUs);
-    this.requestSeconds.observe(requestUs);
-    this.queueSeconds.observe(queueUs);
-    if (this.detail !== null) this.detail.requestEnded(requestUs, queueUs, inputUs, inferUs, outputUs);
+    c[WHOLE_US]! += requests * Math.floor(requestUs);
+    c[WHOLE_US + 1]! += requests * Math.floor(queueUs);
+    c[WHOLE_US + 2]! += requests * Math.floor(inputUs);
+    c[WHOLE_US + 3]! += requests * Math.floor(inferUs);
+    c[WHOLE_US + 4]! += requests * Math.floor(outputUs);
+    this.requestSeconds.observe(requestUs, requests);
+    this.queueSeconds.observe(queueUs, requests);
+    if (this.detail === null) return;
+    for (let nth = 0; nth < requests; nth++) this.detail.requestEnded(requestUs, queueUs, inputUs, inferUs, outputUs);
   }
 
   /** Failed requests count nowhere else (fact sheet 13.2 item 22). */
-  requestFailed(reason: FailureReason, requestUs: number): void {
+  requestFailed(reason: FailureReason, requestUs: number, requests = 1): void {
     const c = this.#counters;
-    c[FAIL]!++;
-    c[FAIL_US]! += requestUs;
-    c[REASONS + FAILURE_REASONS.indexOf(reason)]!++;
+    c[FAIL]! += requests;
+    c[FAIL_US]! += requests * requestUs;
+    c[REASONS + FAILURE_REASONS.indexOf(reason)]! += requests;
   }
 
   /** One execution of `rows` rows that ended well at `wallMs` since the epoch. */

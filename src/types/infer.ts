@@ -57,6 +57,8 @@ export interface InferHead extends SequenceFlags {
   /** `triton_enable_empty_final_response`: the end of a decoupled model's answers is worth a message of its own; absent = was not said. */
   readonly emptyFinal?: boolean;
   readonly parameters: ReadonlyMap<string, ParameterValue>;
+  /** So many requests of clients, in the rows of this one: counted as these. Absent = it is one. */
+  readonly requests?: number;
 }
 
 /** One output of a response. `bytes` is a view into shared memory: valid until the response is released. */

@@ -23,6 +23,8 @@ export interface EnsembleHost extends AnsweringEnsemble {
   stepsOf(plan: InferPlan): EnsemblePlan;
   /** Takes the request over. Throws UNAVAILABLE where it takes nothing new. */
   enqueue(request: EnsembleRequest): void;
+  /** Begins it (`begin`), now or together with others. */
+  start(request: EnsembleRequest): void;
   /** Sends the step (`sendStep`), now or when it is its turn. */
   stepBegins(run: StepRun, request: EnsembleRequest): void;
   stepEnded(run: StepRun, request: EnsembleRequest): void;
@@ -112,7 +114,7 @@ export class EnsembleRequest implements AcceptedRequest, FlowOwner, AnsweredRequ
       throw error;
     }
     this.#state = 'running';
-    this.#begin();
+    this.model.start(this);
   }
 
   abandon(): void {
@@ -125,7 +127,7 @@ export class EnsembleRequest implements AcceptedRequest, FlowOwner, AnsweredRequ
     if (this.#state === 'filling') this.abandon();
     if (this.#state !== 'running' || this.#isCancelled) return;
     this.#isCancelled = true;
-    this.#root!.abandon();
+    this.#root?.abandon();
     const runs = this.#runs.splice(0);
     // First of all: when one of them leaves a gate, none of the others enters it, and what ends meanwhile is not looked at.
     for (const run of runs) run.isOver = true;
@@ -213,13 +215,35 @@ export class EnsembleRequest implements AcceptedRequest, FlowOwner, AnsweredRequ
     if (this.#state === 'over') this.model.letGo();
   }
 
+  /** For its group, which has its only answer. */
+  answer(response: InferResponse): void {
+    if (this.#state === 'over') {
+      response.release();
+      return;
+    }
+    this.addTimes(response);
+    this.#succeed();
+    this.#responder.onResponse(response);
+  }
+
+  /** For its group, which has failed. */
+  fail(error: ServerError): void {
+    this.#deliverError(error);
+  }
+
   addTimes(response: InferResponse): void {
     this.inputUs += response.inputUs;
     this.inferUs += response.inferUs;
     this.outputUs += response.outputUs;
   }
 
-  #begin(): void {
+  /** For the ensemble. */
+  begin(): void {
+    // It was cancelled while it waited for others.
+    if (this.#state === 'over') {
+      this.release();
+      return;
+    }
     const root = new Flow(this, null);
     this.#root = root;
     const source = new Source(this);

@@ -34,11 +34,12 @@ export class EnsembleResponse implements InferResponse {
   readonly isFinal: boolean;
   readonly isEmpty = false;
   readonly #request: AnsweredRequest;
-  readonly #flow: Flow;
+  /** For who divides it among others. */
+  readonly flow: Flow;
 
   constructor(request: AnsweredRequest, flow: Flow, isFinal: boolean) {
     this.#request = request;
-    this.#flow = flow;
+    this.flow = flow;
     this.isFinal = isFinal;
   }
 
@@ -78,15 +79,15 @@ export class EnsembleResponse implements InferResponse {
   }
 
   hasOutput(nth: number): boolean {
-    return this.#flow.sources[this.#tensor(nth)] !== null;
+    return this.flow.sources[this.#tensor(nth)] !== null;
   }
 
   outputBegin(nth: number): number {
-    return this.#flow.begins[this.#tensor(nth)]!;
+    return this.flow.begins[this.#tensor(nth)]!;
   }
 
   outputBytes(nth: number): number {
-    return this.#flow.bytes[this.#tensor(nth)]!;
+    return this.flow.bytes[this.#tensor(nth)]!;
   }
 
   outputShape(nth: number): Shape {
@@ -95,7 +96,7 @@ export class EnsembleResponse implements InferResponse {
     const own = tensors.outputs[this.plan.outputs[nth]!.index]!;
     const batched = tensors.maxBatchSize > 0;
     const end = { dims: own.backendDims, batched };
-    const shape = bridgeShape(this.#flow.shapes[tensor]!, graph.tensors[tensor]!.batched, end);
+    const shape = bridgeShape(this.flow.shapes[tensor]!, graph.tensors[tensor]!.batched, end);
     return batched ? [shape[0]!, ...toClient(own, shape.slice(1))] : toClient(own, shape);
   }
 
@@ -117,7 +118,7 @@ export class EnsembleResponse implements InferResponse {
   }
 
   release(): void {
-    this.#flow.releaseAnswer();
+    this.flow.releaseAnswer();
     if (!this.isFinal) this.#request.onReleased();
   }
 

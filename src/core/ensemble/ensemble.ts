@@ -16,6 +16,7 @@ import type { ServedModel } from '../served-model.js';
 import { EnsemblePlan } from './ensemble-plan.js';
 import { type EnsembleHost, type EnsembleInputs, EnsembleRequest } from './ensemble-request.js';
 import type { Graph } from './graph.js';
+import { RequestGroups } from './request-groups.js';
 import { type Route, routeTo } from './route.js';
 import { StepGate } from './step-gate.js';
 import type { StepRun } from './step-run.js';
@@ -64,6 +65,7 @@ export class Ensemble implements ServedModel, InputSpace, EnsembleHost {
   /** By the inputs of their plans, which those with other ids share. */
   readonly #plans = new WeakMap<InferPlan['inputs'], EnsemblePlan>();
   readonly #occupancy = new Occupancy();
+  readonly #groups: RequestGroups;
   #heir: ServedModel | null = null;
   #isRetired = false;
   #isStopped = false;
@@ -84,6 +86,7 @@ export class Ensemble implements ServedModel, InputSpace, EnsembleHost {
     const limit = parts.config.ensemble_scheduling?.max_inflight_requests ?? 0;
     this.#gates = this.graph.steps.map(() => (limit > 0 ? new StepGate(limit) : null));
     for (const step of this.steps) step.hold();
+    this.#groups = new RequestGroups(this);
   }
 
   get isRetired(): boolean {
@@ -96,6 +99,10 @@ export class Ensemble implements ServedModel, InputSpace, EnsembleHost {
 
   get inFlight(): number {
     return this.#occupancy.inFlight;
+  }
+
+  get takesGroups(): boolean {
+    return false;
   }
 
   /** None: an ensemble has no queue. */
@@ -174,6 +181,14 @@ export class Ensemble implements ServedModel, InputSpace, EnsembleHost {
     if (this.#isStopped) throw stopping();
     this.#occupancy.begin();
     request.arrivedUs = this.#clock.nowUs();
+  }
+
+  start(request: EnsembleRequest): void {
+    if (!this.#groups.add(request)) request.begin();
+  }
+
+  get areStepsFree(): boolean {
+    return this.#gates.every((gate) => gate === null);
   }
 
   stepsOf(plan: InferPlan): EnsemblePlan {

@@ -69,6 +69,7 @@ export class FakeStep implements ServedModel {
   readonly deed: (given: Values) => Deed;
   readonly isRetired = false;
   readonly isReady = true;
+  takesGroups = false;
   readonly pending = 0;
   readonly steps = [];
   readonly called = null;

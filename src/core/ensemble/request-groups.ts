@@ -17,6 +17,13 @@ interface Togetherness {
   readonly maxRows: number;
 }
 
+/** They begin at the end of the turn. */
+interface OpenGroup {
+  readonly members: EnsembleRequest[];
+  readonly steps: EnsemblePlan;
+  readonly together: Togetherness;
+}
+
 /**
  * Requests to an ensemble that come in one turn of the event loop go through it together where nothing tells them apart: each step is then asked once
  * for all of them, and not once for each. What a step is asked costs the main thread the same whatever its rows.
@@ -26,9 +33,7 @@ export class RequestGroups implements TurnMember {
   readonly #host: EnsembleHost;
   /** By their plan through the ensemble; null = they go alone. */
   readonly #known = new WeakMap<EnsemblePlan, Togetherness | null>();
-  #open: EnsembleRequest[] = [];
-  #openPlan: EnsemblePlan | null = null;
-  #together: Togetherness | null = null;
+  #open: OpenGroup | null = null;
   #isInTurn = false;
 
   constructor(ensemble: GroupedEnsemble) {
@@ -38,46 +43,33 @@ export class RequestGroups implements TurnMember {
 
   /** True = it begins at the end of the turn, with others or alone. */
   add(request: EnsembleRequest): boolean {
-    if (this.#openPlan === request.steps && this.#joins(request)) {
-      this.#open.push(request);
+    const open = this.#open;
+    if (open !== null && joins(open, request)) {
+      open.members.push(request);
       return true;
     }
     const together = this.#togetherness(request);
     if (together === null || !this.#mayGroup(request.steps)) return false;
-    this.#beginOpen();
-    this.#open.push(request);
-    this.#openPlan = request.steps;
-    this.#together = together;
+    this.#open = { members: [request], steps: request.steps, together };
     if (!this.#isInTurn) {
       this.#isInTurn = true;
       currentTurn.join(this);
     }
+    // Last of all: what begins may answer at once, and more come.
+    if (open !== null) this.#begin(open);
     return true;
   }
 
   endTurn(): void {
     this.#isInTurn = false;
-    this.#beginOpen();
+    const open = this.#open!;
+    this.#open = null;
+    this.#begin(open);
   }
 
-  #joins(request: EnsembleRequest): boolean {
-    const { rows, plan } = request;
-    if ((this.#open.length + 1) * rows > this.#together!.maxRows) return false;
-    const last = this.#open[this.#open.length - 1]!;
-    for (let nth = 0; nth < plan.inputs.length; nth++) {
-      if (request.inputBegin(nth) !== last.inputBegin(nth) + last.inputBytes(nth)) return false;
-    }
-    return true;
-  }
-
-  #beginOpen(): void {
-    const members = this.#open;
-    if (members.length === 0) return;
-    const { plans } = this.#together!;
-    this.#open = [];
-    this.#openPlan = null;
+  #begin({ members, together }: OpenGroup): void {
     if (members.length === 1) members[0]!.begin();
-    else new RequestGroup(this.#host, plans.of(members.length), members);
+    else new RequestGroup(this.#host, together.plans.of(members.length), members);
   }
 
   #togetherness(request: EnsembleRequest): Togetherness | null {
@@ -102,6 +94,17 @@ export class RequestGroups implements TurnMember {
   #mayGroup({ route }: EnsemblePlan): boolean {
     return this.#ensemble.areStepsFree && route.steps.every(({ step }) => step.model.takesGroups);
   }
+}
+
+/** It is of their kind, and its tensors lie behind theirs. */
+function joins({ members, steps, together }: OpenGroup, request: EnsembleRequest): boolean {
+  const { rows, plan } = request;
+  if (request.steps !== steps || (members.length + 1) * rows > together.maxRows) return false;
+  const last = members[members.length - 1]!;
+  for (let nth = 0; nth < plan.inputs.length; nth++) {
+    if (request.inputBegin(nth) !== last.inputBegin(nth) + last.inputBytes(nth)) return false;
+  }
+  return true;
 }
 
 /** Counts nothing: each member of a group is counted as the request that it is. */

@@ -24,7 +24,7 @@ const caseOf = (cancels: boolean): fc.Arbitrary<Case> =>
     cancels: fc.constant(cancels),
   });
 
-type Chances = Pick<Surroundings, 'failsOneIn' | 'missesOneIn' | 'mayBeDecoupled' | 'mayBatch'>;
+type Chances = Pick<Surroundings, 'failsOneIn' | 'missesOneIn' | 'mayBeDecoupled' | 'mayBatch' | 'takesGroups'>;
 
 /** One ensemble, and clients that come, go and read at any moment. */
 class World {
@@ -47,10 +47,15 @@ class World {
   async run(): Promise<void> {
     const random = this.#random;
     for (const client of this.clients) this.agenda.add(() => client.send());
-    while (this.agenda.length > 0) {
+    while (this.agenda.length > 0 || this.clients.some(({ isOver }) => !isOver)) {
+      // Requests that wait for others begin when the turn is over.
+      if (this.agenda.length === 0 || random.below(20) === 0) await turn();
+      if (this.agenda.length === 0) continue;
       this.agenda.happen(random.below(this.agenda.length));
       if (this.#case.cancels && random.below(10) === 0) this.#begun(random.pick(this.clients))?.cancel();
     }
+    // Of those that were cancelled while they waited.
+    await turn();
     for (const client of this.clients) this.#check(client);
     await this.#expectAllGivenBack();
     this.#expectLimits();
@@ -125,11 +130,19 @@ class World {
 
 const kinds: readonly (readonly [string, Chances])[] = [
   ['of models that answer', { failsOneIn: 0, missesOneIn: 0, mayBeDecoupled: false, mayBatch: true }],
+  [
+    'of models that answer groups',
+    { failsOneIn: 0, missesOneIn: 0, mayBeDecoupled: false, mayBatch: true, takesGroups: true },
+  ],
   ['of models that fail', { failsOneIn: 6, missesOneIn: 0, mayBeDecoupled: false, mayBatch: true }],
   ['of models that leave outputs out', { failsOneIn: 20, missesOneIn: 5, mayBeDecoupled: false, mayBatch: true }],
   ['of decoupled models', { failsOneIn: 0, missesOneIn: 0, mayBeDecoupled: true, mayBatch: false }],
   ['of decoupled models that fail', { failsOneIn: 8, missesOneIn: 8, mayBeDecoupled: true, mayBatch: true }],
 ];
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
 
 const numRuns = Number(process.env.FUZZ_RUNS ?? 100);
 

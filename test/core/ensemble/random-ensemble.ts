@@ -43,6 +43,8 @@ export interface Surroundings {
   readonly missesOneIn: number;
   readonly mayBeDecoupled: boolean;
   readonly mayBatch: boolean;
+  /** Those that batch do not mind whether they are asked once for the rows of several requests. */
+  readonly takesGroups?: boolean;
 }
 
 /** Of all models: each multiplies the answers of those before it. */
@@ -111,6 +113,7 @@ export class RandomModels {
       ${inputs.join('\n')} ${outputs.join('\n')} model_transaction_policy { decoupled: ${isDecoupled} }`);
     const deed = this.#deed(name, outputs.length, isDecoupled);
     const made: LeafModel = { kind: 'leaf', served: new FakeStep({ config, arena, agenda, deed }), deed };
+    made.served.takesGroups = (this.#s.takesGroups ?? false) && config.max_batch_size > 0;
     this.leaves.push(made);
     return made;
   }
@@ -129,9 +132,11 @@ export class RandomModels {
       return {
         kind: happens(failsOneIn) ? chance.pick(['fails', 'fails', 'refuses', 'has no room'] as const) : 'answers',
         isSudden: chance.below(3) === 0,
-        answers: Array.from({ length: count }, () =>
-          Array.from({ length: outputs }, () =>
-            happens(missesOneIn) ? null : given[0]!.map((row) => hash(`${row} ${chance.below(1 << 30)}`)),
+        answers: Array.from({ length: count }, (_, answer) =>
+          Array.from({ length: outputs }, (_, nth) =>
+            happens(missesOneIn)
+              ? null
+              : given[0]!.map((_, row) => hash(`${seed} ${answer} ${nth} ${rowOf(given, row)}`)),
           ),
         ),
       };
@@ -172,6 +177,10 @@ export class RandomModels {
 
 function output(name: string): string {
   return `output { name: "${name}" data_type: TYPE_INT32 dims: [ 1 ] }`;
+}
+
+function rowOf(given: Values, row: number): string {
+  return given.map((tensor) => tensor?.[row] ?? 'none').join();
 }
 
 /** FNV-1a. */

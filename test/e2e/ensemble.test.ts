@@ -237,6 +237,27 @@ test('statistics: the ensemble counts requests once, its steps theirs', async ()
   expect(batches.map(({ batch_size }) => batch_size)).toContain(3);
 });
 
+test('requests that go through together are answered and counted one by one', async () => {
+  const models = ['chain', 'first', 'second', 'third'];
+  const before = await Promise.all(models.map((model) => countsOf(server, model)));
+  const count = 64;
+  const values = (nth: number) => Array.from({ length: 16 }, (_, index) => 1000 * nth + index);
+  const requests = Array.from({ length: count }, (_, nth) => {
+    const tensors: Tensor[] = [
+      { name: 'INPUT0', datatype: 'INT32', shape: [1, 16], data: values(nth), binary: true },
+      { name: 'INPUT1', datatype: 'INT32', shape: [1, 16], data: ones, binary: true },
+    ];
+    return infer('chain', tensors, { head: { id: `r${nth}`, ...binaryOutputs } });
+  });
+  const answers = await (await Crowd.ask(server, requests)).answers;
+  expect(answers.map(outputsOf)).toEqual(requests.map((_, nth) => chainOutputs(values(nth), ones)));
+  const after = await Promise.all(models.map((model) => countsOf(server, model)));
+  for (const index of models.keys()) {
+    const { success, fail, rows } = difference(after[index]!, before[index]!);
+    expect({ success, fail, rows }).toEqual({ success: count, fail: 0, rows: count });
+  }
+});
+
 test('its configuration says what it is', async () => {
   const config = await askJson(server.httpPort, get('/v2/models/chain/config'));
   expect(config).toMatchObject({

@@ -9,14 +9,17 @@ import type { ServedModel } from './core/served-model.js';
 import { InferenceServer } from './core/server.js';
 import { Arena } from './memory/arena.js';
 import { ModelActions } from './model-actions.js';
+import { ApiKeys } from './protocols/api-keys.js';
 import { BodyBudget } from './protocols/body-buffer.js';
 import { chooseGrpcEngine } from './protocols/grpc/choose-engine.js';
 import type { GrpcListener } from './protocols/grpc/engine.js';
+import { restrictGrpc } from './protocols/grpc/restricted.js';
 import { GrpcService } from './protocols/grpc/service.js';
 import { readTls } from './protocols/grpc/tls.js';
 import { chooseHttpEngine } from './protocols/http/choose-engine.js';
 import type { HttpEngine, HttpHandler, HttpListener } from './protocols/http/engine.js';
 import { metricsHandler } from './protocols/http/metrics.js';
+import { restrictHttp, restrictSockets } from './protocols/http/restricted.js';
 import { httpHandler } from './protocols/http/server.js';
 import { JsonPool } from './protocols/json-pool.js';
 import type { SocketHandler } from './protocols/web-socket.js';
@@ -180,7 +183,9 @@ export class Conch {
       budget,
       log: this.#log,
     };
-    this.#grpc = await engine.listen(listenOptions, this.#grpcService);
+    const keys = options.grpcRestrictedProtocol;
+    const handler = keys.size === 0 ? this.#grpcService : restrictGrpc(this.#grpcService, new ApiKeys(keys));
+    this.#grpc = await engine.listen(listenOptions, handler);
     this.#log.info(`Started GRPCInferenceService at ${options.grpcAddress}:${this.#grpc.port}`);
   }
 
@@ -193,7 +198,15 @@ export class Conch {
       this.#options.ws.allowOrigins,
       this.#jsonPool,
     );
-    this.#http = await this.#listen(engine, httpAddress, httpPort, handler, this.#sockets);
+    const { httpRestrictedApi } = this.#options;
+    const keys = httpRestrictedApi.size === 0 ? null : new ApiKeys(httpRestrictedApi);
+    this.#http = await this.#listen(
+      engine,
+      httpAddress,
+      httpPort,
+      keys === null ? handler : restrictHttp(handler, keys),
+      keys === null ? this.#sockets : restrictSockets(this.#sockets, keys),
+    );
     this.#log.info(`Started HTTPService at ${httpAddress}:${this.#http.port}`);
   }
 

@@ -5,6 +5,7 @@ import { readBackendConfig, readMetricsConfig } from './key-values.js';
 import { flags } from './option-table.js';
 import type { Options } from './options.js';
 import { parseLocation } from './repository-location.js';
+import { readRestrictedApis } from './restricted-apis.js';
 
 /** `notes`: one line for each flag given that changes nothing or is deprecated, for the log. */
 export interface BuiltOptions {
@@ -94,6 +95,7 @@ function httpOptions(values: FlagValues) {
     httpMaxConnections: values.number('http-max-connections'),
     httpIdleTimeoutSecs: values.number('http-idle-timeout-secs'),
     httpBodyTimeoutSecs: values.number('http-body-timeout-secs'),
+    httpRestrictedApi: readRestrictedApis('http-restricted-api', values.list('http-restricted-api'), ''),
   };
 }
 
@@ -133,6 +135,11 @@ function grpcOptions(values: FlagValues) {
       'grpc-infer-response-compression-level',
     ) as Options['grpcInferResponseCompressionLevel'],
     grpcKeepalive: keepaliveOptions(values),
+    grpcRestrictedProtocol: readRestrictedApis(
+      'grpc-restricted-protocol',
+      values.list('grpc-restricted-protocol'),
+      'triton-grpc-protocol-',
+    ),
   };
   if (!options.grpcUseSsl || (options.grpcServerCert !== '' && options.grpcServerKey !== '')) return options;
   throw badOption(mutual ? 'grpc-use-ssl-mutual' : 'grpc-use-ssl', 'it needs --grpc-server-cert and --grpc-server-key');

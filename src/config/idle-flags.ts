@@ -28,9 +28,6 @@ export const idleFlags: readonly Flag[] = [
   ...section('HTTP', later('no backend reads the parameters of a request'), [
     text('http-header-forward-pattern', '', 'REGEXP', 'Headers whose name contains a match become request parameters.'),
   ]),
-  ...section('HTTP', later('every endpoint is open to whoever reaches the port'), [
-    list('http-restricted-api', 'API[,API...]:KEY=VALUE', 'Endpoints that need a header KEY with this value.'),
-  ]),
   ...section('gRPC', later('no backend reads the parameters of a request'), [
     text(
       'grpc-header-forward-pattern',
@@ -41,9 +38,6 @@ export const idleFlags: readonly Flag[] = [
   ]),
   ...section('gRPC', none('gRPC C-core, and so Triton, keeps only clients to it'), [
     integer('grpc-http2-max-pings-without-data', 2, count, 'Pings sent between two data frames; 0 = without limit.'),
-  ]),
-  ...section('gRPC', later('every method is open to whoever reaches the port'), [
-    list('grpc-restricted-protocol', 'API[,API...]:KEY=VALUE', 'Calls that need metadata triton-grpc-protocol-KEY.'),
   ]),
   ...section('gRPC', none('networking is done by one thread'), [
     integer('grpc-infer-thread-count', 2, { min: 2, max: 128, unit: '' }, 'Threads of gRPC.'),

@@ -149,6 +149,11 @@ const working: readonly Flag[] = [
       { ...seconds, min: 1 },
       'From the head of a request to the end of its body; slower is answered 408.',
     ),
+    list(
+      'http-restricted-api',
+      'API[,API...]:KEY=VALUE',
+      'Endpoints that need a header KEY with this value: health, metadata, inference, ... (docs/security.md).',
+    ),
   ]),
   ...section('WebSocket', works, [
     list(
@@ -240,6 +245,11 @@ const working: readonly Flag[] = [
     ),
     integer('grpc-max-connection-age', 0, ms, 'Age at which a connection is closed; 0 = never.'),
     integer('grpc-max-connection-age-grace', 0, ms, 'What its calls get to finish then; 0 = without limit.'),
+    list(
+      'grpc-restricted-protocol',
+      'API[,API...]:KEY=VALUE',
+      'Calls that need metadata triton-grpc-protocol-KEY with this value, by the same names.',
+    ),
   ]),
   ...section('Metrics', works, [
     boolean('allow-metrics', true, 'Serve metrics.'),

@@ -1,3 +1,5 @@
+import type { RestrictedApis } from './restricted-apis.js';
+
 /**
  * What the command line asked for, checked: every flag that has an effect, under its own name in camel case (and so with its
  * unit: `-secs`, `-ms`; a `-size` is bytes). Defaults, ranges and texts are in `option-table.ts`.
@@ -51,6 +53,8 @@ export interface Options {
   /** From the head of a request to the last byte of its body. */
   readonly httpBodyTimeoutSecs: number;
 
+  /** Secrets: not to be shown. */
+  readonly httpRestrictedApi: RestrictedApis;
   readonly ws: WsOptions;
 
   readonly allowGrpc: boolean;
@@ -69,6 +73,8 @@ export interface Options {
   readonly grpcRootCert: string;
   readonly grpcInferResponseCompressionLevel: 'none' | 'low' | 'medium' | 'high';
   readonly grpcKeepalive: GrpcKeepaliveOptions;
+  /** Secrets: not to be shown. */
+  readonly grpcRestrictedProtocol: RestrictedApis;
 
   readonly allowMetrics: boolean;
   readonly allowCpuMetrics: boolean;

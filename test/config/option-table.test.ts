@@ -180,6 +180,7 @@ function sample(flag: Flag): string {
   if (flag.name === 'backend-config') return 'onnxruntime,key=value';
   if (flag.name === 'metrics-config') return 'counter_latencies=true';
   if (flag.name === 'ws-allow-origin') return 'https://app.example:8443';
+  if (flag.name.includes('-restricted-')) return 'health:key=value';
   return flag.defaultValue === '' ? 'some' : String(flag.defaultValue);
 }
 

@@ -1,0 +1,113 @@
+import {
+  checkTraceSettings,
+  maySample,
+  patched,
+  settingsWith,
+  type TraceOverrides,
+  type TracePatch,
+  type TraceSettings,
+} from './settings.js';
+
+/**
+ * Which requests are traced: the settings of the server and those of models, and how far each has counted. Pure.
+ * A model that says nothing itself counts together with the server; one that does counts for itself, as in Triton.
+ */
+export class Sampling {
+  /** False = nothing can be sampled, so that there is nothing to ask. */
+  isOn: boolean;
+  readonly #atStart: TraceSettings;
+  #server: Scope;
+  readonly #models = new Map<string, Scope>();
+
+  /** Throws INVALID_ARGUMENT where something would be traced at the start and cannot. */
+  constructor(atStart: TraceSettings) {
+    checkTraceSettings(atStart);
+    this.#atStart = atStart;
+    this.#server = new Scope(atStart, {});
+    this.isOn = this.#anyIsOn();
+  }
+
+  /** True = trace this request. `isWanted`: its client's span is sampled, so the rate does not count, but the number of traces that are left does. */
+  take(model: string, isWanted: boolean): boolean {
+    const scope = this.#scopeOf(model);
+    const taken = scope.take(isWanted);
+    if (taken && scope.left === 0) this.isOn = this.#anyIsOn();
+    return taken;
+  }
+
+  /** Null = the server. `count` is what is left. */
+  settingsOf(model: string | null): TraceSettings {
+    return this.#scopeOf(model).now();
+  }
+
+  /** Null = the server. Throws INVALID_ARGUMENT, and nothing is changed, where something would be traced and cannot. */
+  change(model: string | null, patch: TracePatch): void {
+    if (model === null) this.#changeServer(patch);
+    else this.#changeModel(model, patch);
+    this.isOn = this.#anyIsOn();
+  }
+
+  #changeServer(patch: TracePatch): void {
+    const server = new Scope(this.#atStart, patched(this.#server.own(), patch));
+    checkTraceSettings(server.settings);
+    this.#server = server;
+    const above = server.now();
+    for (const [name, scope] of this.#models) this.#models.set(name, new Scope(above, scope.own()));
+  }
+
+  #changeModel(model: string, patch: TracePatch): void {
+    const own = patched(this.#models.get(model)?.own() ?? {}, patch);
+    const scope = new Scope(this.#server.now(), own);
+    checkTraceSettings(scope.settings);
+    if (Object.keys(own).length === 0) this.#models.delete(model);
+    else this.#models.set(model, scope);
+  }
+
+  #scopeOf(model: string | null): Scope {
+    return (model === null ? undefined : this.#models.get(model)) ?? this.#server;
+  }
+
+  #anyIsOn(): boolean {
+    return [this.#server, ...this.#models.values()].some((scope) => maySample(scope.now()));
+  }
+}
+
+/** Settings that requests are counted against. */
+class Scope {
+  readonly settings: TraceSettings;
+  readonly #own: TraceOverrides;
+  /** Traces that are left; -1 = no end. */
+  left: number;
+  /** Requests since the last one that was traced for the rate. */
+  #passed = 0;
+
+  constructor(above: TraceSettings, own: TraceOverrides) {
+    this.settings = settingsWith(above, own);
+    this.#own = own;
+    this.left = this.settings.count;
+  }
+
+  take(isWanted: boolean): boolean {
+    const { levels, rate } = this.settings;
+    if (levels.length === 0 || this.left === 0) return false;
+    if (!isWanted && !this.#isTurn(rate)) return false;
+    if (this.left > 0) this.left--;
+    return true;
+  }
+
+  #isTurn(rate: number): boolean {
+    this.#passed++;
+    if (this.#passed !== rate) return false;
+    this.#passed = 0;
+    return true;
+  }
+
+  now(): TraceSettings {
+    return { ...this.settings, count: this.left };
+  }
+
+  /** What is left of a count of its own goes on through changes of other fields. */
+  own(): TraceOverrides {
+    return this.#own.count === undefined ? this.#own : { ...this.#own, count: this.left };
+  }
+}

@@ -6,6 +6,7 @@ import { flags } from './option-table.js';
 import type { Options } from './options.js';
 import { parseLocation } from './repository-location.js';
 import { readRestrictedApis } from './restricted-apis.js';
+import { readTraceOptions } from './trace-options.js';
 
 /** `notes`: one line for each flag given that changes nothing or is deprecated, for the log. */
 export interface BuiltOptions {
@@ -24,6 +25,7 @@ export function buildOptions(given: GivenFlags, folders: readonly string[]): Bui
     ...grpcOptions(values),
     ...metricsOptions(values),
     ...logOptions(values),
+    trace: readTraceOptions(values, process.env),
   };
   checkPorts(options);
   return { options, notes: flags.filter((flag) => given.has(flag.name)).flatMap(notesOn) };
@@ -237,4 +239,9 @@ const successors = new Map([
   ['strict-model-config', 'disable-auto-complete-config'],
   ['allow-poll-model-repository', 'model-control-mode'],
   ['allow-model-control', 'model-control-mode'],
+  ['trace-file', 'trace-config triton,file=FILE'],
+  ['trace-level', 'trace-config level=LEVEL'],
+  ['trace-rate', 'trace-config rate=N'],
+  ['trace-count', 'trace-config count=N'],
+  ['trace-log-frequency', 'trace-config triton,log-frequency=N'],
 ]);

@@ -42,6 +42,11 @@ export class FlagValues {
     return value;
   }
 
+  /** The value of a flag of any type. */
+  asText(name: string): string {
+    return String(this.#last(name));
+  }
+
   /** All occurrences of a repeatable flag, in order. */
   list(name: string): readonly string[] {
     return this.#all(name).map(String);

@@ -72,6 +72,11 @@ export function list(name: string, placeholder: string, help: string): Row {
   return { ...plain, name, type: 'text', defaultValue: '', placeholder, repeatable: true, help };
 }
 
+/** It works, and another flag is the one to use. */
+export function deprecated(row: Row): Row {
+  return { ...row, deprecated: true };
+}
+
 /** Rows of one group of the help text that share an effect. */
 export function section(group: string, effect: Effect, rows: readonly Row[]): Flag[] {
   return rows.map((row) => ({ ...row, group, effect }));

@@ -1,4 +1,15 @@
-import { boolean, choice, type Effect, type Flag, integer, list, type Range, section, text } from './flag.js';
+import {
+  boolean,
+  choice,
+  deprecated,
+  type Effect,
+  type Flag,
+  integer,
+  list,
+  type Range,
+  section,
+  text,
+} from './flag.js';
 
 const MAX_INT32 = 2_147_483_647;
 const count: Range = { min: 0, max: MAX_INT32, unit: '' };
@@ -48,18 +59,6 @@ export const idleFlags: readonly Flag[] = [
   ]),
   ...section('Metrics', later('nothing is measured on a GPU'), [
     boolean('allow-gpu-metrics', true, 'Report load and memory of the GPUs (nv_gpu_*).'),
-  ]),
-  ...section('Tracing', later('requests are not traced'), [
-    list(
-      'trace-config',
-      '[MODE,]KEY=VALUE',
-      'mode, level, rate, count; triton,file; triton,log-frequency; opentelemetry,url.',
-    ),
-    deprecated(text('trace-file', '', 'FILE', 'Use --trace-config triton,file=FILE.')),
-    deprecated(choice('trace-level', ['OFF', 'TIMESTAMPS', 'TENSORS'], 'Use --trace-config level=LEVEL.')),
-    deprecated(integer('trace-rate', 1000, count, 'Use --trace-config rate=N.')),
-    deprecated(integer('trace-count', -1, { ...count, min: -1 }, 'Use --trace-config count=N; -1 = without limit.')),
-    deprecated(integer('trace-log-frequency', 0, count, 'Use --trace-config triton,log-frequency=N.')),
   ]),
   ...section('Response cache', later('responses are not cached'), [
     list('cache-config', 'NAME,KEY=VALUE', 'Setting of a cache: local,size=1048576.'),
@@ -122,7 +121,3 @@ export const idleFlags: readonly Flag[] = [
     text('vertex-ai-default-model', '', 'NAME', 'Model that Vertex AI asks when it names none.'),
   ]),
 ];
-
-function deprecated<T extends object>(row: T): T & { deprecated: true } {
-  return { ...row, deprecated: true };
-}

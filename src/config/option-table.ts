@@ -1,4 +1,4 @@
-import { bare, boolean, choice, type Flag, integer, list, type Range, section, text } from './flag.js';
+import { bare, boolean, choice, deprecated, type Flag, integer, list, type Range, section, text } from './flag.js';
 import { idleFlags } from './idle-flags.js';
 
 const MAX_UINT32 = 4_294_967_295;
@@ -262,6 +262,18 @@ const working: readonly Flag[] = [
       'KEY=VALUE',
       'counter_latencies=false leaves the latency counters out; histogram_latencies=true and summary_latencies=true add to them; summary_quantiles="0.5:0.05,0.9:0.01".',
     ),
+  ]),
+  ...section('Tracing', works, [
+    list(
+      'trace-config',
+      '[MODE,]KEY=VALUE',
+      'mode, level, rate, count; triton,file; triton,log-frequency; opentelemetry,url; opentelemetry,resource; opentelemetry,bsp_*: docs/tracing.md.',
+    ),
+    deprecated(text('trace-file', '', 'FILE', 'Use --trace-config triton,file=FILE.')),
+    deprecated(choice('trace-level', ['OFF', 'TIMESTAMPS', 'TENSORS'], 'Use --trace-config level=LEVEL.')),
+    deprecated(integer('trace-rate', 1000, count, 'Use --trace-config rate=N.')),
+    deprecated(integer('trace-count', -1, { ...count, min: -1 }, 'Use --trace-config count=N; -1 = without limit.')),
+    deprecated(integer('trace-log-frequency', 0, count, 'Use --trace-config triton,log-frequency=N.')),
   ]),
 ];
 

@@ -1,4 +1,5 @@
 import type { RestrictedApis } from './restricted-apis.js';
+import type { TraceOptions } from './trace-options.js';
 
 /**
  * What the command line asked for, checked: every flag that has an effect, under its own name in camel case (and so with its
@@ -92,6 +93,8 @@ export interface Options {
   readonly logFormat: 'default' | 'ISO8601';
   /** '' = standard output and standard error. */
   readonly logFile: string;
+
+  readonly trace: TraceOptions;
 }
 
 /** The flags `--ws-*`. */

@@ -64,3 +64,16 @@ function reasonAgainst({ mode, rate, file }: TraceSettings): string | null {
 export function maySample({ levels, count, rate, mode }: TraceSettings): boolean {
   return levels.length > 0 && count !== 0 && (rate > 0 || mode === 'opentelemetry');
 }
+
+/** Where spans go in mode opentelemetry (fact sheet 8.3), fixed at the start. */
+export interface OpenTelemetrySettings {
+  /** OTLP over HTTP, protobuf. */
+  readonly url: string;
+  /** Attributes of this server, `service.name` among them. */
+  readonly resource: ReadonlyMap<string, string>;
+  /** Spans that wait to be sent; more are dropped. */
+  readonly maxQueueSize: number;
+  readonly scheduleDelayMs: number;
+  /** Spans of one request to the receiver; at most `maxQueueSize`. */
+  readonly maxExportBatchSize: number;
+}

@@ -31,6 +31,8 @@ import { Poller } from './repository/poller.js';
 import { openRepository, syncAtStart } from './repository/remote/open-repository.js';
 import type { RepositorySource } from './repository/remote/source.js';
 import { ServerTelemetry } from './server-telemetry.js';
+import { buildTracing } from './telemetry/trace/build-tracing.js';
+import type { Tracing } from './telemetry/trace/tracing.js';
 import { ServerError } from './types/errors.js';
 
 /** A server that runs: built from options, stopped once. */
@@ -41,6 +43,7 @@ export class Conch {
   readonly #arena: Arena;
   readonly #repository: ModelRepository<ServedModel>;
   readonly #poller: Poller;
+  readonly #tracing: Tracing;
   #http: HttpListener | null = null;
   #sockets: SocketService | null = null;
   #grpc: GrpcListener | null = null;
@@ -78,7 +81,8 @@ export class Conch {
       const entry = manager.sourceOf(name);
       return entry === null ? null : marksOfFile(config, entry, this.#machine);
     };
-    const settings = { id, version, strictReadiness, marksOf };
+    this.#tracing = buildTracing(options.trace, log);
+    const settings = { id, version, strictReadiness, marksOf, tracing: this.#tracing };
     this.server = new InferenceServer(settings, manager, this.#repository);
   }
 
@@ -125,7 +129,7 @@ export class Conch {
     await Promise.all([this.#http?.close(), this.#grpc?.close(), this.#jsonPool.close()]);
     this.#sockets?.stop();
     if (inTime) await this.server.stop();
-    await Promise.all([watched, repositories]);
+    await Promise.all([watched, repositories, this.#tracing.close()]);
     this.#telemetry?.stop();
     await this.#metrics?.close();
     return inTime;

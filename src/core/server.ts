@@ -4,6 +4,7 @@ import type { ModelManager } from '../repository/manager.js';
 import type { IndexEntry } from '../repository/model-record.js';
 import type { ModelRepository } from '../repository/model-repository.js';
 import type { LoadOverrides } from '../repository/overrides.js';
+import type { Tracing } from '../telemetry/trace/tracing.js';
 import { invalid } from '../types/errors.js';
 import { mayWaitFor } from './call-graph.js';
 import { type ModelMetadata, modelMetadata } from './metadata.js';
@@ -17,6 +18,7 @@ export interface ServerSettings {
   readonly id: string;
   readonly version: string;
   readonly strictReadiness: boolean;
+  readonly tracing: Tracing;
   /** Where each value of a model's configuration comes from, by its path; null = that is not known. */
   readonly marksOf: (model: ServedModel) => ReadonlyMap<string, Mark> | null;
 }
@@ -37,6 +39,7 @@ const extensions = [
   'binary_tensor_data',
   'parameters',
   'statistics',
+  'trace',
 ] as const;
 
 /** Every operation a protocol can ask for. */
@@ -67,6 +70,10 @@ export class InferenceServer {
 
   get isReady(): boolean {
     return this.#state === 'ready' && this.#manager.ready(this.#settings.strictReadiness, (model) => model.isReady);
+  }
+
+  get tracing(): Tracing {
+    return this.#settings.tracing;
   }
 
   /** '' = the latest ready version. Throws NOT_FOUND or UNAVAILABLE with the texts of fact sheet 0.3. */

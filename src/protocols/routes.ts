@@ -20,13 +20,14 @@ export type Endpoint =
   | 'model-config'
   | 'model-statistics'
   | 'model-sequences'
+  | 'trace-setting'
   | 'infer'
   | 'generate'
   | 'generate-stream'
   | 'socket';
 
 /** Methods an endpoint answers; any other is 405. */
-export const methods: Readonly<Record<Endpoint, 'GET' | 'POST'>> = {
+export const methods: Readonly<Record<Endpoint, 'GET' | 'POST' | 'GET or POST'>> = {
   'server-metadata': 'GET',
   live: 'GET',
   ready: 'GET',
@@ -41,11 +42,17 @@ export const methods: Readonly<Record<Endpoint, 'GET' | 'POST'>> = {
   'model-config': 'GET',
   'model-statistics': 'GET',
   'model-sequences': 'GET',
+  'trace-setting': 'GET or POST',
   infer: 'POST',
   generate: 'POST',
   'generate-stream': 'POST',
   socket: 'GET',
 };
+
+export function answers(endpoint: Endpoint, method: string): boolean {
+  const answered = methods[endpoint];
+  return method === answered || (answered === 'GET or POST' && (method === 'GET' || method === 'POST'));
+}
 
 const fixed: Readonly<Record<string, Endpoint>> = {
   '/v2': 'server-metadata',
@@ -54,6 +61,7 @@ const fixed: Readonly<Record<string, Endpoint>> = {
   '/v2/health/ready': 'ready',
   '/v2/models': 'models',
   '/v2/models/stats': 'all-statistics',
+  '/v2/trace/setting': 'trace-setting',
   '/v2/repository/index': 'index',
   '/v2/ws': 'socket',
 };
@@ -72,6 +80,7 @@ const actions: Readonly<Record<string, Endpoint>> = {
 const modelPath =
   /^\/v2\/models\/([^/]+)(?:\/versions\/([0-9]+))?(?:\/(ready|config|stats|sequences|infer|generate|generate_stream))?$/;
 const repositoryIndexPath = /^\/v2\/repository\/[^/]+\/index$/;
+const modelTracePath = /^\/v2\/models\/([^/]+)\/trace\/setting$/;
 const controlPath = /^\/v2\/repository\/(?:([^/]+)\/)?models\/([^/]*)\/(load|unload)$/;
 
 /** Paths repeat: matched ones are remembered, up to this many. */
@@ -110,9 +119,14 @@ function matchPath(path: string): Route | null {
   const control = controlPath.exec(path);
   if (control !== null) return matchControl(control);
   const match = modelPath.exec(path);
-  if (match === null) return null;
+  if (match === null) return matchTrace(modelTracePath.exec(path));
   const model = decode(match[1]!);
   return model === null ? null : { endpoint: actions[match[3] ?? '']!, model, version: match[2] ?? '' };
+}
+
+function matchTrace(match: RegExpExecArray | null): Route | null {
+  const model = match === null ? null : decode(match[1]!);
+  return model === null ? null : { endpoint: 'trace-setting', model, version: '' };
 }
 
 /** Triton has no names for repositories. */

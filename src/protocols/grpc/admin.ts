@@ -3,6 +3,7 @@ import type { InferenceServer } from '../../core/server.js';
 import { ServerError } from '../../types/errors.js';
 import { loadOverrides, unloadsDependents } from '../load-request.js';
 import type { ProtoMessage } from './proto.js';
+import { traceSetting } from './trace-setting.js';
 
 /** Answers a request with a message of the method's response type; throws or rejects with ServerErrors. */
 export type AdminMethod = (server: InferenceServer, request: ProtoMessage) => object | Promise<object>;
@@ -31,9 +32,7 @@ export const adminMethods: Readonly<Record<string, AdminMethod>> = {
   CudaSharedMemoryStatus: refuseSharedMemory,
   CudaSharedMemoryRegister: refuseSharedMemory,
   CudaSharedMemoryUnregister: refuseSharedMemory,
-  TraceSetting: () => {
-    throw unsupported('requests are not traced: there are no trace settings');
-  },
+  TraceSetting: traceSetting,
   LogSettings: () => {
     throw unsupported('log settings cannot be changed while the server runs: give it --log-verbose and its kin');
   },

@@ -12,7 +12,10 @@ type AdminHandler = (server: InferenceServer, exchange: HttpExchange, route: Rou
 
 /** Every endpoint but inference: answered at once, from what the server knows. */
 export const adminHandlers: Readonly<
-  Record<Exclude<Endpoint, 'infer' | 'generate' | 'generate-stream' | 'index' | 'load' | 'unload'>, AdminHandler>
+  Record<
+    Exclude<Endpoint, 'infer' | 'generate' | 'generate-stream' | 'index' | 'load' | 'unload' | 'trace-setting'>,
+    AdminHandler
+  >
 > = {
   'server-metadata': (server, exchange) => replyJson(exchange, 200, server.metadata()),
   live: (server, exchange) => replyHealth(exchange, server.isLive, { live: server.isLive }),

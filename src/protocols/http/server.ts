@@ -2,13 +2,14 @@ import type { Log } from '../../base/log.js';
 import type { InferenceServer } from '../../core/server.js';
 import type { BodyBudget } from '../body-buffer.js';
 import type { JsonPool } from '../json-pool.js';
-import { methods, type Route, Router } from '../routes.js';
+import { answers, type Route, Router } from '../routes.js';
 import { adminHandlers } from './admin.js';
 import type { HttpExchange, HttpHandler } from './engine.js';
 import { GenerateEndpoint } from './generate.js';
 import { InferEndpoint, type InferLimits } from './infer.js';
 import { replyError, replyJson } from './reply.js';
 import { RepositoryEndpoints } from './repository.js';
+import { TraceSettingEndpoint } from './trace-setting.js';
 
 /** The V2 protocol over HTTP: what `HttpEngine.listen` is given. */
 export function httpHandler(
@@ -22,11 +23,13 @@ export function httpHandler(
   const infer = new InferEndpoint(server, limits, budget, pool);
   const generate = new GenerateEndpoint(server, limits, budget, pool);
   const repository = new RepositoryEndpoints(server, budget, pool);
+  const traceSetting = new TraceSettingEndpoint(server, budget);
   const dispatch = (exchange: HttpExchange, route: Route) => {
     const { endpoint, model, version } = route;
     if (endpoint === 'infer') infer.handle(exchange, model, version);
     else if (endpoint === 'generate') generate.handle(exchange, model, version);
     else if (endpoint === 'generate-stream') generate.handleStream(exchange, model, version);
+    else if (endpoint === 'trace-setting') traceSetting.handle(exchange, model);
     else if (endpoint === 'index' || endpoint === 'load' || endpoint === 'unload')
       repository.handle(exchange, endpoint, model);
     else adminHandlers[endpoint](server, exchange, route);
@@ -35,7 +38,7 @@ export function httpHandler(
     try {
       const route = router.match(exchange.path);
       if (route === null) replyJson(exchange, 404, { error: 'Not Found' });
-      else if (exchange.method !== methods[route.endpoint]) replyJson(exchange, 405, { error: 'Method Not Allowed' });
+      else if (!answers(route.endpoint, exchange.method)) replyJson(exchange, 405, { error: 'Method Not Allowed' });
       else dispatch(exchange, route);
     } catch (error) {
       log.verbose(1, `${exchange.method} ${exchange.path}: ${String(error)}`);

@@ -1,0 +1,55 @@
+import { type ParentContext, readTraceparent } from './parent-context.js';
+import { Sampling } from './sampling.js';
+import type { TracePatch, TraceSettings } from './settings.js';
+import { Trace, type TraceWriter } from './trace.js';
+
+export interface TracingParts {
+  readonly settings: TraceSettings;
+  readonly writer: TraceWriter;
+  /** What clients see beside the settings, by Triton's names: where spans go, in mode opentelemetry. */
+  readonly exportSettings: Readonly<Record<string, string>>;
+}
+
+/** Traces of requests: which there are, by settings of the server and of models, and who takes them. */
+export class Tracing {
+  /** Contexts of callers count; of others the headers need not be read. */
+  readonly readsParents: boolean;
+  readonly exportSettings: Readonly<Record<string, string>>;
+  readonly #sampling: Sampling;
+  readonly #writer: TraceWriter;
+
+  /** Throws INVALID_ARGUMENT where something would be traced and cannot. */
+  constructor({ settings, writer, exportSettings }: TracingParts) {
+    this.#sampling = new Sampling(settings);
+    this.#writer = writer;
+    this.exportSettings = exportSettings;
+    this.readsParents = settings.mode === 'opentelemetry';
+  }
+
+  /** False = `begin` gives nothing, whatever the request. */
+  get isOn(): boolean {
+    return this.#sampling.isOn;
+  }
+
+  /** Counts a request; null = it is not traced. What it gives must be ended. A parent that is no W3C Trace Context counts as none. */
+  begin(model: string, version: number, requestId: string, parentContext: ParentContext | null): Trace | null {
+    const parent = this.readsParents && parentContext !== null ? readTraceparent(parentContext.traceparent) : null;
+    if (!this.#sampling.take(model, parent?.isSampled ?? false)) return null;
+    return new Trace(this.#writer, null, { name: model, version }, requestId, parent === null ? null : parentContext);
+  }
+
+  /** Null = the server. */
+  settingsOf(model: string | null): TraceSettings {
+    return this.#sampling.settingsOf(model);
+  }
+
+  /** Null = the server. Throws INVALID_ARGUMENT, and nothing is changed, where something would be traced and cannot. */
+  change(model: string | null, patch: TracePatch): void {
+    this.#sampling.change(model, patch);
+  }
+
+  /** Resolves when all traces are written, or cannot be. */
+  async close(): Promise<void> {
+    await this.#writer.close();
+  }
+}

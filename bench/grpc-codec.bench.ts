@@ -6,6 +6,7 @@ import { parseModelConfig } from '../src/config/pbtxt.js';
 import type { InferResponse, Responder } from '../src/core/infer-response.js';
 import { Model } from '../src/core/model.js';
 import { ModelTensors } from '../src/core/model-tensors.js';
+import { ClientRegions } from '../src/core/regions/client-regions.js';
 import type { InferenceServer } from '../src/core/server.js';
 import { Arena } from '../src/memory/arena.js';
 import { IdBytes } from '../src/protocols/grpc/id-bytes.js';
@@ -61,7 +62,7 @@ const model = new Model(
     find: () => model,
   },
 );
-const server = { find: () => model } as unknown as InferenceServer;
+const server = { find: () => model, regions: new ClientRegions(false) } as unknown as InferenceServer;
 const nobody: Responder = { onResponse: () => {}, onError: () => {} };
 
 const requestType = protoRoot().lookupType('inference.ModelInferRequest');

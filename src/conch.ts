@@ -76,13 +76,14 @@ export class Conch {
     this.#repository = new ModelRepository(this.#repositorySettings(), manager, log);
     const poll = () => this.#repository.poll();
     this.#poller = new Poller({ folders: this.#folders, pollSecs: options.repositoryPollSecs }, poll, log);
-    const { id, strictReadiness } = options;
+    const { id, strictReadiness, allowClientShm } = options;
     const marksOf = ({ name, config }: ServedModel): ReadonlyMap<string, Mark> | null => {
       const entry = manager.sourceOf(name);
       return entry === null ? null : marksOfFile(config, entry, this.#machine);
     };
     this.#tracing = buildTracing(options.trace, log);
     const settings = { id, version, strictReadiness, marksOf, tracing: this.#tracing };
+    const settings = { id, version, strictReadiness, allowClientShm, marksOf };
     this.server = new InferenceServer(settings, manager, this.#repository);
   }
 

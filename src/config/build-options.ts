@@ -51,6 +51,7 @@ function modelOptions(values: FlagValues, folders: readonly string[]) {
     modelLoadThreadCount: values.number('model-load-thread-count'),
     backendConfig: readBackendConfig(values.list('backend-config')),
     tensorMemoryByteSize: values.number('tensor-memory-byte-size'),
+    allowClientShm: values.boolean('allow-client-shm'),
     sequenceMaxBacklog: values.number('sequence-max-backlog'),
     responseTimeoutSecs: values.number('response-timeout-secs'),
   };

@@ -71,9 +71,6 @@ export const idleFlags: readonly Flag[] = [
     choice('rate-limit', ['off', 'execution_count'], 'Who decides which instance runs next.'),
     list('rate-limit-resource', 'NAME:COUNT[:DEVICE]', 'How much there is of a resource of the rate limiter.'),
   ]),
-  ...section('Memory and devices', later('clients hand tensors over in the request'), [
-    boolean('allow-client-shm', false, 'Let clients register shared memory.'),
-  ]),
   ...section(
     'Memory and devices',
     none('tensors lie in --tensor-memory-byte-size, and ONNX Runtime manages GPU memory'),

@@ -31,6 +31,7 @@ export interface Options {
   readonly backendConfig: BackendConfig;
   /** Shared memory for the tensors of all models, bytes. */
   readonly tensorMemoryByteSize: number;
+  readonly allowClientShm: boolean;
   /** Sequences of one model that wait for a slot. */
   readonly sequenceMaxBacklog: number;
   readonly responseTimeoutSecs: number;

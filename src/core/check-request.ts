@@ -38,6 +38,8 @@ export interface InferPlan {
   readonly inputBytes: number;
   /** Its id is told to the model, or in errors that are found behind the head: a request with another id needs another plan. */
   readonly isPerId: boolean;
+  /** A tensor of it lies in shared memory of its client: requests are admitted by `admitWithRegions`. */
+  readonly usesRegions: boolean;
 }
 
 /**
@@ -59,6 +61,8 @@ export function checkRequest(model: string, tensors: ModelTensors, head: InferHe
     batchKey: batchKeyOf(tensors, planned),
     inputBytes: planned.some((input) => input.bytes < 0) ? -1 : planned.reduce((sum, input) => sum + input.bytes, 0),
     isPerId: tensors.tellsIds || planned.some(({ datatype }) => datatype === 'BYTES'),
+    usesRegions:
+      head.inputs.some(({ source }) => source.kind === 'shared') || head.outputs.some(({ shared }) => shared !== null),
   };
 }
 

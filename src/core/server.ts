@@ -8,6 +8,7 @@ import type { Tracing } from '../telemetry/trace/tracing.js';
 import { invalid } from '../types/errors.js';
 import { mayWaitFor } from './call-graph.js';
 import { type ModelMetadata, modelMetadata } from './metadata.js';
+import { ClientRegions } from './regions/client-regions.js';
 import type { ServedModel } from './served-model.js';
 
 /** starting: models load. ready. draining: answers what it has, takes nothing new. stopped. */
@@ -19,6 +20,8 @@ export interface ServerSettings {
   readonly version: string;
   readonly strictReadiness: boolean;
   readonly tracing: Tracing;
+  /** `--allow-client-shm` */
+  readonly allowClientShm: boolean;
   /** Where each value of a model's configuration comes from, by its path; null = that is not known. */
   readonly marksOf: (model: ServedModel) => ReadonlyMap<string, Mark> | null;
 }
@@ -36,6 +39,8 @@ const extensions = [
   'model_repository',
   'schedule_policy',
   'model_configuration',
+  'system_shared_memory',
+  'cuda_shared_memory',
   'binary_tensor_data',
   'parameters',
   'statistics',
@@ -47,10 +52,13 @@ export class InferenceServer {
   readonly #settings: ServerSettings;
   readonly #manager: ModelManager<ServedModel>;
   readonly #repository: ModelRepository<ServedModel>;
+  /** The shared memory of clients. */
+  readonly regions: ClientRegions;
   #state: ServerState = 'starting';
 
   constructor(settings: ServerSettings, manager: ModelManager<ServedModel>, repository: ModelRepository<ServedModel>) {
     this.#settings = settings;
+    this.regions = new ClientRegions(settings.allowClientShm);
     this.#manager = manager;
     this.#repository = repository;
   }

@@ -1,4 +1,6 @@
 import type { AcceptedRequest, InferResponse, Responder } from '../core/infer-response.js';
+import type { ClientRegions } from '../core/regions/client-regions.js';
+import { admitWithRegions } from '../core/regions/region-request.js';
 import type { ServedModel } from '../core/served-model.js';
 import type { ServerError } from '../types/errors.js';
 import type { ParameterValue } from '../types/infer.js';
@@ -27,9 +29,11 @@ export abstract class BodyInfer implements Responder, ReplySink {
   protected use = 0;
   protected readonly scatter = new Scatter();
   readonly #pool: JsonPool;
+  readonly #regions: ClientRegions;
 
-  constructor(pool: JsonPool) {
+  constructor(pool: JsonPool, regions: ClientRegions) {
     this.#pool = pool;
+    this.#regions = regions;
   }
 
   abstract onResponse(response: InferResponse): void;
@@ -62,7 +66,8 @@ export abstract class BodyInfer implements Responder, ReplySink {
     const rest = body.length - headBytes;
     const check = (prepared: PreparedHead) => this.checkRest(prepared, rest);
     try {
-      const large = await readLargeJson(this.#pool, this.model, body, headBytes, check, this);
+      const parts = { pool: this.#pool, regions: this.#regions };
+      const large = await readLargeJson(parts, this.model, body, headBytes, check, this);
       if (use !== this.use) {
         large.request.abandon();
         return;
@@ -81,7 +86,8 @@ export abstract class BodyInfer implements Responder, ReplySink {
     this.prepared = prepared;
     this.id = idOf(prepared, body);
     const plan = planWithId(prepared, this.id);
-    this.request = this.model.admit(plan, sizesOf(prepared, body), this, sequenceOf(prepared, body));
+    const sizes = sizesOf(prepared, body);
+    this.request = admitWithRegions(this.#regions, this.model, plan, sizes, this, sequenceOf(prepared, body));
   }
 
   protected readJson(prepared: PreparedHead, body: Buffer): void {
@@ -161,9 +167,9 @@ export abstract class BodyInfer implements Responder, ReplySink {
   }
 }
 
-/** Bytes that each input takes in memory: its binary size, its fixed size, or what its JSON strings need. */
+/** Bytes that each input takes in memory: its size behind the head or in shared memory, its fixed size, or what its JSON strings need. */
 function sizesOf(prepared: PreparedHead, body: Buffer): readonly number[] {
-  if (prepared.binaryBytes.every((bytes) => bytes >= 0)) return prepared.binaryBytes;
+  if (!prepared.plan.usesRegions && prepared.binaryBytes.every((bytes) => bytes >= 0)) return prepared.binaryBytes;
   return prepared.plan.inputs.map(({ head, bytes }) => {
     if (head.source.kind !== 'json') return head.source.byteSize;
     return bytes >= 0 ? bytes : jsonTensorBytes(body, head.source, head.name);

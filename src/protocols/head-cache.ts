@@ -1,6 +1,6 @@
 import { checkRequest, type InferPlan } from '../core/check-request.js';
 import type { ServedModel } from '../core/served-model.js';
-import type { SequenceFlags } from '../types/infer.js';
+import type { SequenceFlags, TensorSource } from '../types/infer.js';
 import { type DataRange, HeadTemplate, isPlainId } from './head-template.js';
 import type { PreparedReply } from './prepared-reply.js';
 import { readSequenceId } from './sequence-id-gap.js';
@@ -13,7 +13,7 @@ const REMEMBERED_HEADS = 16;
 /** A head that fits its model, and what its answers begin with as soon as the first is written. */
 export interface PreparedHead {
   readonly plan: InferPlan;
-  /** Bytes of each input behind the head, in order; -1 = its data is in the JSON. */
+  /** Bytes of each input behind the head, in order; -1 = its data is in the JSON. 0 also where it lies in shared memory of the client. */
   readonly binaryBytes: readonly number[];
   /** Sum of what lies behind the head. */
   readonly bodyBytes: number;
@@ -38,11 +38,14 @@ interface Remembered {
  */
 export class HeadCache {
   readonly #model: ServedModel;
+  readonly #sharedMemory: boolean;
   /** The one that matched last comes first. */
   readonly #heads: Remembered[] = [];
 
-  constructor(model: ServedModel) {
+  /** @param sharedMemory tensors may lie in that of clients */
+  constructor(model: ServedModel, sharedMemory = false) {
     this.#model = model;
+    this.#sharedMemory = sharedMemory;
   }
 
   /** The head is bytes `begin` to `end` of `body`. Throws ServerErrors of parsing and of the model's checks. */
@@ -65,7 +68,7 @@ export class HeadCache {
 
   #parse(body: Buffer, begin: number, end: number): PreparedHead {
     const id: DataRange = { start: 0, end: 0 };
-    const inferHead = parseInferHead(body, begin, end, false, id);
+    const inferHead = parseInferHead(body, begin, end, this.#sharedMemory, id);
     const plan = checkRequest(this.#model.name, this.#model.tensors, inferHead);
     const template = new HeadTemplate(body, begin, end, inferHead, isPlainId(body, id.start, id.end) ? id : null);
     const head = prepareHead(plan, template.ranges, template.id, template.sequenceId);
@@ -83,11 +86,17 @@ export class HeadCache {
 /** The heads of each model version: they go with it. */
 export class HeadCaches {
   readonly #caches = new WeakMap<ServedModel, HeadCache>();
+  readonly #sharedMemory: boolean;
+
+  /** @param sharedMemory tensors may lie in that of clients */
+  constructor(sharedMemory: boolean) {
+    this.#sharedMemory = sharedMemory;
+  }
 
   of(model: ServedModel): HeadCache {
     let cache = this.#caches.get(model);
     if (cache === undefined) {
-      cache = new HeadCache(model);
+      cache = new HeadCache(model, this.#sharedMemory);
       this.#caches.set(model, cache);
     }
     return cache;
@@ -100,9 +109,14 @@ export function prepareHead(
   idRange: DataRange | null = null,
   sequenceRange: DataRange | null = null,
 ): PreparedHead {
-  const binaryBytes = plan.inputs.map(({ head }) => (head.source.kind === 'json' ? -1 : head.source.byteSize));
+  const binaryBytes = plan.inputs.map(({ head }) => bytesBehindHead(head.source));
   const bodyBytes = binaryBytes.reduce((sum, bytes) => sum + Math.max(0, bytes), 0);
   return { plan, binaryBytes, bodyBytes, ranges, idRange, sequenceRange, reply: null };
+}
+
+function bytesBehindHead(source: TensorSource): number {
+  if (source.kind === 'json') return -1;
+  return source.kind === 'binary' ? source.byteSize : 0;
 }
 
 /** The plan of a request with this id. */

@@ -8,6 +8,7 @@ import type {
   Outcome,
   ParsedHead,
   ParseGenerateTask,
+  ParseHeadTask,
   ParseTask,
   ReadTask,
   WriteGenerateTask,
@@ -33,7 +34,7 @@ export class JsonPool {
   });
 
   /** Rejects with the ServerErrors of `parseInferHead`. */
-  parse(task: ParseTask): Promise<ParsedHead> {
+  parse(task: ParseHeadTask): Promise<ParsedHead> {
     return this.#run('parse', task);
   }
 

@@ -12,6 +12,12 @@ export interface ParseTask {
   readonly length: number;
 }
 
+/** Of a body for `infer`. */
+export interface ParseHeadTask extends ParseTask {
+  /** Tensors may lie in that of clients. */
+  readonly sharedMemory: boolean;
+}
+
 /** Of a body for `generate`. */
 export interface ParseGenerateTask extends ParseTask {
   readonly model: GenerateModel;

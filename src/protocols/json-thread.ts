@@ -7,6 +7,7 @@ import type {
   Outcome,
   ParsedHead,
   ParseGenerateTask,
+  ParseHeadTask,
   ParseTask,
   ReadTask,
   WriteGenerateTask,
@@ -18,10 +19,10 @@ import { parseInferHead } from './v2-json.js';
 import { inferResponseHead } from './v2-json-reply.js';
 
 /** Thread entry: `parseInferHead`, and how much room its strings need. */
-export function parse({ body, length }: ParseTask): Outcome<ParsedHead> {
+export function parse({ body, length, sharedMemory }: ParseHeadTask): Outcome<ParsedHead> {
   return outcome(() => {
     const bytes = Buffer.from(body);
-    const head = parseInferHead(bytes, 0, length);
+    const head = parseInferHead(bytes, 0, length, sharedMemory);
     const stringBytes = head.inputs.map(({ datatype, source, name }) =>
       datatype === 'BYTES' && source.kind === 'json' ? jsonTensorBytes(bytes, source, name) : -1,
     );

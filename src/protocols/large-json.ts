@@ -1,5 +1,7 @@
 import { checkRequest } from '../core/check-request.js';
 import type { AcceptedRequest, InferResponse, Responder } from '../core/infer-response.js';
+import type { ClientRegions } from '../core/regions/client-regions.js';
+import { admitWithRegions } from '../core/regions/region-request.js';
 import type { ServedModel } from '../core/served-model.js';
 import type { InferHead, OutputTensor, ParameterValue } from '../types/infer.js';
 import { type PreparedHead, prepareHead } from './head-cache.js';
@@ -22,7 +24,7 @@ export interface LargeRequest {
  * this returns. Rejects with what `HeadCache.prepare`, `check`, `Model.admit` and `readJsonTensor` throw; nothing is left behind then.
  */
 export async function readLargeJson(
-  pool: JsonPool,
+  { pool, regions }: { readonly pool: JsonPool; readonly regions: ClientRegions },
   model: ServedModel,
   body: Buffer,
   headBytes: number,
@@ -31,16 +33,15 @@ export async function readLargeJson(
 ): Promise<LargeRequest> {
   const { length } = body;
   const shared = sharedBody(body);
-  const { head, stringBytes } = await pool.parse({ body: shared, length: headBytes });
+  const { head, stringBytes } = await pool.parse({ body: shared, length: headBytes, sharedMemory: regions.isAllowed });
   const plan = checkRequest(model.name, model.tensors, head);
   const prepared = prepareHead(plan, jsonRanges(head));
   check(prepared);
-  const sizes = plan.inputs.map(({ bytes }, nth) => {
-    const binary = prepared.binaryBytes[nth]!;
-    if (binary >= 0) return binary;
+  const sizes = plan.inputs.map(({ bytes, head: { source } }, nth) => {
+    if (source.kind !== 'json') return source.byteSize;
     return bytes >= 0 ? bytes : stringBytes[nth]!;
   });
-  const request = model.admit(plan, sizes, responder);
+  const request = admitWithRegions(regions, model, plan, sizes, responder);
   try {
     writeBinary(request, prepared, Buffer.from(shared, headBytes, length - headBytes));
     await pool.read({ body: shared, arena: model.arena.buffer, tensors: jsonTensors(request, prepared) });

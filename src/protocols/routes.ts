@@ -3,6 +3,8 @@ export interface Route {
   readonly endpoint: Endpoint;
   readonly model: string;
   readonly version: string;
+  /** Of shared memory; absent = the path has none. */
+  readonly region?: string;
 }
 
 export type Endpoint =
@@ -15,6 +17,12 @@ export type Endpoint =
   | 'load'
   | 'unload'
   | 'foreign-repository'
+  | 'system-memory-status'
+  | 'system-memory-register'
+  | 'system-memory-unregister'
+  | 'cuda-memory-status'
+  | 'cuda-memory-register'
+  | 'cuda-memory-unregister'
   | 'model-metadata'
   | 'model-ready'
   | 'model-config'
@@ -37,6 +45,12 @@ export const methods: Readonly<Record<Endpoint, 'GET' | 'POST' | 'GET or POST'>>
   load: 'POST',
   unload: 'POST',
   'foreign-repository': 'POST',
+  'system-memory-status': 'GET',
+  'system-memory-register': 'POST',
+  'system-memory-unregister': 'POST',
+  'cuda-memory-status': 'GET',
+  'cuda-memory-register': 'POST',
+  'cuda-memory-unregister': 'POST',
   'model-metadata': 'GET',
   'model-ready': 'GET',
   'model-config': 'GET',
@@ -82,6 +96,7 @@ const modelPath =
 const repositoryIndexPath = /^\/v2\/repository\/[^/]+\/index$/;
 const modelTracePath = /^\/v2\/models\/([^/]+)\/trace\/setting$/;
 const controlPath = /^\/v2\/repository\/(?:([^/]+)\/)?models\/([^/]*)\/(load|unload)$/;
+const sharedMemoryPath = /^\/v2\/(system|cuda)sharedmemory(?:\/region\/([^/]+))?\/(status|register|unregister)$/;
 
 /** Paths repeat: matched ones are remembered, up to this many. */
 const REMEMBERED_PATHS = 4096;
@@ -118,6 +133,8 @@ function matchPath(path: string): Route | null {
   if (repositoryIndexPath.test(path)) return { endpoint: 'index', model: '', version: '' };
   const control = controlPath.exec(path);
   if (control !== null) return matchControl(control);
+  const memory = sharedMemoryPath.exec(path);
+  if (memory !== null) return matchSharedMemory(memory);
   const match = modelPath.exec(path);
   if (match === null) return matchTrace(modelTracePath.exec(path));
   const model = decode(match[1]!);
@@ -135,6 +152,13 @@ function matchControl([, repository, name, action]: RegExpExecArray): Route | nu
   if (model === null) return null;
   const endpoint = repository === undefined ? (action as 'load' | 'unload') : 'foreign-repository';
   return { endpoint, model, version: '' };
+}
+
+function matchSharedMemory([, kind, name, action]: RegExpExecArray): Route | null {
+  const endpoint = `${kind as 'system' | 'cuda'}-memory-${action as 'status' | 'register' | 'unregister'}` as const;
+  if (name === undefined) return { endpoint, model: '', version: '' };
+  const region = decode(name);
+  return region === null ? null : { endpoint, model: '', version: '', region };
 }
 
 /** A decoded name is only ever looked up, never made a path. */

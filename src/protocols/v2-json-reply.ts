@@ -5,6 +5,8 @@ import { JsonWriter } from './json-writer.js';
 /** An output and how the client wants it: its bytes behind the head, or as JSON `data`. */
 export interface ReplyTensor extends OutputTensor {
   readonly binary: boolean;
+  /** Its client finds it in shared memory: the answer has no bytes of it (fact sheet 1.6). Absent = it is in the answer. */
+  readonly isElsewhere?: boolean;
 }
 
 const writer = new JsonWriter();
@@ -114,6 +116,10 @@ function writeParameters(parameters: ReadonlyMap<string, ParameterValue>): void 
 function writeOutput(output: ReplyTensor): void {
   const { bytes } = output;
   writeDescription(output);
+  if (output.isElsewhere) {
+    writer.text('}');
+    return;
+  }
   if (output.binary) {
     writer.text(',"parameters":{"binary_data_size":');
     writer.integer(bytes.length);

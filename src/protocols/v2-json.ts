@@ -1,6 +1,6 @@
 import { elementBytes, isDataType } from '../types/datatype.js';
 import { invalid, ServerError } from '../types/errors.js';
-import type { InferHead, InputHead, OutputHead, TensorSource } from '../types/infer.js';
+import type { InferHead, InputHead, OutputHead, RegionRange, TensorSource } from '../types/infer.js';
 import { type Shape, shapeText } from '../types/tensor.js';
 import type { DataRange } from './head-template.js';
 import { JsonScanner, textBegin } from './json-scanner.js';
@@ -230,7 +230,7 @@ function readSource(raw: RawInput, name: string): TensorSource {
 }
 
 /** The shared-memory trio of an input or output (fact sheet 1.6); null = it has none. */
-function readShared(parameters: Members): NonNullable<OutputHead['shared']> | null {
+function readShared(parameters: Members): RegionRange | null {
   if (!parameters.has('shared_memory_region')) return null;
   const offset = parameters.get('shared_memory_offset');
   if (!parameters.has('shared_memory_byte_size')) throw missingMember('shared_memory_byte_size');
@@ -254,8 +254,9 @@ function readOutput(members: Members): OutputHead {
   const shared = readShared(given);
   const classCount = readClassCount(given);
   const binary = given.has('binary_data') && asBoolean(given.get('binary_data'), 'binary_data');
-  if (shared !== null && classCount > 0) throw bothSet('classification');
-  if (shared !== null && given.has('binary_data')) throw bothSet('binary_data');
+  if (shared !== null && classCount > 0) throw regionAnd('classification');
+  // tritonclient says `false`.
+  if (shared !== null && binary) throw regionAnd('binary_data');
   return { name, binary, classCount, shared };
 }
 
@@ -266,7 +267,7 @@ function readClassCount(parameters: Members): number {
   throw invalid("Unable to set 'classification': attempt to access JSON non-unsigned-integer as unsigned-integer");
 }
 
-function bothSet(other: string): ServerError {
+export function regionAnd(other: string): ServerError {
   return invalid(`Output can't set both 'shared_memory_region' and '${other}'`);
 }
 

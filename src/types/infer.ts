@@ -14,13 +14,20 @@ export interface SequenceFlags {
   readonly sequenceEnd: boolean;
 }
 
+/** A part of shared memory that a client has registered: bytes `offset` to `offset + byteSize` of the region. */
+export interface RegionRange {
+  readonly region: string;
+  readonly byteSize: number;
+  readonly offset: number;
+}
+
 /** Where the bytes of one input come from, in the body that carries the request. */
 export type TensorSource =
   /** `byteSize` bytes behind the JSON head (HTTP, WebSocket) or one raw entry (gRPC), in the order of the inputs. */
   | { readonly kind: 'binary'; readonly byteSize: number }
   /** The JSON array that begins at byte `start` of the body (its `[`) and ends before byte `end`, or an element without brackets. */
   | { readonly kind: 'json'; readonly start: number; readonly end: number }
-  | { readonly kind: 'shared'; readonly region: string; readonly byteSize: number; readonly offset: number };
+  | ({ readonly kind: 'shared' } & RegionRange);
 
 export interface InputHead {
   readonly name: string;
@@ -36,7 +43,8 @@ export interface OutputHead {
   readonly binary: boolean;
   /** 0 = the tensor itself; k = the k best classes of each batch entry instead of it. */
   readonly classCount: number;
-  readonly shared: { readonly region: string; readonly byteSize: number; readonly offset: number } | null;
+  /** Null = it comes with the answer. */
+  readonly shared: RegionRange | null;
 }
 
 /**

@@ -3,6 +3,7 @@ import type { InferenceServer } from '../../core/server.js';
 import { ServerError } from '../../types/errors.js';
 import { loadOverrides, unloadsDependents } from '../load-request.js';
 import type { ProtoMessage } from './proto.js';
+import { sharedMemoryMethods } from './shared-memory.js';
 import { traceSetting } from './trace-setting.js';
 
 /** Answers a request with a message of the method's response type; throws or rejects with ServerErrors. */
@@ -33,6 +34,10 @@ export const adminMethods: Readonly<Record<string, AdminMethod>> = {
   CudaSharedMemoryRegister: refuseSharedMemory,
   CudaSharedMemoryUnregister: refuseSharedMemory,
   TraceSetting: traceSetting,
+  ...sharedMemoryMethods,
+  TraceSetting: () => {
+    throw unsupported('requests are not traced: there are no trace settings');
+  },
   LogSettings: () => {
     throw unsupported('log settings cannot be changed while the server runs: give it --log-verbose and its kin');
   },
@@ -64,10 +69,6 @@ function parametersOf({ parameters }: ProtoMessage): Record<string, unknown> {
   return Object.fromEntries(
     entries.map(([name, value]) => [name, (value as Record<string, unknown>)[value.parameter_choice ?? '']]),
   );
-}
-
-function refuseSharedMemory(): never {
-  throw unsupported('shared memory of clients is off: send the tensors in the request');
 }
 
 function repositoryName(): ServerError {

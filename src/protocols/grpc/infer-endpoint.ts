@@ -20,7 +20,10 @@ export class InferEndpoint {
 
   constructor(server: InferenceServer, budget: BodyBudget) {
     this.reader = new InferReader(server);
-    this.unaryReader = new InferReader({ find: (name, version) => answeringOnce(server.find(name, version)) });
+    this.unaryReader = new InferReader({
+      find: (name, version) => answeringOnce(server.find(name, version)),
+      regions: server.regions,
+    });
     this.budget = budget;
   }
 

@@ -1,9 +1,11 @@
 import { invalid, ServerError } from '../../types/errors.js';
-import type { InferHead, ParameterValue } from '../../types/infer.js';
+import type { InferHead, ParameterValue, RegionRange } from '../../types/infer.js';
 import type { ParameterKind, WireParameter, WireParameters } from './infer-message.js';
 
 /** Longer string correlation ids are refused (fact sheet 1.11); bytes of UTF-8. */
 const LONGEST_SEQUENCE_ID = 128;
+/** Of a tensor: the region that it lies in. */
+export const REGION = 'shared_memory_region';
 const EMPTY_FINAL_RESPONSE = 'triton_enable_empty_final_response';
 
 /** Of the accepted kinds, as messages name them. */
@@ -103,4 +105,33 @@ export function readClassCount(parameters: WireParameters): number {
   const count = Number(parameter.value);
   if (count > 0) return Math.min(count, Number.MAX_SAFE_INTEGER);
   throw invalid("invalid value for 'classification' parameter, expected >= 0");
+}
+
+/** Where a tensor lies in shared memory of its client (fact sheet 3.5); null = it does not. */
+export function readRegionRange(tensor: string, parameters: WireParameters): RegionRange | null {
+  const region = parameters.get(REGION);
+  if (region === undefined) return null;
+  if (region.kind !== 'string') throw wrongTypeFor(REGION, tensor, 'string_param');
+  const byteSize = readBytes('shared_memory_byte_size', tensor, parameters);
+  if (byteSize === null) {
+    throw invalid(
+      `'shared_memory_byte_size' must be specified along with 'shared_memory_region' parameter for tensor '${tensor}'`,
+    );
+  }
+  const offset = readBytes('shared_memory_offset', tensor, parameters) ?? 0;
+  return { region: region.value as string, byteSize, offset };
+}
+
+/** Beyond 2^53 a neighbour will do: no region is so large. */
+function readBytes(key: string, tensor: string, parameters: WireParameters): number | null {
+  const parameter = parameters.get(key);
+  if (parameter === undefined) return null;
+  if (parameter.kind !== 'int64') throw wrongTypeFor(key, tensor, 'int64_param');
+  const bytes = parameter.value as number | bigint;
+  if (bytes < 0) throw invalid(`invalid value for '${key}' parameter for tensor '${tensor}', expected value >= 0.`);
+  return Math.min(Number.MAX_SAFE_INTEGER, Number(bytes));
+}
+
+function wrongTypeFor(key: string, tensor: string, expected: string): ServerError {
+  return invalid(`invalid value type for '${key}' parameter for tensor '${tensor}', expected ${expected}.`);
 }

@@ -1,4 +1,5 @@
 import { checkRequest, type InferPlan } from '../../core/check-request.js';
+import type { ClientRegions } from '../../core/regions/client-regions.js';
 import type { ServedModel } from '../../core/served-model.js';
 import type { InferenceServer } from '../../core/server.js';
 import { copyBytes } from '../../memory/copy.js';
@@ -29,7 +30,7 @@ export interface PreparedInfer {
 }
 
 /** Throws where there is no such model, or it cannot be asked. */
-export type ModelFinder = Pick<InferenceServer, 'find'>;
+export type ModelFinder = Pick<InferenceServer, 'find' | 'regions'>;
 
 interface Remembered {
   readonly template: MessageTemplate;
@@ -67,11 +68,10 @@ export class InferReader {
   read(message: Buffer): void {
     if (this.#recall(message, true)) return;
     const wire = this.#parse(message, true);
-    this.sizes = this.plan.inputs.map(({ head }) => (head.source.kind === 'binary' ? head.source.byteSize : 0));
-    if (wire.raw.length === 0) this.#typed = wire;
-    this.#rawBegins.length = 0;
-    for (const { begin } of wire.raw) this.#rawBegins.push(begin);
-    if (wire.isOrdered && wire.raw.length === wire.inputs.length) this.#remember(message, wire);
+    this.sizes = this.plan.inputs.map(({ head }) => (head.source.kind === 'json' ? 0 : head.source.byteSize));
+    if (wire.inputs.some(({ contents }) => contents.length > 0)) this.#typed = wire;
+    const rawCount = this.#placeRaw(wire);
+    if (wire.isOrdered && wire.raw.length === rawCount && this.#typed === null) this.#remember(message, wire);
   }
 
   /** Reads the part of a message before its raw entries, taking each to have the right size; they are not copied from here. */
@@ -83,13 +83,18 @@ export class InferReader {
     else if (wire.isOrdered) this.#remember(head, wire);
   }
 
+  get regions(): ClientRegions {
+    return this.#models.regions;
+  }
+
   /** Some input has its tensor in the head. */
   get isTyped(): boolean {
     return this.#typed !== null;
   }
 
-  /** Copies input `nth` of the message read to `begin` in `to`. */
+  /** Copies input `nth` of the message read to `begin` in `to`, where the message has it. */
   copyInput(message: Buffer, nth: number, to: Uint8Array, begin: number): void {
+    if (this.plan.usesRegions && isShared(this.plan, nth)) return;
     if (this.#typed === null) {
       copyBytes(message, this.#rawBegins[nth]!, to, begin, this.sizes[nth]!);
       return;
@@ -103,10 +108,24 @@ export class InferReader {
     this.idEnd = wire.idField.end;
     this.idBegin = this.idEnd - Buffer.byteLength(wire.id);
     const model = this.#models.find(wire.modelName, wire.modelVersion);
-    this.plan = checkRequest(model.name, model.tensors, inferHead(message, wire, isWhole));
+    this.plan = checkRequest(
+      model.name,
+      model.tensors,
+      inferHead(message, wire, isWhole, this.#models.regions.isAllowed),
+    );
     this.sequence = this.plan.head;
     this.prepared = prepare(model, wire, this.plan);
     return wire;
+  }
+
+  /** Notes where the raw entry of each input lies that has one; the result is how many do. */
+  #placeRaw({ raw }: WireInferRequest): number {
+    let entry = 0;
+    this.#rawBegins.length = 0;
+    for (let nth = 0; nth < this.plan.inputs.length; nth++) {
+      this.#rawBegins.push(isShared(this.plan, nth) ? -1 : (raw[entry++]?.begin ?? -1));
+    }
+    return entry;
   }
 
   /** True = the message is one that was read before, but for its id and its tensors. */
@@ -119,8 +138,7 @@ export class InferReader {
       const known = remembered[index]!;
       const rawBegin = known.template.match(message);
       if (rawBegin < 0) continue;
-      const { sizes } = known.prepared;
-      if (isWhole ? !this.#findRaw(message, rawBegin, sizes) : rawBegin !== message.length) return false;
+      if (isWhole ? !this.#findRaw(message, rawBegin, known.prepared) : rawBegin !== message.length) return false;
       remembered[index] = remembered[0]!;
       remembered[0] = known;
       return this.#use(message, known);
@@ -143,12 +161,16 @@ export class InferReader {
     return true;
   }
 
-  /** True = from `begin` on there is nothing but one raw entry for each size, and as long as that. */
-  #findRaw(message: Buffer, begin: number, sizes: readonly number[]): boolean {
+  /** True = from `begin` on there is nothing but one raw entry for each size that the message has to bring, and as long as that. */
+  #findRaw(message: Buffer, begin: number, { sizes, plan }: PreparedInfer): boolean {
     const begins = this.#rawBegins;
     const found: number[] | null = sizes.includes(-1) ? [] : null;
     let at = begin;
     for (let nth = 0; nth < sizes.length; nth++) {
+      if (plan.usesRegions && isShared(plan, nth)) {
+        found?.push(sizes[nth]!);
+        continue;
+      }
       if (message[at] !== RAW_INPUT_CONTENTS) return false;
       at = this.#readLength(message, at + 1);
       if (at < 0) return false;
@@ -187,8 +209,12 @@ export class InferReader {
 }
 
 function prepare(model: ServedModel, { modelName, modelVersion }: WireInferRequest, plan: InferPlan): PreparedInfer {
-  const sizes = plan.inputs.map(({ bytes }) => bytes);
+  const sizes = plan.inputs.map(({ bytes, head: { source } }) => (source.kind === 'shared' ? source.byteSize : bytes));
   return { model, modelName, modelVersion, plan, sizes, hasStrings: sizes.includes(-1), replies: null };
+}
+
+function isShared({ inputs }: InferPlan, nth: number): boolean {
+  return inputs[nth]!.head.source.kind === 'shared';
 }
 
 function withSequence({ sequenceStart, sequenceEnd }: SequenceFlags, sequenceId: SequenceId): SequenceFlags {

@@ -1,4 +1,5 @@
 import type { AcceptedRequest, InferResponse, Responder } from '../../core/infer-response.js';
+import { admitWithRegions } from '../../core/regions/region-request.js';
 import type { ServedModel } from '../../core/served-model.js';
 import { asServerError, type ServerError } from '../../types/errors.js';
 import type { PartsHolder } from './engine.js';
@@ -113,7 +114,7 @@ export abstract class InferTask implements Responder, PartsHolder {
     }
     const { prepared, plan, sizes, sequence } = reader;
     this.prepared = prepared;
-    const request = prepared.model.admit(plan, sizes, this, sequence);
+    const request = admitWithRegions(reader.regions, prepared.model, plan, sizes, this, sequence);
     this.request = request;
     const { bytes } = prepared.model.arena;
     for (let nth = 0; nth < sizes.length; nth++) reader.copyInput(message, nth, bytes, request.inputBegin(nth));

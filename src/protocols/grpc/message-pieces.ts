@@ -14,7 +14,7 @@ type PiecesState = 'head' | 'tensors' | 'whole';
 
 /**
  * A large ModelInferRequest as it comes in. As soon as all before its raw entries is here, the request takes a slot and its tensors
- * go from the socket's chunk into it. Messages with tensors in the head, with strings (whose size only they know) or with a very long
+ * go from the socket's chunk into it. Messages with tensors in the head or in shared memory, with strings (whose size only they know) or with a very long
  * head are collected instead.
  */
 export class MessagePieces {
@@ -114,7 +114,7 @@ export class MessagePieces {
       this.id.set(head, reader.idBegin, reader.idEnd);
     }
     this.prepared = reader.prepared;
-    if (reader.isTyped || reader.prepared.hasStrings) return;
+    if (reader.isTyped || reader.prepared.hasStrings || reader.plan.usesRegions) return;
     this.#request = reader.prepared.model.admit(reader.plan, reader.sizes, this.#responder!, reader.sequence);
     this.#entries = new RawEntries(this.#request, reader.sizes, this.id);
     this.#state = 'tensors';

@@ -7,6 +7,7 @@ import type { Endpoint, Route } from '../routes.js';
 import type { HttpExchange } from './engine.js';
 import { JSON_HEADERS, replyError, replyJson, replyJsonText } from './reply.js';
 import { sequencesJson } from './sequences-json.js';
+import type { SharedMemoryEndpoint } from './shared-memory.js';
 
 type AdminHandler = (server: InferenceServer, exchange: HttpExchange, route: Route) => void;
 
@@ -14,6 +15,7 @@ type AdminHandler = (server: InferenceServer, exchange: HttpExchange, route: Rou
 export const adminHandlers: Readonly<
   Record<
     Exclude<Endpoint, 'infer' | 'generate' | 'generate-stream' | 'index' | 'load' | 'unload' | 'trace-setting'>,
+    Exclude<Endpoint, 'infer' | 'generate' | 'generate-stream' | 'index' | 'load' | 'unload' | SharedMemoryEndpoint>,
     AdminHandler
   >
 > = {

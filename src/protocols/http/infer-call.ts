@@ -1,4 +1,5 @@
 import type { InferResponse } from '../../core/infer-response.js';
+import type { ClientRegions } from '../../core/regions/client-regions.js';
 import type { ServedModel } from '../../core/served-model.js';
 import { asServerError, invalid, ServerError } from '../../types/errors.js';
 import { type BodyBudget, BodyBuffer } from '../body-buffer.js';
@@ -33,7 +34,7 @@ export interface InferHost {
   readonly pool: JsonPool;
   headerLength(text: string, bodyBytes: number): number;
   readonly heads: HeadCaches;
-  readonly server: { find(name: string, version: string): ServedModel };
+  readonly server: { find(name: string, version: string): ServedModel; readonly regions: ClientRegions };
   /** The call has no exchange and no request any more. */
   recycle(call: InferCall): void;
 }
@@ -61,7 +62,7 @@ export class InferCall extends BodyInfer implements BodySink, ExchangeOwner {
   #headersFor = 0;
 
   constructor(endpoint: InferHost) {
-    super(endpoint.pool);
+    super(endpoint.pool, endpoint.server.regions);
     this.#endpoint = endpoint;
     this.#body = new BodyBuffer(endpoint.budget);
   }

@@ -18,13 +18,14 @@ export class InferEndpoint {
   readonly limits: InferLimits;
   readonly budget: BodyBudget;
   readonly pool: JsonPool;
-  readonly heads = new HeadCaches();
+  readonly heads: HeadCaches;
   readonly #idle: InferCall[] = [];
   #headerLengthText = '';
   #headerLength = WHOLE_BODY;
 
   constructor(server: InferenceServer, limits: InferLimits, budget: BodyBudget, pool: JsonPool) {
     this.server = server;
+    this.heads = new HeadCaches(server.regions.isAllowed);
     this.limits = limits;
     this.budget = budget;
     this.pool = pool;

@@ -9,6 +9,7 @@ import { GenerateEndpoint } from './generate.js';
 import { InferEndpoint, type InferLimits } from './infer.js';
 import { replyError, replyJson } from './reply.js';
 import { RepositoryEndpoints } from './repository.js';
+import { isSharedMemory, SharedMemoryEndpoints } from './shared-memory.js';
 import { TraceSettingEndpoint } from './trace-setting.js';
 
 /** The V2 protocol over HTTP: what `HttpEngine.listen` is given. */
@@ -22,6 +23,7 @@ export function httpHandler(
   const router = new Router();
   const infer = new InferEndpoint(server, limits, budget, pool);
   const generate = new GenerateEndpoint(server, limits, budget, pool);
+  const sharedMemory = new SharedMemoryEndpoints(server.regions, budget);
   const repository = new RepositoryEndpoints(server, budget, pool);
   const traceSetting = new TraceSettingEndpoint(server, budget);
   const dispatch = (exchange: HttpExchange, route: Route) => {
@@ -32,6 +34,7 @@ export function httpHandler(
     else if (endpoint === 'trace-setting') traceSetting.handle(exchange, model);
     else if (endpoint === 'index' || endpoint === 'load' || endpoint === 'unload')
       repository.handle(exchange, endpoint, model);
+    else if (isSharedMemory(endpoint)) sharedMemory.handle(exchange, endpoint, route.region ?? null);
     else adminHandlers[endpoint](server, exchange, route);
   };
   return (exchange) => {

@@ -59,8 +59,8 @@ export class InferTask extends BodyInfer implements Task, PartsHolder {
   /** Sent as views that are on their way, in order; null = of bytes that are nobody's. */
   readonly #views = new Fifo<InferResponse | null>();
 
-  constructor(host: TaskHost, pool: ConstructorParameters<typeof BodyInfer>[0]) {
-    super(pool);
+  constructor(host: TaskHost, ...parts: ConstructorParameters<typeof BodyInfer>) {
+    super(...parts);
     this.#host = host;
   }
 

@@ -42,8 +42,8 @@ export class SocketService implements SocketHandler, SessionHost, TaskHost {
   readonly #pool: JsonPool;
   readonly #origins: readonly string[];
   readonly #router = new Router();
-  readonly #pathCaches = new HeadCaches();
-  readonly #messageCaches = new HeadCaches();
+  readonly #pathCaches: HeadCaches;
+  readonly #messageCaches: HeadCaches;
   readonly #sessions = new Set<Session>();
   readonly #idleTasks: InferTask[] = [];
   readonly #checkIntervalMs: number;
@@ -56,6 +56,8 @@ export class SocketService implements SocketHandler, SessionHost, TaskHost {
   /** @param origins `--ws-allow-origin` */
   constructor(server: InferenceServer, limits: SocketServiceLimits, origins: readonly string[], pool: JsonPool) {
     this.#server = server;
+    this.#pathCaches = new HeadCaches(server.regions.isAllowed);
+    this.#messageCaches = new HeadCaches(server.regions.isAllowed);
     this.limits = limits;
     this.maxInputBytes = limits.maxInputBytes;
     this.#origins = origins;
@@ -110,7 +112,7 @@ export class SocketService implements SocketHandler, SessionHost, TaskHost {
 
   /** For sessions and tasks, from here on. */
   takeTask(): InferTask {
-    return this.#idleTasks.pop() ?? new InferTask(this, this.#pool);
+    return this.#idleTasks.pop() ?? new InferTask(this, this.#pool, this.#server.regions);
   }
 
   recycle(task: InferTask): void {

@@ -4,6 +4,7 @@ import { parseModelConfig } from '../../../src/config/pbtxt.js';
 import type { AcceptedRequest, Responder } from '../../../src/core/infer-response.js';
 import { Model } from '../../../src/core/model.js';
 import { ModelTensors } from '../../../src/core/model-tensors.js';
+import { ClientRegions } from '../../../src/core/regions/client-regions.js';
 import type { InferenceServer } from '../../../src/core/server.js';
 import { Arena } from '../../../src/memory/arena.js';
 import { ModelStatistics } from '../../../src/telemetry/statistics.js';
@@ -49,7 +50,7 @@ export function serverOf(...models: Model[]): InferenceServer {
     if (model === undefined) throw invalid(`no model '${name}'`);
     return model;
   };
-  return { find } as unknown as InferenceServer;
+  return { find, regions: new ClientRegions(false) } as unknown as InferenceServer;
 }
 
 export const nobody: Responder = { onResponse: () => {}, onError: () => {} };

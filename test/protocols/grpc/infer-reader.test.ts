@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Model } from '../../../src/core/model.js';
+import { ClientRegions } from '../../../src/core/regions/client-regions.js';
 import { InferReader } from '../../../src/protocols/grpc/infer-reader.js';
 import { idleModel, inputText, nobody, serverOf, takeInputs } from './idle-model.js';
 import { encodeRequest, type TwinRequest } from './twin.js';
@@ -90,7 +91,7 @@ describe('a message that repeats', () => {
 
   test('belongs to the model that is there now', () => {
     const models: Model[] = [numbers];
-    const reader = new InferReader({ find: () => models[0]! } as never);
+    const reader = new InferReader({ find: () => models[0]!, regions: new ClientRegions(false) } as never);
     take(reader, encodeRequest(numbersRequest('', 1)));
     models[0] = idleModel('numbers', 4, inputText('A', 'INT32', '2') + inputText('B', 'UINT8', '3'));
     expect(take(reader, encodeRequest(numbersRequest('', 1))).prepared.model).toBe(models[0]);

@@ -1,0 +1,127 @@
+import type { ClientRegions } from '../../core/regions/client-regions.js';
+import { invalid, ServerError } from '../../types/errors.js';
+import { type BodyBudget, BodyBuffer } from '../body-buffer.js';
+import { readBody } from '../load-request.js';
+import type { Endpoint } from '../routes.js';
+import type { BodySink, ExchangeOwner, HttpExchange } from './engine.js';
+import { JSON_HEADERS, replyBytes, replyError, replyJson } from './reply.js';
+
+export type SharedMemoryEndpoint = Extract<Endpoint, `${'system' | 'cuda'}-memory-${string}`>;
+
+export function isSharedMemory(endpoint: Endpoint): endpoint is SharedMemoryEndpoint {
+  return endpoint.startsWith('system-memory-') || endpoint.startsWith('cuda-memory-');
+}
+
+const LARGEST_BODY_BYTES = 64 * 1024;
+const NOTHING = new Uint8Array(0);
+
+/** `/v2/systemsharedmemory...` and `/v2/cudasharedmemory...` (fact sheet 1.6). */
+export class SharedMemoryEndpoints {
+  readonly #regions: ClientRegions;
+  readonly #budget: BodyBudget;
+
+  constructor(regions: ClientRegions, budget: BodyBudget) {
+    this.#regions = regions;
+    this.#budget = budget;
+  }
+
+  /** @param region null = the path names none. Throws what can be refused before a body comes. */
+  handle(exchange: HttpExchange, endpoint: SharedMemoryEndpoint, region: string | null): void {
+    const regions = this.#regions;
+    if (endpoint === 'system-memory-register') {
+      regions.checkAllowed();
+      new RegisterCall(regions, this.#budget, nameOf(region, 'system')).start(exchange);
+      return;
+    }
+    const status = run(regions, endpoint, region);
+    if (status === null) replyBytes(exchange, 200, JSON_HEADERS, NOTHING);
+    else replyJson(exchange, 200, status);
+  }
+}
+
+/** What is asked without a body; null = there is nothing to say. */
+function run(regions: ClientRegions, endpoint: SharedMemoryEndpoint, region: string | null): object[] | null {
+  if (endpoint === 'system-memory-status') return systemStatus(regions, region);
+  if (endpoint === 'cuda-memory-status') return region === null ? [] : regions.cudaStatus(region);
+  if (endpoint === 'cuda-memory-unregister') regions.unregisterCuda(region);
+  else if (endpoint === 'cuda-memory-register') regions.registerCuda(nameOf(region, 'cuda'));
+  else if (region === null) regions.unregisterAll();
+  else regions.unregister(region);
+  return null;
+}
+
+function systemStatus(regions: ClientRegions, region: string | null): object[] {
+  const found = region === null ? regions.list() : [regions.status(region)];
+  return found.map(({ name, key, offset, byteSize }) => ({ name, key, offset, byte_size: byteSize }));
+}
+
+function nameOf(region: string | null, kind: 'system' | 'cuda'): string {
+  if (region !== null) return region;
+  throw invalid(`'region name' is necessary to register ${kind} shared memory region`);
+}
+
+/** One request to register a system region. */
+class RegisterCall implements BodySink, ExchangeOwner {
+  readonly #regions: ClientRegions;
+  readonly #body: BodyBuffer;
+  readonly #name: string;
+
+  constructor(regions: ClientRegions, budget: BodyBudget, name: string) {
+    this.#regions = regions;
+    this.#body = new BodyBuffer(budget);
+    this.#name = name;
+  }
+
+  start(exchange: HttpExchange): void {
+    exchange.owner = this;
+    exchange.readBody(this);
+  }
+
+  onChunk(exchange: HttpExchange, chunk: Uint8Array, last: boolean): void {
+    try {
+      this.#body.append(chunk);
+      if (this.#body.length > LARGEST_BODY_BYTES)
+        throw invalid(`the body of this request has up to ${LARGEST_BODY_BYTES} bytes`);
+      if (!last) return;
+      this.#register();
+      replyBytes(exchange, 200, JSON_HEADERS, NOTHING);
+    } catch (error) {
+      replyError(exchange, error);
+    }
+  }
+
+  onSent(): void {
+    this.#body.clear();
+  }
+
+  onAborted(): void {
+    this.#body.clear();
+  }
+
+  #register(): void {
+    const { key, offset = 0, byte_size: byteSize } = bodyOf(this.#body.view);
+    if (key === undefined) throw invalid("Shared memory register request has no 'key' field");
+    if (byteSize === undefined) throw invalid("Shared memory register request has no 'byte_size' field");
+    if (typeof key !== 'string') throw internal('attempt to access JSON non-string as string');
+    this.#regions.register({ name: this.#name, key, offset: bytesOf(offset), byteSize: bytesOf(byteSize) });
+  }
+}
+
+/** Codes are Triton's here, also for what is no JSON. */
+function bodyOf(bytes: Buffer): Readonly<Record<string, unknown>> {
+  if (bytes.length === 0) throw internal('failed to parse the request JSON buffer: The document is empty. at 0');
+  try {
+    return readBody(bytes);
+  } catch (error) {
+    throw internal((error as Error).message);
+  }
+}
+
+function bytesOf(value: unknown): number {
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
+  throw internal('attempt to access JSON non-unsigned-integer as unsigned-integer');
+}
+
+function internal(message: string): ServerError {
+  return new ServerError('INTERNAL', message);
+}

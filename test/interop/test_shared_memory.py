@@ -9,6 +9,7 @@ import tritonclient.http as httpclient
 import tritonclient.utils.shared_memory as shm
 from server import copy_models, running_server
 from tensors import SIMPLE_A, SIMPLE_B
+from test_perf_analyzer import assert_complete, run_perf_analyzer
 from tritonclient.utils import InferenceServerException, serialize_byte_tensor, serialized_byte_size
 
 NAMES = ["input_simple", "output_simple"]
@@ -143,6 +144,15 @@ def test_streams(allowing, regions):
         assert "should be at least 64 bytes to hold the results" in error.message()
         client.stop_stream()
         client.unregister_system_shared_memory()
+
+
+@pytest.mark.parametrize("arguments", [("http", ()), ("grpc", ()), ("grpc", ("--streaming",)), ("grpc", ("--async",))])
+@pytest.mark.parametrize("model", ["simple", "simple_string"])
+def test_perf_analyzer(allowing, arguments, model):
+    protocol, more = arguments
+    shared = ("--shared-memory", "system", "--output-shared-memory-size", "1024", "--concurrency-range", "2")
+    shared += ("--string-data", "1") if model == "simple_string" else ()
+    assert_complete(run_perf_analyzer(allowing, *shared, *more, model=model, protocol=protocol))
 
 
 def test_regions_of_a_gpu_are_refused(kit):

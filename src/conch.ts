@@ -82,8 +82,7 @@ export class Conch {
       return entry === null ? null : marksOfFile(config, entry, this.#machine);
     };
     this.#tracing = buildTracing(options.trace, log);
-    const settings = { id, version, strictReadiness, marksOf, tracing: this.#tracing };
-    const settings = { id, version, strictReadiness, allowClientShm, marksOf };
+    const settings = { id, version, strictReadiness, allowClientShm, marksOf, tracing: this.#tracing };
     this.server = new InferenceServer(settings, manager, this.#repository);
   }
 

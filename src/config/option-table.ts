@@ -274,6 +274,7 @@ const working: readonly Flag[] = [
     deprecated(integer('trace-rate', 1000, count, 'Use --trace-config rate=N.')),
     deprecated(integer('trace-count', -1, { ...count, min: -1 }, 'Use --trace-config count=N; -1 = without limit.')),
     deprecated(integer('trace-log-frequency', 0, count, 'Use --trace-config triton,log-frequency=N.')),
+  ]),
   ...section('Memory and devices', works, [
     boolean(
       'allow-client-shm',

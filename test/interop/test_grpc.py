@@ -186,9 +186,6 @@ def test_everything_that_is_told_of_server_and_models(grpc_client, client):
 @pytest.mark.parametrize(
     "call",
     [
-        lambda client: client.get_system_shared_memory_status(),
-        lambda client: client.register_system_shared_memory("r", "/r", 64),
-        lambda client: client.get_trace_settings(),
         lambda client: client.get_log_settings(),
     ],
 )

@@ -27,17 +27,8 @@ export const adminMethods: Readonly<Record<string, AdminMethod>> = {
     server.unload(modelNameOf(request), unloadsDependents(parametersOf(request)));
     return {};
   },
-  SystemSharedMemoryStatus: refuseSharedMemory,
-  SystemSharedMemoryRegister: refuseSharedMemory,
-  SystemSharedMemoryUnregister: refuseSharedMemory,
-  CudaSharedMemoryStatus: refuseSharedMemory,
-  CudaSharedMemoryRegister: refuseSharedMemory,
-  CudaSharedMemoryUnregister: refuseSharedMemory,
-  TraceSetting: traceSetting,
   ...sharedMemoryMethods,
-  TraceSetting: () => {
-    throw unsupported('requests are not traced: there are no trace settings');
-  },
+  TraceSetting: traceSetting,
   LogSettings: () => {
     throw unsupported('log settings cannot be changed while the server runs: give it --log-verbose and its kin');
   },

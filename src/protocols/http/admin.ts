@@ -14,8 +14,10 @@ type AdminHandler = (server: InferenceServer, exchange: HttpExchange, route: Rou
 /** Every endpoint but inference: answered at once, from what the server knows. */
 export const adminHandlers: Readonly<
   Record<
-    Exclude<Endpoint, 'infer' | 'generate' | 'generate-stream' | 'index' | 'load' | 'unload' | 'trace-setting'>,
-    Exclude<Endpoint, 'infer' | 'generate' | 'generate-stream' | 'index' | 'load' | 'unload' | SharedMemoryEndpoint>,
+    Exclude<
+      Endpoint,
+      'infer' | 'generate' | 'generate-stream' | 'index' | 'load' | 'unload' | 'trace-setting' | SharedMemoryEndpoint
+    >,
     AdminHandler
   >
 > = {

@@ -1,10 +1,13 @@
 import { findGpus } from './backends/gpus.js';
 import { JavaScriptBackend } from './backends/javascript.js';
 import { OnnxRuntimeBackend } from './backends/onnxruntime.js';
+import { systemClock } from './base/clock.js';
 import type { Log } from './base/log.js';
 import type { Mark } from './config/marks.js';
 import type { Machine } from './config/normalize.js';
 import type { Options } from './config/options.js';
+import { LocalStore } from './core/cache/local-store.js';
+import { ResponseCache } from './core/cache/response-cache.js';
 import type { ServedModel } from './core/served-model.js';
 import { InferenceServer } from './core/server.js';
 import { Arena } from './memory/arena.js';
@@ -41,6 +44,8 @@ export class Conch {
   readonly #options: Options;
   readonly #log: Log;
   readonly #arena: Arena;
+  /** Null = no answers are kept. */
+  readonly #store: LocalStore | null;
   readonly #repository: ModelRepository<ServedModel>;
   readonly #poller: Poller;
   readonly #tracing: Tracing;
@@ -62,6 +67,8 @@ export class Conch {
     this.#options = options;
     this.#log = log;
     this.#arena = new Arena(options.tensorMemoryByteSize);
+    const { responseCache } = options;
+    this.#store = responseCache === null ? null : new LocalStore(responseCache.bytes, systemClock);
     const surroundings = {
       options,
       machine: this.#machine,
@@ -69,6 +76,7 @@ export class Conch {
       arena: this.#arena,
       log,
       find: (name: string, version: string) => this.server.find(name, version),
+      cache: this.#store === null ? null : new ResponseCache(this.#store, systemClock),
     };
     const actions = new ModelActions(surroundings);
     const limits = { threads: options.modelLoadThreadCount, retries: options.modelLoadRetryCount };
@@ -221,6 +229,7 @@ export class Conch {
       tensorBytesTotal: this.#arena.capacity,
       connections: () => this.#http?.connections ?? 0,
       sockets: () => this.#sockets?.counts ?? null,
+      localCache: () => this.#store?.counts ?? null,
     });
     this.#metrics = await this.#listen(engine, metricsAddress, metricsPort, metricsHandler(this.#telemetry.registry));
     this.#log.info(`Started Metrics Service at ${metricsAddress}:${this.#metrics.port}`);

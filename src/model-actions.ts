@@ -5,6 +5,8 @@ import type { ModelConfig } from './config/model-config.js';
 import { isEnsemble, type Machine, normalizeConfig } from './config/normalize.js';
 import type { Options } from './config/options.js';
 import { validateConfig } from './config/validate.js';
+import type { ModelCache } from './core/cache/model-cache.js';
+import type { CacheSubject, ResponseCache } from './core/cache/response-cache.js';
 import { loadEnsemble } from './core/ensemble/load-ensemble.js';
 import { adjustModel, type LoadSettings, loadModel, type ModelVersionSource } from './core/load-model.js';
 import { Model } from './core/model.js';
@@ -23,6 +25,8 @@ export interface ActionSurroundings {
   readonly arena: Arena;
   readonly log: Log;
   readonly find: FindModel;
+  /** Null = `--cache-config` is not given. */
+  readonly cache: ResponseCache | null;
 }
 
 /** What the manager of models does with them. */
@@ -31,13 +35,15 @@ export class ModelActions implements ManagerActions<ServedModel> {
   readonly #arena: Arena;
   readonly #log: Log;
   readonly #find: FindModel;
+  readonly #cache: ResponseCache | null;
   readonly #settings: LoadSettings;
 
-  constructor({ options, machine, backends, arena, log, find }: ActionSurroundings) {
+  constructor({ options, machine, backends, arena, log, find, cache }: ActionSurroundings) {
     this.#options = options;
     this.#arena = arena;
     this.#log = log;
     this.#find = find;
+    this.#cache = cache;
     this.#settings = {
       backends: new Map(backends.map((backend) => [backend.name, backend])),
       autoComplete: !options.disableAutoCompleteConfig,
@@ -59,15 +65,22 @@ export class ModelActions implements ManagerActions<ServedModel> {
   ): Promise<ServedModel> {
     const startUs = monotonicUs();
     const source = sourceOf(model, version);
-    const load = isEnsemble(source.config) ? this.#loadEnsemble(source, steps) : this.#loadModel(source, signal);
-    const loaded = await load;
+    const settings = { ...this.#settings, cacheOf: this.#cacheOf(source, steps) };
+    const loaded = isEnsemble(source.config)
+      ? await loadEnsemble(source, steps, settings, { arena: this.#arena, clock: systemClock })
+      : await this.#loadModel(source, settings, signal);
     loaded.statistics.loadSeconds = (monotonicUs() - startUs) / 1e6;
     return loaded;
   }
 
   async adjust(loaded: ServedModel, model: WantedModel, version: WantedVersion): Promise<boolean> {
     if (!(loaded instanceof Model) || isEnsemble(sourceOf(model, version).config)) return false;
-    return adjustModel(loaded, sourceOf(model, version), this.#settings, this.#log);
+    const source = sourceOf(model, version);
+    const isAdjusted = await adjustModel(loaded, source, this.#settings, this.#log);
+    // Its labels may be others now.
+    if (isAdjusted && this.#cache !== null)
+      loaded.cache?.keys.rescope(this.#cache.scopeOf(source.name, source.version));
+    return isAdjusted;
   }
 
   async unload(loaded: ServedModel, heir: ServedModel | null): Promise<void> {
@@ -79,7 +92,21 @@ export class ModelActions implements ManagerActions<ServedModel> {
     await removeOverrides(directory);
   }
 
-  #loadModel(source: ModelVersionSource, signal: AbortSignal): Promise<ServedModel> {
+  #cacheOf(
+    { name, version, config }: ModelVersionSource,
+    steps: readonly ServedModel[],
+  ): ((subject: CacheSubject) => ModelCache | null) | null {
+    const cache = this.#cache;
+    if (cache === null) {
+      if (config.response_cache?.enable)
+        this.#log.info(`model '${name}': response_cache needs --cache-config: nothing is cached`);
+      return null;
+    }
+    const scope = cache.scopeOf(name, version);
+    return (subject) => cache.cacheOf(scope, subject, steps);
+  }
+
+  #loadModel(source: ModelVersionSource, settings: LoadSettings, signal: AbortSignal): Promise<ServedModel> {
     const { sequenceMaxBacklog, responseTimeoutSecs } = this.#options;
     const surroundings = {
       arena: this.#arena,
@@ -89,11 +116,7 @@ export class ModelActions implements ManagerActions<ServedModel> {
       responseTimeoutSecs,
       find: this.#find,
     };
-    return loadModel(source, this.#settings, surroundings, signal);
-  }
-
-  #loadEnsemble(source: ModelVersionSource, steps: readonly ServedModel[]): Promise<ServedModel> {
-    return loadEnsemble(source, steps, this.#settings, { arena: this.#arena, clock: systemClock });
+    return loadModel(source, settings, surroundings, signal);
   }
 }
 

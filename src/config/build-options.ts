@@ -1,4 +1,5 @@
 import { invalid } from '../types/errors.js';
+import { readCacheConfig } from './cache-config.js';
 import { badOption, type Flag } from './flag.js';
 import { FlagValues, type GivenFlags } from './flag-values.js';
 import { readBackendConfig, readMetricsConfig } from './key-values.js';
@@ -21,6 +22,7 @@ export function buildOptions(given: GivenFlags, folders: readonly string[]): Bui
     ...serverOptions(values),
     ...modelOptions(values, folders),
     ...httpOptions(values),
+    responseCache: readCacheConfig(values),
     ws: wsOptions(values),
     ...grpcOptions(values),
     ...metricsOptions(values),
@@ -237,6 +239,7 @@ function notesOn(flag: Flag): string[] {
 }
 
 const successors = new Map([
+  ['response-cache-byte-size', 'cache-config'],
   ['strict-model-config', 'disable-auto-complete-config'],
   ['allow-poll-model-repository', 'model-control-mode'],
   ['allow-model-control', 'model-control-mode'],

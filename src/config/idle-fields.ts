@@ -7,11 +7,6 @@ const idle: readonly {
   readonly so: string;
 }[] = [
   {
-    field: 'response_cache',
-    isSet: (config) => config.response_cache?.enable === true,
-    so: 'every request is executed',
-  },
-  {
     field: 'rate_limiter',
     isSet: (config) => config.instance_group.some(({ rate_limiter }) => rate_limiter !== undefined),
     so: 'every instance runs whenever it has work',

@@ -281,6 +281,17 @@ const working: readonly Flag[] = [
       false,
       'Let clients register shared memory of this machine, and hand tensors over in it.',
     ),
+  ...section('Response cache', works, [
+    list('cache-config', 'NAME,KEY=VALUE', 'Keep answers of models with response_cache: local,size=BYTES.'),
+    {
+      ...integer(
+        'response-cache-byte-size',
+        0,
+        { ...bytes, min: 0 },
+        'N = --cache-config=local,size=N, which is the name to use.',
+      ),
+      deprecated: true,
+    },
   ]),
 ];
 

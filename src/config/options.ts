@@ -36,6 +36,9 @@ export interface Options {
   readonly sequenceMaxBacklog: number;
   readonly responseTimeoutSecs: number;
 
+  /** Null = no answers are kept. */
+  readonly responseCache: CacheOptions | null;
+
   readonly allowHttp: boolean;
   /** A host name, an IPv4 address, or an IPv6 address without brackets. */
   readonly httpAddress: string;
@@ -96,6 +99,15 @@ export interface Options {
   readonly logFile: string;
 
   readonly trace: TraceOptions;
+}
+
+/** `--cache-config` or `--response-cache-byte-size`. */
+export type CacheOptions = LocalCacheOptions;
+
+/** Answers in memory of this process. */
+export interface LocalCacheOptions {
+  readonly kind: 'local';
+  readonly bytes: number;
 }
 
 /** The flags `--ws-*`. */

@@ -1,3 +1,4 @@
+import { ServerError } from '../types/errors.js';
 import type { SequenceId } from '../types/infer.js';
 
 /** A model that may be replaced while it has something to finish. */
@@ -48,4 +49,16 @@ export class Lineage<M extends Replaceable> {
     if (this.#elders === null || isStart) return null;
     return this.#elders.find((elder) => elder.hasSequence(id)) ?? null;
   }
+}
+
+/** Who asked the first is prepared for answers of its kind, not of another. Throws UNAVAILABLE. */
+export function checkAlike(asked: Kind, other: Kind): void {
+  if (other.isDecoupled === asked.isDecoupled) return;
+  const kinds = `one that ${other.isDecoupled ? 'is' : 'is not'} decoupled has its place`;
+  throw new ServerError('UNAVAILABLE', `model '${asked.name}' was loaded anew and ${kinds}: send the request again`);
+}
+
+interface Kind {
+  readonly name: string;
+  readonly isDecoupled: boolean;
 }

@@ -8,6 +8,7 @@ import type { LatencyDetail } from '../telemetry/latency-detail.js';
 import { ModelStatistics } from '../telemetry/statistics.js';
 import { ServerError } from '../types/errors.js';
 import { batchInputsOf, batchOutputsOf } from './batch-io.js';
+import type { CacheOf } from './cache/response-cache.js';
 import { instancePlaces, kindOf, type NamedPlace } from './instance-places.js';
 import { readLabels } from './labels.js';
 import { Model } from './model.js';
@@ -34,6 +35,8 @@ export interface LoadSettings {
   readonly backendConfig: ReadonlyMap<string, ReadonlyMap<string, string>>;
   /** What is measured of the model beside its counters; null = nothing. */
   readonly latencyDetail: (config: ModelConfig) => LatencyDetail | null;
+  /** The response cache of what is loaded; null or absent = answers are not kept. */
+  readonly cacheOf?: CacheOf | null;
   /** Normalises and validates what the backend completed; throws INVALID_ARGUMENT. */
   readonly finish: (config: ModelConfig) => ModelConfig;
 }
@@ -52,6 +55,7 @@ export async function loadModel(
   const tensors = new ModelTensors(config, labels, prepared);
   const states = await sequenceStates(config, source.directory);
   const files = await readWarmupFiles(config, source.directory);
+  const statistics = new ModelStatistics(settings.latencyDetail(config));
   const parts = {
     name: source.name,
     version: source.version,
@@ -60,7 +64,8 @@ export async function loadModel(
     specs: instanceSpecs(source, config, prepared, tensors, states),
     states,
     warmup: warmupSamples({ config, tensors, states, files }),
-    statistics: new ModelStatistics(settings.latencyDetail(config)),
+    statistics,
+    cache: settings.cacheOf?.({ config, tensors, statistics }) ?? null,
   };
   const model = new Model(parts, surroundings);
   try {

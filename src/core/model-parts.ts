@@ -5,6 +5,7 @@ import type { Log } from '../base/log.js';
 import type { ModelConfig } from '../config/model-config.js';
 import type { Arena } from '../memory/arena.js';
 import type { ModelStatistics } from '../telemetry/statistics.js';
+import type { ModelCache } from './cache/model-cache.js';
 import type { FindModel } from './model-calls.js';
 import type { ModelTensors } from './model-tensors.js';
 import { Warmup } from './warmup.js';
@@ -21,6 +22,8 @@ export interface ModelParts {
   /** What every instance runs before it serves. */
   readonly warmup: readonly WarmupSample[];
   readonly statistics: ModelStatistics;
+  /** Null or absent = its answers are not kept. */
+  readonly cache?: ModelCache | null;
 }
 
 /** What it shares with all others. */

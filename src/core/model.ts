@@ -18,13 +18,13 @@ import type { Scheduler } from '../schedulers/scheduler.js';
 import type { SequenceCounts, SequenceSnapshot } from '../schedulers/sequence/sequence-view.js';
 import type { CustomMetric } from '../telemetry/custom-metrics.js';
 import type { FailureReason, ModelStatistics } from '../telemetry/statistics.js';
-import { ServerError } from '../types/errors.js';
 import type { SequenceFlags, SequenceId } from '../types/infer.js';
 import type { AdmittedRequest } from './admitted-request.js';
+import type { ModelCache } from './cache/model-cache.js';
 import { checkRequest, type InferPlan } from './check-request.js';
 import { DecoupledRequest } from './decoupled-request.js';
-import type { Responder } from './infer-response.js';
-import { Lineage } from './lineage.js';
+import type { AcceptedRequest, Responder } from './infer-response.js';
+import { checkAlike, Lineage } from './lineage.js';
 import { ModelCalls } from './model-calls.js';
 import { type ModelParts, type ModelSurroundings, warmupOf } from './model-parts.js';
 import { ModelRequest } from './model-request.js';
@@ -51,6 +51,7 @@ export class Model implements ServedModel, InputSpace {
   /** Null = it answers once, or its clients may leave answers unread for ever. */
   readonly watch: ReadWatch | null;
   readonly called: Set<ServedModel> | null;
+  readonly cache: ModelCache | null;
   readonly #openCalls: InstanceEvents['openCalls'];
   readonly #clock: Clock;
   readonly #log: Log;
@@ -83,6 +84,7 @@ export class Model implements ServedModel, InputSpace {
     this.#log = log;
     this.planes = parts.tensors.planesIn(arena);
     this.called = parts.tensors.readsHeads ? new Set() : null;
+    this.cache = parts.cache ?? null;
     this.#openCalls = (post) => new ModelCalls(this, surroundings.find, post);
     const settings = schedulerSettings(parts.config);
     this.#warmup = warmupOf(parts, surroundings);
@@ -137,7 +139,8 @@ export class Model implements ServedModel, InputSpace {
   }
 
   get takesGroups(): boolean {
-    const isQueuePlain = this.#order === null && (this.#dynamic?.isPlain ?? false);
+    // Answers are kept request by request.
+    const isQueuePlain = this.cache === null && this.#order === null && (this.#dynamic?.isPlain ?? false);
     return isQueuePlain && !this.tensors.readsHeads && !this.#config.input.some((input) => input.allow_ragged_batch);
   }
 
@@ -162,16 +165,14 @@ export class Model implements ServedModel, InputSpace {
     sizes: readonly number[],
     responder: Responder,
     sequence: SequenceFlags = plan.head,
-  ): AdmittedRequest {
+  ): AcceptedRequest {
     const other = this.#standIn(sequence);
     if (other !== null) {
-      this.#checkAlike(other);
+      checkAlike(this, other);
       return other.admit(checkRequest(other.name, other.tensors, plan.head), sizes, responder, sequence);
     }
-    const request = this.#newRequest(plan, responder, sequence);
-    if (!request.take(sizes, this.#scheduler)) throw outOfMemory(this.name);
-    this.#occupancy.enter();
-    return request;
+    if (this.cache === null) return this.#admit(plan, sizes, responder, sequence);
+    return this.cache.admit(responder, sequence, (own) => this.#admit(plan, sizes, own, sequence));
   }
 
   admitSources(
@@ -179,17 +180,15 @@ export class Model implements ServedModel, InputSpace {
     sources: readonly PlacedTensor[],
     reader: Responder & SourceReader,
     sequence: SequenceFlags,
-  ): AdmittedRequest {
+  ): AcceptedRequest {
     // Who holds it has it answer, and not its heir; only sequences are where they are.
     const elder = this.#elderWith(sequence);
     if (elder !== null) {
-      this.#checkAlike(elder);
+      checkAlike(this, elder);
       return elder.admitSources(checkRequest(elder.name, elder.tensors, plan.head), sources, reader, sequence);
     }
-    const request = this.#newRequest(plan, reader, sequence);
-    if (!request.takeTable(sources, reader)) throw outOfMemory(this.name);
-    this.#occupancy.enter();
-    return request;
+    if (this.cache === null) return this.#admitSources(plan, sources, reader, reader, sequence);
+    return this.cache.admit(reader, sequence, (own) => this.#admitSources(plan, sources, reader, own, sequence));
   }
 
   hold(): void {
@@ -271,6 +270,7 @@ export class Model implements ServedModel, InputSpace {
   }
 
   async drain(): Promise<void> {
+    if (this.cache !== null) await this.cache.close();
     this.#scheduler.stop();
     await this.#occupancy.idle();
   }
@@ -310,17 +310,30 @@ export class Model implements ServedModel, InputSpace {
     this.planes?.close();
   }
 
+  #admit(plan: InferPlan, sizes: readonly number[], responder: Responder, sequence: SequenceFlags): AdmittedRequest {
+    const request = this.#newRequest(plan, responder, sequence);
+    if (!request.take(sizes, this.#scheduler)) throw outOfMemory(this.name);
+    this.#occupancy.enter();
+    return request;
+  }
+
+  #admitSources(
+    plan: InferPlan,
+    sources: readonly PlacedTensor[],
+    reader: SourceReader,
+    responder: Responder,
+    sequence: SequenceFlags,
+  ): AdmittedRequest {
+    const request = this.#newRequest(plan, responder, sequence);
+    if (!request.takeTable(sources, reader)) throw outOfMemory(this.name);
+    this.#occupancy.enter();
+    return request;
+  }
+
   #newRequest(plan: InferPlan, responder: Responder, sequence: SequenceFlags): AdmittedRequest {
     if (this.#isOver) throw notFound(this.name, String(this.version), [this.version]);
     const Request = this.isDecoupled ? DecoupledRequest : ModelRequest;
     return new Request(this, plan, responder, this.#sequences?.ownIds?.flagsFor(sequence) ?? sequence);
-  }
-
-  /** Who asked this one is prepared for answers of its kind. */
-  #checkAlike(other: Model): void {
-    if (other.isDecoupled === this.isDecoupled) return;
-    const kinds = `one that ${other.isDecoupled ? 'is' : 'is not'} decoupled has its place`;
-    throw new ServerError('UNAVAILABLE', `model '${this.name}' was loaded anew and ${kinds}: send the request again`);
   }
 
   /** Who has the sequence, or stands in the place of this one; null = this one answers. */

@@ -1,3 +1,4 @@
+import { modelCacheMetrics } from './cache-metrics.js';
 import type { Histogram } from './histogram.js';
 import type { LatencySummaries } from './latency-detail.js';
 import { type Emit, type Labels, labelName, type MetricFamily, type MetricType } from './metrics.js';
@@ -33,8 +34,8 @@ export interface ModelMetricSettings {
 }
 
 /** Writes the series of one model. */
-type Write = (emit: Emit, labels: Labels, model: MeteredModel) => void;
-type FamilyOf = (name: string, type: MetricType, help: string, write: Write) => MetricFamily;
+export type Write = (emit: Emit, labels: Labels, model: MeteredModel) => void;
+export type FamilyOf = (name: string, type: MetricType, help: string, write: Write) => MetricFamily;
 
 /** Triton's families of fact sheet 7.1 for what exists, then our own `conch_*` in base units. */
 export function modelMetrics(models: () => readonly MeteredModel[], settings: ModelMetricSettings): MetricFamily[] {
@@ -48,7 +49,7 @@ export function modelMetrics(models: () => readonly MeteredModel[], settings: Mo
   });
   return [
     ...requests(family),
-    ...(settings.latencyCounters ? durations(family) : []),
+    ...(settings.latencyCounters ? [...durations(family), ...modelCacheMetrics(family)] : []),
     ...gauges(family),
     ...details(family),
     ...histograms(family),

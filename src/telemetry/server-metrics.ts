@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { cpuUsage, memoryUsage } from 'node:process';
+import { type LocalCacheCounts, localCacheMetrics } from './cache-metrics.js';
 import type { MetricFamily } from './metrics.js';
 import { type CpuTimes, type MachineMemory, parseCpuTimes, parseMemory, utilization } from './proc-files.js';
 import { type SocketCounts, socketMetrics } from './socket-metrics.js';
@@ -12,6 +13,8 @@ export interface ServerGauges {
   connections(): number;
   /** Left out or null = no WebSockets are served. */
   sockets?(): SocketCounts | null;
+  /** Left out or null = no answers are kept in memory. */
+  localCache?(): LocalCacheCounts | null;
   /** `--pinned-memory-pool-byte-size`; 0 where it is not given. */
   readonly pinnedBytesTotal?: number;
 }
@@ -27,6 +30,7 @@ export function serverMetrics(gauges: ServerGauges): MetricFamily[] {
       gauges.connections(),
     ),
     ...socketMetrics(() => gauges.sockets?.() ?? null),
+    ...localCacheMetrics(() => gauges.localCache?.() ?? null),
     gauge('conch_process_resident_memory_bytes', 'Resident memory of the process', () => memoryUsage.rss()),
     {
       ...gauge('conch_process_cpu_seconds_total', 'Processor time of the process, all threads', () => {

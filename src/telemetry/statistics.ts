@@ -24,10 +24,16 @@ const LAST_MS = 10;
 const CONTIGUOUS = 11;
 const GATHERED = 12;
 const PENDING = 13;
-const REASONS = 14;
+const HITS = 14;
+const HIT_US = 15;
+const MISSES = 16;
+const MISS_US = 17;
+const REASONS = 18;
 /** The sums of the metrics, in which Triton adds up whole microseconds per request. */
 const WHOLE_US = REASONS + FAILURE_REASONS.length;
-const REQUEST_HISTOGRAM = WHOLE_US + 5;
+const WHOLE_HIT_US = WHOLE_US + 5;
+const WHOLE_MISS_US = WHOLE_US + 6;
+const REQUEST_HISTOGRAM = WHOLE_US + 7;
 const QUEUE_HISTOGRAM = REQUEST_HISTOGRAM + Histogram.places(LATENCY_BUCKETS_US);
 const COMPUTE_HISTOGRAM = QUEUE_HISTOGRAM + Histogram.places(LATENCY_BUCKETS_US);
 const ROWS_HISTOGRAM = COMPUTE_HISTOGRAM + Histogram.places(LATENCY_BUCKETS_US);
@@ -42,6 +48,14 @@ export interface DurationsUs {
   readonly input: number;
   readonly infer: number;
   readonly output: number;
+}
+
+/** What the response cache did for a model; durations as in `DurationsUs`. */
+export interface CacheTotals {
+  readonly hits: number;
+  readonly misses: number;
+  readonly hitUs: number;
+  readonly missUs: number;
 }
 
 /** One sample of `model_warmup`, on one instance: `executions` of it took `us` microseconds together. */
@@ -70,6 +84,8 @@ export class ModelStatistics {
   readonly custom = new CustomMetrics();
   /** How long loading took, in seconds. */
   loadSeconds = 0;
+  /** Its answers are kept in the response cache. */
+  isCached = false;
   /** By instance: its last warm-up. */
   readonly #warmups = new Map<string, readonly WarmupTime[]>();
 
@@ -128,6 +144,32 @@ export class ModelStatistics {
     this.queueSeconds.observe(queueUs, requests);
     if (this.detail === null) return;
     for (let nth = 0; nth < requests; nth++) this.detail.requestEnded(requestUs, queueUs, inputUs, inferUs, outputUs);
+  }
+
+  /** A request that the response cache answered: its lookup is all there was. */
+  cacheHit(us: number): void {
+    const c = this.#counters;
+    const wholeUs = Math.floor(us);
+    c[SUCCESS]!++;
+    c[SUCCESS_US]! += us;
+    c[WHOLE_US]! += wholeUs;
+    c[HITS]!++;
+    c[HIT_US]! += us;
+    c[WHOLE_HIT_US]! += wholeUs;
+    this.requestSeconds.observe(us);
+    this.queueSeconds.observe(0);
+    this.firstResponse(us);
+  }
+
+  /** A request that was executed, and its answer kept: looking it up and keeping it took `us`. */
+  cacheMiss(us: number): void {
+    const c = this.#counters;
+    const wholeUs = Math.floor(us);
+    c[SUCCESS_US]! += us;
+    c[WHOLE_US]! += wholeUs;
+    c[MISSES]!++;
+    c[MISS_US]! += us;
+    c[WHOLE_MISS_US]! += wholeUs;
   }
 
   /** Failed requests count nowhere else (fact sheet 13.2 item 22). */
@@ -201,9 +243,15 @@ export class ModelStatistics {
     return { request: at(0), queue: at(1), input: at(2), infer: at(3), output: at(4) };
   }
 
+  get cacheTotals(): CacheTotals {
+    const c = this.#counters;
+    return { hits: c[HITS]!, misses: c[MISSES]!, hitUs: c[WHOLE_HIT_US]!, missUs: c[WHOLE_MISS_US]! };
+  }
+
   snapshot(): StatisticsSnapshot {
     const c = this.#counters;
     const successes = c[SUCCESS]!;
+    const executed = successes - c[HITS]!;
     return {
       last_inference: c[LAST_MS]!,
       inference_count: c[ROWS]!,
@@ -212,11 +260,11 @@ export class ModelStatistics {
         success: durationTotal(successes, c[SUCCESS_US]!),
         fail: durationTotal(c[FAIL]!, c[FAIL_US]!),
         queue: durationTotal(successes, c[QUEUE_US]!),
-        compute_input: durationTotal(successes, c[INPUT_US]!),
-        compute_infer: durationTotal(successes, c[INFER_US]!),
-        compute_output: durationTotal(successes, c[OUTPUT_US]!),
-        cache_hit: durationTotal(0, 0),
-        cache_miss: durationTotal(0, 0),
+        compute_input: durationTotal(executed, c[INPUT_US]!),
+        compute_infer: durationTotal(executed, c[INFER_US]!),
+        compute_output: durationTotal(executed, c[OUTPUT_US]!),
+        cache_hit: durationTotal(c[HITS]!, c[HIT_US]!),
+        cache_miss: durationTotal(c[MISSES]!, c[MISS_US]!),
       },
       response_stats: this.#responses.snapshot(),
       batch_stats: this.#batches.sizes().map(batchStatistics),

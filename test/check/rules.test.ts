@@ -159,8 +159,8 @@ describe('instances and parameters', () => {
   });
 
   test('fields without effect are known by their place', () => {
-    const text = `${ends}\nresponse_cache { enable: true }`;
-    expect(places(parameterRule, text)).toEqual(['5:18 hint response_cache.enable']);
+    const text = `${ends}\ninstance_group { rate_limiter { priority: 2 } }`;
+    expect(places(parameterRule, text)).toEqual(['5:18 hint instance_group[0].rate_limiter']);
   });
 });
 

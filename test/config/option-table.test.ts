@@ -180,6 +180,7 @@ function sample(flag: Flag): string {
   if (flag.name === 'backend-config') return 'onnxruntime,key=value';
   if (flag.name === 'metrics-config') return 'counter_latencies=true';
   if (flag.name === 'trace-config') return 'rate=5';
+  if (flag.name === 'cache-config') return 'local,size=1048576';
   if (flag.name === 'ws-allow-origin') return 'https://app.example:8443';
   if (flag.name.includes('-restricted-')) return 'health:key=value';
   return flag.defaultValue === '' ? 'some' : String(flag.defaultValue);

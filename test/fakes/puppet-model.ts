@@ -3,6 +3,8 @@ import type { InstanceSpec } from '../../src/backends/worker-instance.js';
 import { type Clock, systemClock } from '../../src/base/clock.js';
 import { normalizeConfig } from '../../src/config/normalize.js';
 import { parseModelConfig } from '../../src/config/pbtxt.js';
+import { ModelCache } from '../../src/core/cache/model-cache.js';
+import type { ResponseStore } from '../../src/core/cache/response-store.js';
 import { Model } from '../../src/core/model.js';
 import { ModelTensors } from '../../src/core/model-tensors.js';
 import { Arena } from '../../src/memory/arena.js';
@@ -25,6 +27,8 @@ export interface PuppetOptions {
   readonly responseTimeoutSecs?: number;
   readonly arenaBytes?: number;
   readonly statistics?: ModelStatistics;
+  /** Of its response cache; left out = it has none. */
+  readonly store?: ResponseStore;
 }
 
 /**
@@ -41,6 +45,12 @@ export class PuppetModel extends Model {
     const config = normalizeConfig(parseModelConfig(text, 'config.pbtxt'), { gpus: [] });
     const tensors = new ModelTensors(config, new Map());
     const statistics = options.statistics ?? new ModelStatistics();
+    const clock = options.clock ?? systemClock;
+    const { store } = options;
+    const cache =
+      store === undefined
+        ? null
+        : new ModelCache({ store, scope: name, tensors, statistics, isOrdered: preserveOrdering, clock });
     const spec = { instance: 'puppet', onMade: (worker: PuppetWorker) => this.#made(worker) };
     super(
       {
@@ -52,10 +62,11 @@ export class PuppetModel extends Model {
         specs: [spec as unknown as InstanceSpec],
         warmup: [],
         statistics,
+        cache,
       },
       {
         arena: new Arena(options.arenaBytes ?? 1 << 24),
-        clock: options.clock ?? systemClock,
+        clock,
         log: new MemoryLog(),
         sequenceMaxBacklog: 100,
         responseTimeoutSecs: options.responseTimeoutSecs ?? 60,

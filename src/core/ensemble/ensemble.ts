@@ -7,6 +7,7 @@ import { notFound } from '../../repository/lookup.js';
 import { stopping } from '../../schedulers/refusals.js';
 import type { FailureReason, ModelStatistics } from '../../telemetry/statistics.js';
 import type { SequenceFlags } from '../../types/infer.js';
+import type { ModelCache } from '../cache/model-cache.js';
 import { checkRequest, type InferPlan } from '../check-request.js';
 import type { AcceptedRequest, Responder } from '../infer-response.js';
 import type { ModelTensors } from '../model-tensors.js';
@@ -33,6 +34,8 @@ export interface EnsembleParts {
   readonly tensors: ModelTensors;
   readonly graph: Graph;
   readonly statistics: ModelStatistics;
+  /** Null or absent = its answers are not kept. */
+  readonly cache?: ModelCache | null;
 }
 
 export interface EnsembleSurroundings {
@@ -51,6 +54,7 @@ export class Ensemble implements ServedModel, InputSpace, EnsembleHost {
   readonly tensors: ModelTensors;
   readonly statistics: ModelStatistics;
   readonly graph: Graph;
+  readonly cache: ModelCache | null;
   readonly arena: Arena;
   readonly planes: RowPlanes | null;
   readonly controls = null;
@@ -78,6 +82,7 @@ export class Ensemble implements ServedModel, InputSpace, EnsembleHost {
     this.tensors = parts.tensors;
     this.statistics = parts.statistics;
     this.graph = parts.graph;
+    this.cache = parts.cache ?? null;
     this.steps = parts.graph.steps.map(({ model }) => model);
     this.arena = arena;
     this.#clock = clock;
@@ -134,9 +139,8 @@ export class Ensemble implements ServedModel, InputSpace, EnsembleHost {
     const heir = this.#heir;
     if (heir !== null) return heir.admit(checkRequest(heir.name, heir.tensors, plan.head), sizes, responder, sequence);
     this.#expectNotOver();
-    const memory = new RequestInputs(this, plan, sequence);
-    if (!memory.take(sizes, Math.max(1, plan.batchSize), NO_QUEUE)) throw outOfMemory(this.name);
-    return this.#newRequest(plan, { kind: 'own', memory }, responder, sequence);
+    if (this.cache === null) return this.#admit(plan, sizes, responder, sequence);
+    return this.cache.admit(responder, sequence, (own) => this.#admit(plan, sizes, own, sequence));
   }
 
   admitSources(
@@ -146,7 +150,9 @@ export class Ensemble implements ServedModel, InputSpace, EnsembleHost {
     sequence: SequenceFlags,
   ): AcceptedRequest {
     this.#expectNotOver();
-    return this.#newRequest(plan, { kind: 'others', sources, reader }, reader, sequence);
+    const inputs: EnsembleInputs = { kind: 'others', sources, reader };
+    if (this.cache === null) return this.#newRequest(plan, inputs, reader, sequence);
+    return this.cache.admit(reader, sequence, (own) => this.#newRequest(plan, inputs, own, sequence));
   }
 
   hold(): void {
@@ -158,6 +164,7 @@ export class Ensemble implements ServedModel, InputSpace, EnsembleHost {
   }
 
   async drain(): Promise<void> {
+    if (this.cache !== null) await this.cache.close();
     this.#isStopped = true;
     await this.#occupancy.idle();
   }
@@ -227,6 +234,12 @@ export class Ensemble implements ServedModel, InputSpace, EnsembleHost {
 
   #expectNotOver(): void {
     if (this.#isOver) throw notFound(this.name, String(this.version), [this.version]);
+  }
+
+  #admit(plan: InferPlan, sizes: readonly number[], responder: Responder, sequence: SequenceFlags): EnsembleRequest {
+    const memory = new RequestInputs(this, plan, sequence);
+    if (!memory.take(sizes, Math.max(1, plan.batchSize), NO_QUEUE)) throw outOfMemory(this.name);
+    return this.#newRequest(plan, { kind: 'own', memory }, responder, sequence);
   }
 
   #newRequest(plan: InferPlan, inputs: EnsembleInputs, responder: Responder, sequence: SequenceFlags): EnsembleRequest {

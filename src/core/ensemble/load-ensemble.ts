@@ -14,7 +14,7 @@ import { ensembleGraph } from './graph.js';
 export async function loadEnsemble(
   { name, version, directory, ...source }: ModelVersionSource,
   steps: readonly ServedModel[],
-  settings: Pick<LoadSettings, 'finish' | 'latencyDetail'>,
+  settings: Pick<LoadSettings, 'finish' | 'latencyDetail' | 'cacheOf'>,
   surroundings: EnsembleSurroundings,
 ): Promise<Ensemble> {
   const models = steps.map((step) => step.config);
@@ -24,5 +24,6 @@ export async function loadEnsemble(
   const tensors = new ModelTensors(config, labels, { scalars: new Set(), readsHeads, tellsIds: true });
   const graph = ensembleGraph(config, tensors, steps);
   const statistics = new ModelStatistics(settings.latencyDetail(config));
-  return new Ensemble({ name, version, config, tensors, graph, statistics }, surroundings);
+  const cache = settings.cacheOf?.({ config, tensors, statistics }) ?? null;
+  return new Ensemble({ name, version, config, tensors, graph, statistics, cache }, surroundings);
 }

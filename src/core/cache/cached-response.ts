@@ -1,0 +1,87 @@
+import { assert } from '../../base/assert.js';
+import { alignUp, type Slot } from '../../memory/arena.js';
+import type { OutputTensor } from '../../types/infer.js';
+import type { Shape } from '../../types/tensor.js';
+import type { InferPlan } from '../check-request.js';
+import type { InferResponse } from '../infer-response.js';
+import type { CacheEntry } from './cache-entry.js';
+import type { CachedModel } from './model-cache.js';
+
+/** An answer from the cache. Its outputs are copies in the arena: everybody who reads outputs finds them there. It carries no parameters (fact sheet 5.7). */
+export class CachedResponse implements InferResponse {
+  readonly isFinal = true;
+  readonly isEmpty = false;
+  readonly parameters = null;
+  /** Nothing was executed. */
+  readonly inputUs = 0;
+  readonly inferUs = 0;
+  readonly outputUs = 0;
+  readonly model: CachedModel;
+  readonly plan: InferPlan;
+  readonly rows: number;
+  readonly #entry: CacheEntry;
+  #slot: Slot | null;
+
+  private constructor(model: CachedModel, plan: InferPlan, entry: CacheEntry, slot: Slot) {
+    this.model = model;
+    this.plan = plan;
+    this.rows = Math.max(1, plan.batchSize);
+    this.#entry = entry;
+    this.#slot = slot;
+  }
+
+  /** Null = there is no room for it. */
+  static of(model: CachedModel, plan: InferPlan, entry: CacheEntry): CachedResponse | null {
+    const { arena } = model;
+    const bytes = entry.outputs.reduce((sum, output) => sum + alignUp(output?.bytes.length ?? 0), 0);
+    const slot = arena.takeInput(bytes);
+    if (slot === null) return null;
+    let begin = slot.offset;
+    for (const output of entry.outputs) {
+      if (output === null) continue;
+      arena.bytes.set(output.bytes, begin);
+      begin += alignUp(output.bytes.length);
+    }
+    return new CachedResponse(model, plan, entry, slot);
+  }
+
+  get hasFixedOutputs(): boolean {
+    return this.#entry.isFixed;
+  }
+
+  hasOutput(nth: number): boolean {
+    return this.#entry.outputs[nth] !== null;
+  }
+
+  outputBegin(nth: number): number {
+    assert(this.#slot !== null, 'outputs were read after release');
+    let begin = this.#slot.offset;
+    for (let before = 0; before < nth; before++) begin += alignUp(this.#entry.outputs[before]?.bytes.length ?? 0);
+    return begin;
+  }
+
+  outputBytes(nth: number): number {
+    return this.#entry.outputs[nth]!.bytes.length;
+  }
+
+  outputShape(nth: number): Shape {
+    return this.#entry.outputs[nth]!.shape;
+  }
+
+  output(nth: number): OutputTensor {
+    const { index, classCount } = this.plan.outputs[nth]!;
+    const { name, datatype } = this.model.tensors.outputs[index]!;
+    const begin = this.outputBegin(nth);
+    return {
+      name,
+      datatype: classCount === 0 ? datatype : 'BYTES',
+      shape: this.outputShape(nth),
+      bytes: this.model.arena.bytes.subarray(begin, begin + this.outputBytes(nth)),
+    };
+  }
+
+  release(): void {
+    if (this.#slot !== null) this.model.arena.give(this.#slot);
+    this.#slot = null;
+  }
+}

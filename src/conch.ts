@@ -7,7 +7,9 @@ import type { Mark } from './config/marks.js';
 import type { Machine } from './config/normalize.js';
 import type { Options } from './config/options.js';
 import { LocalStore } from './core/cache/local-store.js';
+import { RedisStore } from './core/cache/redis-store.js';
 import { ResponseCache } from './core/cache/response-cache.js';
+import type { ResponseStore } from './core/cache/response-store.js';
 import type { ServedModel } from './core/served-model.js';
 import { InferenceServer } from './core/server.js';
 import { Arena } from './memory/arena.js';
@@ -45,7 +47,7 @@ export class Conch {
   readonly #log: Log;
   readonly #arena: Arena;
   /** Null = no answers are kept. */
-  readonly #store: LocalStore | null;
+  readonly #store: ResponseStore | null;
   readonly #repository: ModelRepository<ServedModel>;
   readonly #poller: Poller;
   readonly #tracing: Tracing;
@@ -67,8 +69,7 @@ export class Conch {
     this.#options = options;
     this.#log = log;
     this.#arena = new Arena(options.tensorMemoryByteSize);
-    const { responseCache } = options;
-    this.#store = responseCache === null ? null : new LocalStore(responseCache.bytes, systemClock);
+    this.#store = openStore(options, log);
     const surroundings = {
       options,
       machine: this.#machine,
@@ -138,6 +139,8 @@ export class Conch {
     this.#sockets?.stop();
     if (inTime) await this.server.stop();
     await Promise.all([watched, repositories, this.#tracing.close()]);
+    await Promise.all([watched, repositories]);
+    this.#store?.close();
     this.#telemetry?.stop();
     await this.#metrics?.close();
     return inTime;
@@ -229,7 +232,7 @@ export class Conch {
       tensorBytesTotal: this.#arena.capacity,
       connections: () => this.#http?.connections ?? 0,
       sockets: () => this.#sockets?.counts ?? null,
-      localCache: () => this.#store?.counts ?? null,
+      localCache: () => (this.#store instanceof LocalStore ? this.#store.counts : null),
     });
     this.#metrics = await this.#listen(engine, metricsAddress, metricsPort, metricsHandler(this.#telemetry.registry));
     this.#log.info(`Started Metrics Service at ${metricsAddress}:${this.#metrics.port}`);
@@ -253,6 +256,13 @@ export class Conch {
     };
     return engine.listen({ address, port, reusePort: options.reuseHttpPort, limits, log: this.#log }, handler, sockets);
   }
+}
+
+/** Null = no answers are kept. */
+function openStore({ responseCache }: Options, log: Log): ResponseStore | null {
+  if (responseCache === null) return null;
+  if (responseCache.kind === 'redis') return new RedisStore(responseCache, systemClock, log);
+  return new LocalStore(responseCache.bytes, systemClock);
 }
 
 function socketLimits({ ws, httpMaxInputSize }: Options): SocketServiceLimits {

@@ -5,8 +5,7 @@ import type { ModelConfig } from './config/model-config.js';
 import { isEnsemble, type Machine, normalizeConfig } from './config/normalize.js';
 import type { Options } from './config/options.js';
 import { validateConfig } from './config/validate.js';
-import type { ModelCache } from './core/cache/model-cache.js';
-import type { CacheSubject, ResponseCache } from './core/cache/response-cache.js';
+import type { CacheOf, ResponseCache } from './core/cache/response-cache.js';
 import { loadEnsemble } from './core/ensemble/load-ensemble.js';
 import { adjustModel, type LoadSettings, loadModel, type ModelVersionSource } from './core/load-model.js';
 import { Model } from './core/model.js';
@@ -65,10 +64,12 @@ export class ModelActions implements ManagerActions<ServedModel> {
   ): Promise<ServedModel> {
     const startUs = monotonicUs();
     const source = sourceOf(model, version);
-    const settings = { ...this.#settings, cacheOf: this.#cacheOf(source, steps) };
+    const scope = await this.#scopeOf(source, steps);
+    const settings = { ...this.#settings, cacheOf: this.#cacheOf(scope, steps) };
     const loaded = isEnsemble(source.config)
       ? await loadEnsemble(source, steps, settings, { arena: this.#arena, clock: systemClock })
       : await this.#loadModel(source, settings, signal);
+    this.#cache?.remember(loaded, scope);
     loaded.statistics.loadSeconds = (monotonicUs() - startUs) / 1e6;
     return loaded;
   }
@@ -76,10 +77,13 @@ export class ModelActions implements ManagerActions<ServedModel> {
   async adjust(loaded: ServedModel, model: WantedModel, version: WantedVersion): Promise<boolean> {
     if (!(loaded instanceof Model) || isEnsemble(sourceOf(model, version).config)) return false;
     const source = sourceOf(model, version);
+    const scope = await this.#scopeOf(source, []);
     const isAdjusted = await adjustModel(loaded, source, this.#settings, this.#log);
     // Its labels may be others now.
-    if (isAdjusted && this.#cache !== null)
-      loaded.cache?.keys.rescope(this.#cache.scopeOf(source.name, source.version));
+    if (isAdjusted) {
+      loaded.cache?.keys.rescope(scope);
+      this.#cache?.remember(loaded, scope);
+    }
     return isAdjusted;
   }
 
@@ -92,18 +96,19 @@ export class ModelActions implements ManagerActions<ServedModel> {
     await removeOverrides(directory);
   }
 
-  #cacheOf(
-    { name, version, config }: ModelVersionSource,
-    steps: readonly ServedModel[],
-  ): ((subject: CacheSubject) => ModelCache | null) | null {
-    const cache = this.#cache;
-    if (cache === null) {
-      if (config.response_cache?.enable)
-        this.#log.info(`model '${name}': response_cache needs --cache-config: nothing is cached`);
-      return null;
+  /** '' = there is no cache. */
+  async #scopeOf(source: ModelVersionSource, steps: readonly ServedModel[]): Promise<string> {
+    if (this.#cache !== null) return this.#cache.scopeOf(source, steps);
+    const { name, config } = source;
+    if (config.response_cache?.enable) {
+      this.#log.info(`model '${name}': response_cache needs --cache-config: nothing is cached`);
     }
-    const scope = cache.scopeOf(name, version);
-    return (subject) => cache.cacheOf(scope, subject, steps);
+    return '';
+  }
+
+  #cacheOf(scope: string, steps: readonly ServedModel[]): CacheOf | null {
+    const cache = this.#cache;
+    return cache === null ? null : (subject) => cache.cacheOf(scope, subject, steps);
   }
 
   #loadModel(source: ModelVersionSource, settings: LoadSettings, signal: AbortSignal): Promise<ServedModel> {

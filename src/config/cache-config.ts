@@ -7,7 +7,13 @@ import type { CacheOptions } from './options.js';
 type Settings = ReadonlyMap<string, string>;
 
 /** By name: Triton's caches are libraries, and so are these. */
-const caches: ReadonlyMap<string, (settings: Settings) => CacheOptions> = new Map([['local', localOptions]]);
+const caches: ReadonlyMap<string, (settings: Settings) => CacheOptions> = new Map<
+  string,
+  (settings: Settings) => CacheOptions
+>([
+  ['local', localOptions],
+  ['redis', redisOptions],
+]);
 
 /** `--cache-config=NAME,KEY=VALUE`, each, or the older `--response-cache-byte-size`; null = no cache (fact sheet 5.7). */
 export function readCacheConfig(values: FlagValues): CacheOptions | null {
@@ -42,6 +48,58 @@ function localOptions(settings: Settings): CacheOptions {
     throw invalid("Failed to initialize LocalCache: config didn't contain a valid 'size' field.");
   }
   return { kind: 'local', bytes };
+}
+
+/** Triton's settings; those of its pool of connections do nothing: there is one, and nobody waits for it. */
+const redisKeys = [
+  'host',
+  'port',
+  'user',
+  'password',
+  'db',
+  'connect_timeout',
+  'socket_timeout',
+  'pool_size',
+  'wait_timeout',
+];
+
+/** Triton waits for ever; here nobody does. */
+const CONNECT_TIMEOUT_MS = 5000;
+const SOCKET_TIMEOUT_MS = 10;
+const MAX_MS = 2_147_483_647;
+
+function redisOptions(settings: Settings): CacheOptions {
+  checkKeys('redis', settings, redisKeys);
+  const host = settings.get('host') ?? '';
+  if (host === '' || !settings.has('port')) {
+    throw invalid(
+      "Failed to initialize RedisCache, didn't specify address. Must at a minimum specify 'host' and 'port' in the configuration - " +
+        'e.g. --cache-config redis,host=redis --cache-config redis,port=6379',
+    );
+  }
+  const { TRITONCACHE_REDIS_USERNAME, TRITONCACHE_REDIS_PASSWORD } = process.env;
+  return {
+    kind: 'redis',
+    host,
+    port: integerOf(settings, 'port', { min: 1, max: 65_535, otherwise: 0 }),
+    user: settings.get('user') ?? TRITONCACHE_REDIS_USERNAME ?? '',
+    password: settings.get('password') ?? TRITONCACHE_REDIS_PASSWORD ?? '',
+    database: integerOf(settings, 'db', { min: 0, max: 65_535, otherwise: 0 }),
+    connectTimeoutMs: integerOf(settings, 'connect_timeout', { min: 1, max: MAX_MS, otherwise: CONNECT_TIMEOUT_MS }),
+    timeoutMs: integerOf(settings, 'socket_timeout', { min: 1, max: MAX_MS, otherwise: SOCKET_TIMEOUT_MS }),
+  };
+}
+
+function integerOf(
+  settings: Settings,
+  key: string,
+  { min, max, otherwise }: { readonly min: number; readonly max: number; readonly otherwise: number },
+): number {
+  const text = settings.get(key);
+  if (text === undefined) return otherwise;
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= min && value <= max) return value;
+  throw badOption('cache-config', `expected an integer from ${min} to ${max} for '${key}', got '${text}'`);
 }
 
 function checkKeys(name: string, settings: Settings, known: readonly string[]): void {

@@ -282,7 +282,11 @@ const working: readonly Flag[] = [
       'Let clients register shared memory of this machine, and hand tensors over in it.',
     ),
   ...section('Response cache', works, [
-    list('cache-config', 'NAME,KEY=VALUE', 'Keep answers of models with response_cache: local,size=BYTES.'),
+    list(
+      'cache-config',
+      'NAME,KEY=VALUE',
+      'Keep answers of models with response_cache: local,size=BYTES; or redis,host=HOST and redis,port=PORT.',
+    ),
     {
       ...integer(
         'response-cache-byte-size',

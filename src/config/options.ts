@@ -102,12 +102,27 @@ export interface Options {
 }
 
 /** `--cache-config` or `--response-cache-byte-size`. */
-export type CacheOptions = LocalCacheOptions;
+export type CacheOptions = LocalCacheOptions | RedisCacheOptions;
 
 /** Answers in memory of this process. */
 export interface LocalCacheOptions {
   readonly kind: 'local';
   readonly bytes: number;
+}
+
+/** Answers in a Redis server. */
+export interface RedisCacheOptions {
+  readonly kind: 'redis';
+  readonly host: string;
+  readonly port: number;
+  /** '' = the default one. */
+  readonly user: string;
+  /** '' = none. */
+  readonly password: string;
+  readonly database: number;
+  readonly connectTimeoutMs: number;
+  /** Of a lookup; then the request is executed. */
+  readonly timeoutMs: number;
 }
 
 /** The flags `--ws-*`. */

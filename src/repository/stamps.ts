@@ -37,7 +37,8 @@ export function stampOfEntry(entry: ModelEntry): string {
 
 const ownFolders = new Set(['configs', 'warmup']);
 
-function isRead(path: string, version: number): boolean {
+/** A file of a model, by its path in the model's folder, is read when this version is loaded. */
+export function isRead(path: string, version: number): boolean {
   const slash = path.indexOf('/');
   if (slash < 0) return path !== 'config.pbtxt';
   const folder = path.slice(0, slash);

@@ -30,8 +30,9 @@ export class CachedResponse implements InferResponse {
     this.#slot = slot;
   }
 
-  /** Null = there is no room for it. */
+  /** Null = there is no room for it, or it is no answer to this. */
   static of(model: CachedModel, plan: InferPlan, entry: CacheEntry): CachedResponse | null {
+    if (!fits(model, plan, entry)) return null;
     const { arena } = model;
     const bytes = entry.outputs.reduce((sum, output) => sum + alignUp(output?.bytes.length ?? 0), 0);
     const slot = arena.takeInput(bytes);
@@ -84,4 +85,14 @@ export class CachedResponse implements InferResponse {
     if (this.#slot !== null) this.model.arena.give(this.#slot);
     this.#slot = null;
   }
+}
+
+/** Others may write into a store: what is read into memory of a fixed size has to have that size. */
+function fits({ tensors }: CachedModel, { outputs, batchSize }: InferPlan, entry: CacheEntry): boolean {
+  if (entry.outputs.length !== outputs.length) return false;
+  if (!entry.isFixed) return true;
+  const rows = Math.max(1, batchSize);
+  return outputs.every(
+    ({ index }, nth) => entry.outputs[nth]?.bytes.length === tensors.outputs[index]!.rowBytes * rows,
+  );
 }

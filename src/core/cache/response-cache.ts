@@ -1,8 +1,10 @@
 import type { Clock } from '../../base/clock.js';
 import type { ModelConfig } from '../../config/model-config.js';
 import type { ModelStatistics } from '../../telemetry/statistics.js';
+import type { ModelVersionSource } from '../load-model.js';
 import type { ModelTensors } from '../model-tensors.js';
 import type { ServedModel } from '../served-model.js';
+import { contentScope } from './content-scope.js';
 import { ModelCache } from './model-cache.js';
 import type { ResponseStore } from './response-store.js';
 
@@ -21,6 +23,8 @@ export type CacheOf = (subject: CacheSubject) => ModelCache | null;
 export class ResponseCache {
   readonly #store: ResponseStore;
   readonly #clock: Clock;
+  /** Of what is loaded, where others see the same entries. */
+  readonly #scopes = new WeakMap<ServedModel, string>();
   #loads = 0;
 
   constructor(store: ResponseStore, clock: Clock) {
@@ -28,13 +32,25 @@ export class ResponseCache {
     this.#clock = clock;
   }
 
-  /** Names a version and what it is made of: each load of one in this process is another, whatever is in its files. */
-  scopeOf(name: string, version: number): string {
+  /**
+   * Names a version and what it is made of. For this process alone each load is another, whatever is in its files. Rejects where they cannot be read.
+   * @param steps the models of an ensemble; none = it is none
+   */
+  async scopeOf(source: ModelVersionSource, steps: readonly ServedModel[]): Promise<string> {
     this.#loads++;
-    return `${name}/${version}/${this.#loads}`;
+    if (this.#store.isShared)
+      return contentScope(
+        source,
+        steps.map((step) => this.#scopes.get(step)!),
+      );
+    return `${source.name}/${source.version}/${this.#loads}`;
   }
 
-  /** @param steps the models of an ensemble; none = it is none */
+  /** The scope of a model that is loaded, for ensembles of it. */
+  remember(model: ServedModel, scope: string): void {
+    this.#scopes.set(model, scope);
+  }
+
   cacheOf(
     scope: string,
     { config, tensors, statistics }: CacheSubject,
@@ -43,10 +59,6 @@ export class ResponseCache {
     if (!config.response_cache?.enable || !steps.every(answersAlike)) return null;
     const isOrdered = config.dynamic_batching?.preserve_ordering ?? false;
     return new ModelCache({ store: this.#store, scope, tensors, statistics, isOrdered, clock: this.#clock });
-  }
-
-  close(): void {
-    this.#store.close();
   }
 }
 

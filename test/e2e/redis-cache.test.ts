@@ -18,8 +18,11 @@ const chain: EnsembleText = {
   steps: ['step INPUT0=INPUT0 -> OUTPUT0=OUTPUT0'],
 };
 
+/** As long as a busy machine may take. */
+const PATIENCE = 'socket_timeout=5000';
+
 const redisFlags = (port: number, more: readonly string[] = []) =>
-  ['host=127.0.0.1', `port=${port}`, ...more].map((setting) => `--cache-config=redis,${setting}`);
+  ['host=127.0.0.1', `port=${port}`, PATIENCE, ...more].map((setting) => `--cache-config=redis,${setting}`);
 
 function settingsWith(port: number, more: readonly string[] = []): ServerSettings {
   return {

@@ -63,16 +63,20 @@ export class RedisStore implements ResponseStore {
   }
 
   #ask(redis: RedisConnection, key: string, resolve: (entry: CacheEntry | null) => void): void {
-    let isLate = false;
-    const timer = setTimeout(() => {
-      isLate = true;
+    let isOver = false;
+    const expire = () => {
+      if (isOver) return;
+      isOver = true;
       this.#breaker.failed(this.#clock.nowUs());
       resolve(null);
-    }, this.#timeoutMs);
+    };
+    // Where we were late ourselves the reply may be there: sockets are read before immediates.
+    const timer = setTimeout(() => setImmediate(expire), this.#timeoutMs);
     this.#lookups++;
     void redis.get(KEY_PREFIX + key).then((reply) => {
       this.#lookups--;
-      if (isLate) return;
+      if (isOver) return;
+      isOver = true;
       clearTimeout(timer);
       if (reply.kind === 'failed') this.#breaker.failed(this.#clock.nowUs());
       else this.#breaker.succeeded();

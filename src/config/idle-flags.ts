@@ -1,7 +1,6 @@
 import {
   boolean,
   choice,
-  deprecated,
   type Effect,
   type Flag,
   integer,
@@ -59,21 +58,6 @@ export const idleFlags: readonly Flag[] = [
   ]),
   ...section('Metrics', later('nothing is measured on a GPU'), [
     boolean('allow-gpu-metrics', true, 'Report load and memory of the GPUs (nv_gpu_*).'),
-  ]),
-  ...section('Response cache', later('responses are not cached'), [
-    list('cache-config', 'NAME,KEY=VALUE', 'Setting of a cache: local,size=1048576.'),
-    deprecated(integer('response-cache-byte-size', 0, bytes, 'Use --cache-config local,size=N.')),
-  ...section('Tracing', later('requests are not traced'), [
-    list(
-      'trace-config',
-      '[MODE,]KEY=VALUE',
-      'mode, level, rate, count; triton,file; triton,log-frequency; opentelemetry,url.',
-    ),
-    deprecated(text('trace-file', '', 'FILE', 'Use --trace-config triton,file=FILE.')),
-    deprecated(choice('trace-level', ['OFF', 'TIMESTAMPS', 'TENSORS'], 'Use --trace-config level=LEVEL.')),
-    deprecated(integer('trace-rate', 1000, count, 'Use --trace-config rate=N.')),
-    deprecated(integer('trace-count', -1, { ...count, min: -1 }, 'Use --trace-config count=N; -1 = without limit.')),
-    deprecated(integer('trace-log-frequency', 0, count, 'Use --trace-config triton,log-frequency=N.')),
   ]),
   ...section('Response cache', none('caches are part of Conch'), [
     text('cache-directory', '', 'DIR', 'Where caches lie.'),

@@ -281,6 +281,7 @@ const working: readonly Flag[] = [
       false,
       'Let clients register shared memory of this machine, and hand tensors over in it.',
     ),
+  ]),
   ...section('Response cache', works, [
     list(
       'cache-config',

@@ -2,7 +2,7 @@ import { findGpus } from './backends/gpus.js';
 import { JavaScriptBackend } from './backends/javascript.js';
 import { OnnxRuntimeBackend } from './backends/onnxruntime.js';
 import { systemClock } from './base/clock.js';
-import type { Log } from './base/log.js';
+import type { Log, ServerLog } from './base/log.js';
 import type { Mark } from './config/marks.js';
 import type { Machine } from './config/normalize.js';
 import type { Options } from './config/options.js';
@@ -44,7 +44,7 @@ import { ServerError } from './types/errors.js';
 export class Conch {
   readonly server: InferenceServer;
   readonly #options: Options;
-  readonly #log: Log;
+  readonly #log: ServerLog;
   readonly #arena: Arena;
   /** Null = no answers are kept. */
   readonly #store: ResponseStore | null;
@@ -65,7 +65,7 @@ export class Conch {
   #isStopping = false;
   readonly #jsonPool = new JsonPool();
 
-  constructor(options: Options, version: string, log: Log) {
+  constructor(options: Options, version: string, log: ServerLog) {
     this.#options = options;
     this.#log = log;
     this.#arena = new Arena(options.tensorMemoryByteSize);
@@ -91,7 +91,7 @@ export class Conch {
       return entry === null ? null : marksOfFile(config, entry, this.#machine);
     };
     this.#tracing = buildTracing(options.trace, log);
-    const settings = { id, version, strictReadiness, allowClientShm, marksOf, tracing: this.#tracing };
+    const settings = { id, version, strictReadiness, allowClientShm, marksOf, tracing: this.#tracing, log };
     this.server = new InferenceServer(settings, manager, this.#repository);
   }
 

@@ -5,11 +5,22 @@ export interface Log {
   info(message: string): void;
   warning(message: string): void;
   error(message: string): void;
-  verbose(level: number, message: string): void;
+  /** @param about what the message says anyway, as members of a line of JSON */
+  verbose(level: number, message: string, about?: LogSubject): void;
+}
+
+/** The request that a line is about. */
+export interface LogSubject {
+  readonly model: string;
+  /** '' = it has none. */
+  readonly requestId: string;
 }
 
 /** For tests and tools that have nobody to tell. */
 export const silentLog: Log = { info() {}, warning() {}, error() {}, verbose() {} };
+
+/** The first two are Triton's; json = one object a line. */
+export const LOG_FORMATS = ['default', 'ISO8601', 'json'] as const;
 
 /** What the log writes; changed while the server runs by `ServerLog.change`. */
 export interface LogSettings {
@@ -18,7 +29,7 @@ export interface LogSettings {
   readonly info: boolean;
   readonly warning: boolean;
   readonly error: boolean;
-  readonly format: 'default' | 'ISO8601';
+  readonly format: (typeof LOG_FORMATS)[number];
   /** All lines are appended to it; '' = INFO to standard output, the rest to standard error. */
   readonly file: string;
 }
@@ -90,7 +101,7 @@ function areaLog(writer: LogWriter, area: string): Log {
     info: (message) => writer.settings.info && writer.write('I', area, message),
     warning: (message) => writer.settings.warning && writer.write('W', area, message),
     error: (message) => writer.settings.error && writer.write('E', area, message),
-    verbose: (level, message) => writer.settings.verbose >= level && writer.write('I', area, message),
+    verbose: (level, message, about) => writer.settings.verbose >= level && writer.write('I', area, message, about),
   };
 }
 
@@ -127,12 +138,25 @@ class LogWriter {
     this.#settings = next;
   }
 
-  write(severity: Severity, area: string, message: string): void {
-    const text = this.#escape ? JSON.stringify(message) : message;
-    const head = lineHead(this.#settings.format, severity, new Date(this.#nowMs()));
+  write(severity: Severity, area: string, message: string, about?: LogSubject): void {
+    const { format } = this.#settings;
+    const now = new Date(this.#nowMs());
     const sink = this.#file ?? (severity === 'I' ? this.#out : this.#err);
-    sink.write(`${head} ${process.pid} ${area}] ${text}\n`);
+    if (format === 'json') {
+      sink.write(jsonLine(severity, area, message, now, about));
+      return;
+    }
+    const text = this.#escape ? JSON.stringify(message) : message;
+    sink.write(`${lineHead(format, severity, now)} ${process.pid} ${area}] ${text}\n`);
   }
+}
+
+const levels: Readonly<Record<Severity, string>> = { I: 'info', W: 'warning', E: 'error' };
+
+function jsonLine(severity: Severity, area: string, msg: string, now: Date, about?: LogSubject): string {
+  const { model, requestId = '' } = about ?? {};
+  const line = { time: now.toISOString(), level: levels[severity], pid: process.pid, area, model, msg };
+  return `${JSON.stringify(requestId === '' ? line : { ...line, request_id: requestId })}\n`;
 }
 
 /** UTC. The last three digits of the microseconds are 0: the wall clock counts milliseconds here. */

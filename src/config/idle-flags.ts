@@ -1,14 +1,4 @@
-import {
-  boolean,
-  choice,
-  type Effect,
-  type Flag,
-  integer,
-  list,
-  type Range,
-  section,
-  text,
-} from './flag.js';
+import { boolean, choice, type Effect, type Flag, integer, list, type Range, section, text } from './flag.js';
 
 const MAX_INT32 = 2_147_483_647;
 const count: Range = { min: 0, max: MAX_INT32, unit: '' };

@@ -27,7 +27,7 @@ const working: readonly Flag[] = [
     boolean('log-info', true, 'Write lines of level INFO.'),
     boolean('log-warning', true, 'Write lines of level WARNING.'),
     boolean('log-error', true, 'Write lines of level ERROR.'),
-    choice('log-format', ['default', 'ISO8601'], 'How a line begins.'),
+    choice('log-format', ['default', 'ISO8601', 'json'], 'How a line begins, as in Triton; json = one object a line.'),
     text('log-file', '', 'FILE', 'Append all lines to this file instead of standard output and standard error.'),
   ]),
   ...section('Model repository', works, [

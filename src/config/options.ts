@@ -94,7 +94,7 @@ export interface Options {
   readonly logInfo: boolean;
   readonly logWarning: boolean;
   readonly logError: boolean;
-  readonly logFormat: 'default' | 'ISO8601';
+  readonly logFormat: 'default' | 'ISO8601' | 'json';
   /** '' = standard output and standard error. */
   readonly logFile: string;
 

@@ -3,6 +3,7 @@ import { InferRequest } from '../backends/request.js';
 import { assert } from '../base/assert.js';
 import type { Deliverable } from '../schedulers/response-order.js';
 import type { FailureReason, ModelStatistics } from '../telemetry/statistics.js';
+import type { ServerError } from '../types/errors.js';
 import type { SequenceFlags } from '../types/infer.js';
 import type { InferPlan } from './check-request.js';
 import { checkInputStrings } from './check-strings.js';
@@ -37,7 +38,7 @@ export interface RequestModel extends AnsweringModel, InputSpace {
   /** Nothing more will be delivered to its client than what it has: that, when it is its turn. */
   deliver(request: AdmittedRequest): void;
   onCompleted(request: AdmittedRequest, times: ExecutionTimes): void;
-  onFailed(request: AdmittedRequest, reason: FailureReason): void;
+  onFailed(request: AdmittedRequest, reason: FailureReason, error: ServerError): void;
   /** It was delivered before. @param failure null = it ended well, and `times` are those of its execution */
   onEnded(request: AdmittedRequest, failure: FailureReason | null, times: ExecutionTimes | null): void;
 }

@@ -35,7 +35,7 @@ export class ModelRequest extends AdmittedRequest {
   override fail(error: ServerError, reason: FailureReason): void {
     this.#error = error;
     this.close();
-    this.model.onFailed(this, reason);
+    this.model.onFailed(this, reason, error);
   }
 
   override deliver(): void {

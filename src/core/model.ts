@@ -18,10 +18,11 @@ import type { Scheduler } from '../schedulers/scheduler.js';
 import type { SequenceCounts, SequenceSnapshot } from '../schedulers/sequence/sequence-view.js';
 import type { CustomMetric } from '../telemetry/custom-metrics.js';
 import type { FailureReason, ModelStatistics } from '../telemetry/statistics.js';
+import type { ServerError } from '../types/errors.js';
 import type { SequenceFlags, SequenceId } from '../types/infer.js';
 import type { AdmittedRequest } from './admitted-request.js';
 import type { ModelCache } from './cache/model-cache.js';
-import { checkRequest, type InferPlan } from './check-request.js';
+import { checkRequest, type InferPlan, requestTag } from './check-request.js';
 import { DecoupledRequest } from './decoupled-request.js';
 import type { AcceptedRequest, Responder } from './infer-response.js';
 import { checkAlike, Lineage } from './lineage.js';
@@ -236,7 +237,9 @@ export class Model implements ServedModel, InputSpace {
     this.#ended(request);
   }
 
-  onFailed(request: ModelRequest, reason: FailureReason): void {
+  onFailed(request: ModelRequest, reason: FailureReason, { message }: ServerError): void {
+    const about = { model: this.name, requestId: request.plan.head.id };
+    this.#log.verbose(1, `${requestTag(about.requestId)}model '${this.name}', ${reason}: ${message}`, about);
     this.statistics.requestFailed(reason, this.#clock.nowUs() - request.arrivedUs, request.plan.head.requests);
     this.#ended(request);
   }

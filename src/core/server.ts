@@ -1,3 +1,4 @@
+import type { ServerLog } from '../base/log.js';
 import type { Mark } from '../config/marks.js';
 import { parseVersion } from '../repository/lookup.js';
 import type { ModelManager } from '../repository/manager.js';
@@ -20,6 +21,7 @@ export interface ServerSettings {
   readonly version: string;
   readonly strictReadiness: boolean;
   readonly tracing: Tracing;
+  readonly log: ServerLog;
   /** `--allow-client-shm` */
   readonly allowClientShm: boolean;
   /** Where each value of a model's configuration comes from, by its path; null = that is not known. */
@@ -45,6 +47,7 @@ const extensions = [
   'parameters',
   'statistics',
   'trace',
+  'logging',
 ] as const;
 
 /** Every operation a protocol can ask for. */
@@ -78,6 +81,11 @@ export class InferenceServer {
 
   get isReady(): boolean {
     return this.#state === 'ready' && this.#manager.ready(this.#settings.strictReadiness, (model) => model.isReady);
+  }
+
+  /** What it says, and how much of it. */
+  get log(): ServerLog {
+    return this.#settings.log;
   }
 
   get tracing(): Tracing {

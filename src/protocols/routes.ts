@@ -29,6 +29,7 @@ export type Endpoint =
   | 'model-statistics'
   | 'model-sequences'
   | 'trace-setting'
+  | 'logging'
   | 'infer'
   | 'generate'
   | 'generate-stream'
@@ -57,6 +58,7 @@ export const methods: Readonly<Record<Endpoint, 'GET' | 'POST' | 'GET or POST'>>
   'model-statistics': 'GET',
   'model-sequences': 'GET',
   'trace-setting': 'GET or POST',
+  logging: 'GET or POST',
   infer: 'POST',
   generate: 'POST',
   'generate-stream': 'POST',
@@ -76,6 +78,7 @@ const fixed: Readonly<Record<string, Endpoint>> = {
   '/v2/models': 'models',
   '/v2/models/stats': 'all-statistics',
   '/v2/trace/setting': 'trace-setting',
+  '/v2/logging': 'logging',
   '/v2/repository/index': 'index',
   '/v2/ws': 'socket',
 };

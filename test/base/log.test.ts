@@ -45,6 +45,21 @@ describe('a line', () => {
     expect(lines['2']).toEqual([`2024-11-24T15:20:01Z E ${process.pid} http] "broken"\n`]);
   });
 
+  test('is an object in the form json, with what it is about', () => {
+    const { log, lines } = recorded({ format: 'json', verbose: 1 });
+    log.warning('a "quoted"\nline');
+    log.child('core').verbose(1, 'failed', { model: 'm', requestId: 'r7' });
+    log.verbose(1, 'failed', { model: 'm', requestId: '' });
+    const common = { time: '2024-11-24T15:20:01.123Z', pid: process.pid };
+    expect(lines['2']!.map((line) => JSON.parse(line))).toEqual([
+      { ...common, level: 'warning', area: 'server', msg: 'a "quoted"\nline' },
+    ]);
+    expect(lines['1']!.map((line) => JSON.parse(line))).toEqual([
+      { ...common, level: 'info', area: 'core', model: 'm', msg: 'failed', request_id: 'r7' },
+      { ...common, level: 'info', area: 'server', model: 'm', msg: 'failed' },
+    ]);
+  });
+
   test('is one line, whatever the message holds', () => {
     const { log, lines } = recorded();
     log.info('a "quoted"\nsecond\u0000 line');

@@ -181,15 +181,3 @@ def test_everything_that_is_told_of_server_and_models(grpc_client, client):
     }
     statistics = grpc_client.get_inference_statistics("simple", as_json=True)["model_stats"]
     assert statistics[0]["name"] == "simple"
-
-
-@pytest.mark.parametrize(
-    "call",
-    [
-        lambda client: client.get_log_settings(),
-    ],
-)
-def test_what_is_not_there_says_so(grpc_client, call):
-    error = refused(lambda: call(grpc_client))
-    assert error.status() == "StatusCode.UNIMPLEMENTED"
-    assert len(error.message().split()) > 5

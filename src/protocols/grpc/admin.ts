@@ -2,6 +2,7 @@ import type { ServedModel } from '../../core/served-model.js';
 import type { InferenceServer } from '../../core/server.js';
 import { ServerError } from '../../types/errors.js';
 import { loadOverrides, unloadsDependents } from '../load-request.js';
+import { logSettings } from './log-settings.js';
 import type { ProtoMessage } from './proto.js';
 import { sharedMemoryMethods } from './shared-memory.js';
 import { traceSetting } from './trace-setting.js';
@@ -29,9 +30,7 @@ export const adminMethods: Readonly<Record<string, AdminMethod>> = {
   },
   ...sharedMemoryMethods,
   TraceSetting: traceSetting,
-  LogSettings: () => {
-    throw unsupported('log settings cannot be changed while the server runs: give it --log-verbose and its kin');
-  },
+  LogSettings: logSettings,
 };
 
 function modelStatistics(server: InferenceServer, { name, version }: ProtoMessage): object {

@@ -16,7 +16,15 @@ export const adminHandlers: Readonly<
   Record<
     Exclude<
       Endpoint,
-      'infer' | 'generate' | 'generate-stream' | 'index' | 'load' | 'unload' | 'trace-setting' | SharedMemoryEndpoint
+      | 'infer'
+      | 'generate'
+      | 'generate-stream'
+      | 'index'
+      | 'load'
+      | 'unload'
+      | 'trace-setting'
+      | 'logging'
+      | SharedMemoryEndpoint
     >,
     AdminHandler
   >

@@ -22,6 +22,7 @@ const categories: Readonly<Record<Endpoint, ApiCategory>> = {
   'model-statistics': 'statistics',
   'model-sequences': 'statistics',
   'trace-setting': 'trace',
+  logging: 'logging',
   'system-memory-status': 'shared-memory',
   'system-memory-register': 'shared-memory',
   'system-memory-unregister': 'shared-memory',

@@ -7,6 +7,7 @@ import { adminHandlers } from './admin.js';
 import type { HttpExchange, HttpHandler } from './engine.js';
 import { GenerateEndpoint } from './generate.js';
 import { InferEndpoint, type InferLimits } from './infer.js';
+import { handleLogging } from './log-settings.js';
 import { replyError, replyJson } from './reply.js';
 import { RepositoryEndpoints } from './repository.js';
 import { isSharedMemory, SharedMemoryEndpoints } from './shared-memory.js';
@@ -32,6 +33,7 @@ export function httpHandler(
     else if (endpoint === 'generate') generate.handle(exchange, model, version);
     else if (endpoint === 'generate-stream') generate.handleStream(exchange, model, version);
     else if (endpoint === 'trace-setting') traceSetting.handle(exchange, model);
+    else if (endpoint === 'logging') handleLogging(exchange, server.log, budget);
     else if (endpoint === 'index' || endpoint === 'load' || endpoint === 'unload')
       repository.handle(exchange, endpoint, model);
     else if (isSharedMemory(endpoint)) sharedMemory.handle(exchange, endpoint, route.region ?? null);

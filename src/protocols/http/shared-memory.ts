@@ -1,10 +1,11 @@
 import type { ClientRegions } from '../../core/regions/client-regions.js';
 import { invalid, ServerError } from '../../types/errors.js';
-import { type BodyBudget, BodyBuffer } from '../body-buffer.js';
+import type { BodyBudget } from '../body-buffer.js';
 import { readBody } from '../load-request.js';
 import type { Endpoint } from '../routes.js';
-import type { BodySink, ExchangeOwner, HttpExchange } from './engine.js';
-import { JSON_HEADERS, replyBytes, replyError, replyJson } from './reply.js';
+import type { HttpExchange } from './engine.js';
+import { JSON_HEADERS, replyBytes, replyJson } from './reply.js';
+import { readSmallBody } from './small-body.js';
 
 export type SharedMemoryEndpoint = Extract<Endpoint, `${'system' | 'cuda'}-memory-${string}`>;
 
@@ -30,7 +31,11 @@ export class SharedMemoryEndpoints {
     const regions = this.#regions;
     if (endpoint === 'system-memory-register') {
       regions.checkAllowed();
-      new RegisterCall(regions, this.#budget, nameOf(region, 'system')).start(exchange);
+      const name = nameOf(region, 'system');
+      readSmallBody(exchange, this.#budget, LARGEST_BODY_BYTES, (body) => {
+        register(regions, name, body);
+        replyBytes(exchange, 200, JSON_HEADERS, NOTHING);
+      });
       return;
     }
     const status = run(regions, endpoint, region);
@@ -60,51 +65,13 @@ function nameOf(region: string | null, kind: 'system' | 'cuda'): string {
   throw invalid(`'region name' is necessary to register ${kind} shared memory region`);
 }
 
-/** One request to register a system region. */
-class RegisterCall implements BodySink, ExchangeOwner {
-  readonly #regions: ClientRegions;
-  readonly #body: BodyBuffer;
-  readonly #name: string;
-
-  constructor(regions: ClientRegions, budget: BodyBudget, name: string) {
-    this.#regions = regions;
-    this.#body = new BodyBuffer(budget);
-    this.#name = name;
-  }
-
-  start(exchange: HttpExchange): void {
-    exchange.owner = this;
-    exchange.readBody(this);
-  }
-
-  onChunk(exchange: HttpExchange, chunk: Uint8Array, last: boolean): void {
-    try {
-      this.#body.append(chunk);
-      if (this.#body.length > LARGEST_BODY_BYTES)
-        throw invalid(`the body of this request has up to ${LARGEST_BODY_BYTES} bytes`);
-      if (!last) return;
-      this.#register();
-      replyBytes(exchange, 200, JSON_HEADERS, NOTHING);
-    } catch (error) {
-      replyError(exchange, error);
-    }
-  }
-
-  onSent(): void {
-    this.#body.clear();
-  }
-
-  onAborted(): void {
-    this.#body.clear();
-  }
-
-  #register(): void {
-    const { key, offset = 0, byte_size: byteSize } = bodyOf(this.#body.view);
-    if (key === undefined) throw invalid("Shared memory register request has no 'key' field");
-    if (byteSize === undefined) throw invalid("Shared memory register request has no 'byte_size' field");
-    if (typeof key !== 'string') throw internal('attempt to access JSON non-string as string');
-    this.#regions.register({ name: this.#name, key, offset: bytesOf(offset), byteSize: bytesOf(byteSize) });
-  }
+/** @param body of a request to register a system region */
+function register(regions: ClientRegions, name: string, body: Buffer): void {
+  const { key, offset = 0, byte_size: byteSize } = bodyOf(body);
+  if (key === undefined) throw invalid("Shared memory register request has no 'key' field");
+  if (byteSize === undefined) throw invalid("Shared memory register request has no 'byte_size' field");
+  if (typeof key !== 'string') throw internal('attempt to access JSON non-string as string');
+  regions.register({ name, key, offset: bytesOf(offset), byteSize: bytesOf(byteSize) });
 }
 
 /** Codes are Triton's here, also for what is no JSON. */

@@ -1,6 +1,7 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createLog } from '../../../src/base/log.js';
 import { parseCommandLine } from '../../../src/cli.js';
 import type { Conch } from '../../../src/conch.js';
 import {
@@ -11,7 +12,6 @@ import {
 } from '../../../src/protocols/grpc/engine.js';
 import { GrpcJsEngine } from '../../../src/protocols/grpc/grpc-js.js';
 import type { GrpcService } from '../../../src/protocols/grpc/service.js';
-import { MemoryLog } from '../http/engine-fixture.js';
 import { BytesClient, status, usualKeepalive } from './engine-fixture.js';
 import { floats, infer, oneInput, openStream, streamResponses } from './real-server.js';
 import { encodeRequest, type TwinRequest } from './twin.js';
@@ -57,7 +57,8 @@ beforeAll(async () => {
   const models = fileURLToPath(new URL('../../models', import.meta.url));
   const command = parseCommandLine([models, '--allow-http=false', '--allow-grpc=false', '--allow-metrics=false']);
   if (command.kind !== 'serve') throw new Error(JSON.stringify(command));
-  const log = new MemoryLog();
+  const nothing = { verbose: 0, info: false, warning: false, error: false, format: 'default', file: '' } as const;
+  const log = createLog(nothing);
   const { Conch: BuiltConch } = (await built('conch.js')) as typeof import('../../../src/conch.js');
   conch = new BuiltConch(command.options, '0', log);
   await conch.start();

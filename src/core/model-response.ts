@@ -82,7 +82,7 @@ export class ModelResponse implements InferResponse {
 
   /** A backend answers each request in outputs of its own, whose shapes are its affair, or none. */
   get hasFixedOutputs(): boolean {
-    if (this.#outputs === null || this.#outputs.batch.inParts || this.plan.usesRegions) return false;
+    if (this.#outputs === null || this.#outputs.batch.inParts) return false;
     return this.plan.outputs.every(({ index, classCount }) => classCount === 0 && this.model.hasFixedOutput(index));
   }
 

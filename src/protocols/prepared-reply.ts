@@ -29,7 +29,8 @@ export interface PreparedReply {
 }
 
 /**
- * Prepares what `outputs` of `response` are an example of; null = answers can differ in more than the elements of their tensors.
+ * Prepares what `outputs` of `response` are an example of; null = answers can differ in more than the elements of their tensors, or have some of
+ * these elsewhere.
  * @param rest the JSON part of this answer without its start (`inferResponseStart`)
  */
 export function prepareReply(
@@ -37,7 +38,7 @@ export function prepareReply(
   outputs: readonly ReplyTensor[],
   rest: Uint8Array,
 ): PreparedReply | null {
-  if (!response.hasFixedOutputs) return null;
+  if (!response.hasFixedOutputs || response.plan.usesRegions) return null;
   const tensorBytes = outputs.reduce((sum, output) => sum + output.bytes.length, 0);
   if (outputs.every(({ binary }) => !binary))
     return tensorBytes <= LARGE_TENSOR_BYTES ? new JsonReply(response, outputs) : null;

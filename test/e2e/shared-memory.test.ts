@@ -3,7 +3,7 @@ import { BytesClient } from '../protocols/grpc/engine-fixture.js';
 import { callGrpc } from './control.js';
 import { ensembleFiles } from './ensembles.js';
 import { inRegion, inRegionGrpc, RegionFile } from './region-file.js';
-import { ask, get, infer, post, type Tensor } from './requests.js';
+import { ask, askJson, get, infer, post, type Tensor } from './requests.js';
 import { ServerProcess } from './server.js';
 import { messageOf, SocketClient } from './socket-client.js';
 
@@ -63,7 +63,14 @@ describe.each([
     server = await ServerProcess.start({
       models: ['simple', 'identity_bytes', 'slow', 'identity_int32'],
       files: summing,
-      flags: ['--allow-client-shm=true', `--http-engine=${http}`, `--grpc-engine=${grpc}`],
+      copies: { cached: 'simple' },
+      edits: { cached: (config) => `${config}\nresponse_cache { enable: true }` },
+      flags: [
+        '--allow-client-shm=true',
+        '--cache-config=local,size=1048576',
+        `--http-engine=${http}`,
+        `--grpc-engine=${grpc}`,
+      ],
     });
     client = new BytesClient(server.grpcPort);
   });
@@ -169,6 +176,15 @@ describe.each([
         { id: `i${id}`, model_name: 'simple', model_version: '1', outputs: DESCRIBED },
       ]);
       expect(written()).toEqual([bytesOf(SUM), bytesOf(DIFFERENCE)]);
+    }
+  });
+
+  test('nothing lies behind the JSON of such an answer', async () => {
+    const request = post('/v2/models/simple/infer', JSON.stringify({ inputs: INPUTS, outputs: OUTPUTS }));
+    for (let turn = 0; turn < 2; turn++) {
+      const { headers } = await ask(server.httpPort, request);
+      expect(headers.get('content-type')).toBe('application/json');
+      expect(headers.has('inference-header-content-length')).toBe(false);
     }
   });
 
@@ -384,6 +400,40 @@ describe.each([
     cut.remove();
     expect((await inferJson('simple', { inputs: INPUTS, outputs: OUTPUTS }))[0]).toBe(200);
     expect(written()).toEqual([bytesOf(SUM), bytesOf(DIFFERENCE)]);
+  });
+
+  test('answers of the cache go to regions too, whoever asked first', async () => {
+    const plain = {
+      inputs: [
+        { name: 'INPUT0', ...TENSOR, data: [...A] },
+        { name: 'INPUT1', ...TENSOR, data: [...B] },
+      ],
+    };
+    const shared = { inputs: INPUTS, outputs: OUTPUTS };
+    for (const head of [plain, shared, shared, plain, shared]) {
+      file.remove();
+      expect((await say(post(`${BASE}/unregister`, '')))[0]).toBe(200);
+      file = new RegionFile(CONTENT);
+      expect((await register('r', { key: file.key, byte_size: 256 }))[0]).toBe(200);
+      const [, answer] = await inferJson('cached', head);
+      if (head === plain) expect(answer).toMatchObject({ outputs: [{ data: [...SUM] }, { data: [...DIFFERENCE] }] });
+      else expect((answer as { outputs: unknown }).outputs).toEqual(DESCRIBED);
+      if (head === shared) expect(written()).toEqual([bytesOf(SUM), bytesOf(DIFFERENCE)]);
+      const request = {
+        model_name: 'cached',
+        inputs: [
+          { name: 'INPUT0', ...TENSOR, ...inRegionGrpc('r', 64) },
+          { name: 'INPUT1', ...TENSOR, ...inRegionGrpc('r', 64, 64) },
+        ],
+        outputs: [{ name: 'OUTPUT1', ...inRegionGrpc('r', 64, 128) }, { name: 'OUTPUT0' }],
+      };
+      expect(await callGrpc(client, 'ModelInfer', request)).toMatchObject({
+        raw_output_contents: ['', bytesOf(SUM).toString('base64')],
+      });
+      expect(file.read(128, 64)).toEqual(bytesOf(DIFFERENCE));
+    }
+    const { model_stats } = await askJson(server.httpPort, get('/v2/models/cached/stats'));
+    expect(model_stats[0].inference_stats.cache_hit.count).toBe(8);
   });
 
   test('a region in use stays for its request, and goes with it', async () => {

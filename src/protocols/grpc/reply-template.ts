@@ -39,7 +39,8 @@ export class ReplyTemplate {
   /** Null = answers like `outputs` of `response` can differ in more than their elements, or are too large to be copied. */
   static of(response: InferResponse, outputs: readonly OutputTensor[], isStream: boolean): ReplyTemplate | null {
     const bytes = outputs.reduce((sum, output) => sum + output.bytes.length, 0);
-    return response.hasFixedOutputs && bytes <= WHOLE_BYTES ? new ReplyTemplate(response, outputs, isStream) : null;
+    const isKnown = response.hasFixedOutputs && !response.plan.usesRegions;
+    return isKnown && bytes <= WHOLE_BYTES ? new ReplyTemplate(response, outputs, isStream) : null;
   }
 
   private constructor(response: InferResponse, outputs: readonly OutputTensor[], isStream: boolean) {

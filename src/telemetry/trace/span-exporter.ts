@@ -46,8 +46,10 @@ export class Spans {
   }
 
   add(root: Trace): void {
+    const plan = planSpans(root);
+    if (plan === null) return;
     this.#clock.adjust();
-    this.#start(planSpans(root), contextOf(root.parentContext));
+    this.#start(plan, contextOf(root.parentContext));
   }
 
   flush(): Promise<void> {

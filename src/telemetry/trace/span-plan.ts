@@ -25,24 +25,18 @@ const model: ReadonlySet<Activity> = new Set([
 
 /**
  * Fact sheet 8.3: `InferRequest` has what the protocol saw, below it is a span for each model, and in that one for its computation. Ours, which
- * Triton has not: `queue`, from when the request waits until it runs.
+ * Triton has not: `queue`, from when the request waits until it runs. Null = nothing was stamped.
  */
-export function planSpans(root: Trace): SpanPlan {
-  const below = planModel(root);
+export function planSpans(root: Trace): SpanPlan | null {
   const events = root.stamps.filter(({ activity }) => !compute.has(activity) && !model.has(activity));
-  return { name: 'InferRequest', ...span(events, [below]), attributes: {} };
+  return plan('InferRequest', {}, events, [planModel(root)]);
 }
 
-function planModel(trace: Trace): SpanPlan {
+function planModel(trace: Trace): SpanPlan | null {
   const events = trace.stamps.filter(({ activity }) => model.has(activity));
   const computed = trace.stamps.filter(({ activity }) => compute.has(activity));
-  const queue = planQueue(trace.stamps);
-  const children = [
-    ...(queue === null ? [] : [queue]),
-    ...(computed.length === 0 ? [] : [{ name: 'compute', ...span(computed, []), attributes: {} }]),
-    ...trace.children.map(planModel),
-  ];
-  return { name: trace.modelName, ...span(events, children), attributes: attributesOf(trace) };
+  const children = [planQueue(trace.stamps), plan('compute', {}, computed, []), ...trace.children.map(planModel)];
+  return plan(trace.modelName, attributesOf(trace), events, children);
 }
 
 /** Null = it never waited, or never ran. */
@@ -50,15 +44,23 @@ function planQueue(stamps: readonly Stamp[]): SpanPlan | null {
   const start = stamps.find(({ activity }) => activity === 'QUEUE_START');
   const end = stamps.find(({ activity }) => activity === 'COMPUTE_START');
   if (start === undefined || end === undefined) return null;
-  return { name: 'queue', startNs: start.ns, endNs: end.ns, attributes: {}, events: [], children: [] };
+  const endNs = Math.max(start.ns, end.ns);
+  return { name: 'queue', startNs: start.ns, endNs, attributes: {}, events: [], children: [] };
 }
 
-/** From the first to the last of what happens in it. */
-function span(events: readonly Stamp[], children: readonly SpanPlan[]) {
-  const starts = [...events.map(({ ns }) => ns), ...children.map(({ startNs }) => startNs)];
-  const ends = [...events.map(({ ns }) => ns), ...children.map(({ endNs }) => endNs)];
-  if (starts.length === 0) return { startNs: 0, endNs: 0, events, children };
-  return { startNs: Math.min(...starts), endNs: Math.max(...ends), events, children };
+/** From the first to the last of what happens in it; null = nothing does. */
+function plan(
+  name: string,
+  attributes: SpanPlan['attributes'],
+  stamps: readonly Stamp[],
+  spans: readonly (SpanPlan | null)[],
+): SpanPlan | null {
+  const children = spans.filter((span) => span !== null);
+  if (stamps.length === 0 && children.length === 0) return null;
+  const events = [...stamps].sort((a, b) => a.ns - b.ns);
+  const startNs = Math.min(...events.map(({ ns }) => ns), ...children.map((child) => child.startNs));
+  const endNs = Math.max(...events.map(({ ns }) => ns), ...children.map((child) => child.endNs));
+  return { name, startNs, endNs, attributes, events, children };
 }
 
 function attributesOf({ modelName, modelVersion, id, parent, requestId }: Trace): Record<string, string | number> {

@@ -124,6 +124,24 @@ describe('spans', () => {
     expect(receiver.spans.length).toBe(5);
   });
 
+  test('what has no times is left out, and stamps may come in any order', async () => {
+    tracing.begin('simple', 1, '', null)!.end();
+    const trace = tracing.begin('ensemble', 1, '', null)!;
+    trace.child('never_ran', 1).end();
+    for (const [activity, ns] of [
+      ['REQUEST_END', 9000],
+      ['REQUEST_START', 2000],
+      ['HTTP_RECV_START', 1000],
+    ] as const)
+      trace.stamp(activity, ns);
+    trace.end();
+    await writer.flush();
+    expect(receiver.spans.map(({ name }) => name).sort()).toEqual(['InferRequest', 'ensemble']);
+    expect(named('ensemble').events.map(({ name }) => name)).toEqual(['REQUEST_START', 'REQUEST_END']);
+    expect(Number(named('ensemble').endNs - named('ensemble').startNs)).toBe(7000);
+    expect(Number(named('InferRequest').endNs - named('InferRequest').startNs)).toBe(8000);
+  });
+
   test('a caller that is traced is the parent, whatever the rate', async () => {
     tracing.change(null, { rate: 0 });
     expect(tracing.begin('simple', 1, '', null)).toBeNull();

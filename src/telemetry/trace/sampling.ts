@@ -7,6 +7,7 @@ import {
   type TracePatch,
   type TraceSettings,
 } from './settings.js';
+import type { TraceScope } from './trace.js';
 
 /**
  * Which requests are traced: the settings of the server and those of models, and how far each has counted. Pure.
@@ -63,6 +64,11 @@ export class Sampling {
     else this.#models.set(model, scope);
   }
 
+  /** Null = the server. */
+  scopeOf(model: string | null): TraceScope {
+    return this.#scopeOf(model);
+  }
+
   #scopeOf(model: string | null): Scope {
     return (model === null ? undefined : this.#models.get(model)) ?? this.#server;
   }
@@ -73,11 +79,12 @@ export class Sampling {
 }
 
 /** Settings that requests are counted against. */
-class Scope {
+class Scope implements TraceScope {
   readonly settings: TraceSettings;
   readonly #own: TraceOverrides;
   /** Traces that are left; -1 = no end. */
   left: number;
+  open = 0;
   /** Requests since the last one that was traced for the rate. */
   #passed = 0;
 

@@ -1,4 +1,5 @@
 import type { ParentContext } from './parent-context.js';
+import type { TraceSettings } from './settings.js';
 
 /** Moments of a request, by Triton's names (fact sheet 8.2). */
 export type Activity =
@@ -25,6 +26,21 @@ export interface Stamp {
   readonly ns: number;
 }
 
+/** A tensor of a request, by Triton's names. `data`: its elements with commas between; `shape` likewise. */
+export interface TensorRecord {
+  readonly activity: 'TENSOR_QUEUE_INPUT' | 'TENSOR_BACKEND_INPUT' | 'TENSOR_BACKEND_OUTPUT';
+  readonly tensor: { readonly name: string; readonly data: string; readonly shape: string; readonly dtype: string };
+}
+
+/** What traces were sampled by. */
+export interface TraceScope {
+  readonly settings: TraceSettings;
+  /** Traces that it still allows; -1 = no end. */
+  readonly left: number;
+  /** Of its traces, how many are not over. */
+  open: number;
+}
+
 /** Takes traces that have ended; never throws. */
 export interface TraceWriter {
   write(root: Trace): void;
@@ -38,6 +54,7 @@ let lastId = 0;
 /** One execution of a model in a request that is traced; its steps are its children. */
 export class Trace {
   readonly id = ++lastId;
+  readonly scope: TraceScope;
   readonly parent: Trace | null;
   readonly modelName: string;
   readonly modelVersion: number;
@@ -45,35 +62,60 @@ export class Trace {
   readonly parentContext: ParentContext | null;
   readonly children: Trace[] = [];
   readonly stamps: Stamp[] = [];
+  readonly tensors: TensorRecord[] = [];
+  /** Level TENSORS. */
+  readonly hasTensors: boolean;
+  readonly #hasStamps: boolean;
   readonly #writer: TraceWriter;
+  readonly #root: Trace;
+  /** Of a root: those that have something to add, here or in its children. */
+  #holders = 0;
 
   constructor(
     writer: TraceWriter,
+    scope: TraceScope,
     parent: Trace | null,
     model: { readonly name: string; readonly version: number },
     requestId: string,
     parentContext: ParentContext | null,
   ) {
     this.#writer = writer;
+    this.scope = scope;
     this.parent = parent;
     this.modelName = model.name;
     this.modelVersion = model.version;
     this.requestId = requestId;
     this.parentContext = parentContext;
+    this.hasTensors = scope.settings.levels.includes('TENSORS');
+    this.#hasStamps = scope.settings.levels.includes('TIMESTAMPS');
+    this.#root = parent === null ? this : parent.#root;
+    if (parent === null) scope.open++;
+    this.hold();
   }
 
+  /** To be ended for itself. */
   child(modelName: string, modelVersion: number): Trace {
-    const child = new Trace(this.#writer, this, { name: modelName, version: modelVersion }, this.requestId, null);
+    const model = { name: modelName, version: modelVersion };
+    const child = new Trace(this.#writer, this.scope, this, model, this.requestId, null);
     this.children.push(child);
     return child;
   }
 
   stamp(activity: Activity, ns: number): void {
-    this.stamps.push({ activity, ns });
+    if (this.#hasStamps) this.stamps.push({ activity, ns });
   }
 
-  /** The whole of the request is written when its first model ends. */
+  /** Somebody else writes in it, too: one more `end` is to come. */
+  hold(): this {
+    this.#root.#holders++;
+    return this;
+  }
+
+  /** The whole of the request is written with the last `end` of it and its children. */
   end(): void {
-    if (this.parent === null) this.#writer.write(this);
+    const root = this.#root;
+    if (--root.#holders > 0) return;
+    this.scope.open--;
+    this.#writer.write(root);
   }
 }

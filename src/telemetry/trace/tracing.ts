@@ -35,7 +35,15 @@ export class Tracing {
   begin(model: string, version: number, requestId: string, parentContext: ParentContext | null): Trace | null {
     const parent = this.readsParents && parentContext !== null ? readTraceparent(parentContext.traceparent) : null;
     if (!this.#sampling.take(model, parent?.isSampled ?? false)) return null;
-    return new Trace(this.#writer, null, { name: model, version }, requestId, parent === null ? null : parentContext);
+    const scope = this.#sampling.scopeOf(model);
+    return new Trace(
+      this.#writer,
+      scope,
+      null,
+      { name: model, version },
+      requestId,
+      parent === null ? null : parentContext,
+    );
   }
 
   /** Null = the server. */
@@ -46,6 +54,7 @@ export class Tracing {
   /** Null = the server. Throws INVALID_ARGUMENT, and nothing is changed, where something would be traced and cannot. */
   change(model: string | null, patch: TracePatch): void {
     this.#sampling.change(model, patch);
+    void this.#writer.flush();
   }
 
   /** Resolves when all traces are written, or cannot be. */

@@ -55,6 +55,7 @@ function meteredModels(server: InferenceServer) {
     tags: model.config.metric_tags,
     statistics: model.statistics,
     pending: model.pending,
+    restarts: model.restarts,
     sequences: model.sequenceCounts(),
   }));
 }

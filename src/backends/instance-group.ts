@@ -38,6 +38,7 @@ export class InstanceGroup {
   readonly #log: Log;
   #instances: readonly Instance[] = [];
   #stopping = false;
+  #restarts = 0;
 
   constructor(specs: readonly InstanceSpec[], arena: Arena, events: GroupEvents, clock: Clock, log: Log) {
     this.#places = specs.map(newPlace);
@@ -50,6 +51,11 @@ export class InstanceGroup {
   /** Those that live now and take work, in the order of the configuration; a new array whenever one comes or goes. */
   get instances(): readonly Instance[] {
     return this.#instances;
+  }
+
+  /** Workers that took the place of one that died, and serve; those that did not come up do not count. */
+  get restarts(): number {
+    return this.#restarts;
   }
 
   /** Every instance serves: the model is ready. */
@@ -145,6 +151,7 @@ export class InstanceGroup {
     try {
       await this.#startPlace(place);
       if (this.#stopping) return;
+      this.#restarts++;
       this.#log.info(`instance '${place.spec.instance}' of model '${place.spec.model}' is back`);
     } catch (error) {
       this.#log.error(

@@ -46,7 +46,7 @@ export const idleFlags: readonly Flag[] = [
     integer('grpc-infer-allocation-pool-size', 8, count, 'Requests kept for use again.'),
     integer('grpc-max-response-pool-size', MAX_INT32, some, 'Responses kept for use again.'),
   ]),
-  ...section('Metrics', later('nothing is measured on a GPU'), [
+  ...section('Metrics', none('no GPU is used, so there is nothing to report'), [
     boolean('allow-gpu-metrics', true, 'Report load and memory of the GPUs (nv_gpu_*).'),
   ]),
   ...section('Response cache', none('caches are part of Conch'), [

@@ -149,6 +149,10 @@ export class Model implements ServedModel, InputSpace {
     return this.#scheduler.pending;
   }
 
+  get restarts(): number {
+    return this.#group.restarts;
+  }
+
   sequences(): SequenceSnapshot | null {
     return this.#sequences?.scheduler.snapshot() ?? null;
   }

@@ -25,6 +25,8 @@ export interface ServedModel extends Answerer {
   readonly inFlight: number;
   /** Requests that nobody has begun. */
   readonly pending: number;
+  /** Workers that came up in place of one that died; null = it has no workers. */
+  readonly restarts: number | null;
   /** Its models, where it is an ensemble; they outlive it. */
   readonly steps: readonly ServedModel[];
   /** Models that its code has called; null = it is not code, and calls none. */

@@ -13,6 +13,8 @@ export interface MeteredModel {
   readonly statistics: ModelStatistics;
   /** Requests that no instance has begun, where the scheduler counts them; else those of the statistics. */
   readonly pending?: number;
+  /** Workers that came up in place of one that died; null or absent = it has no workers. */
+  readonly restarts?: number | null;
   /** Null or absent = it has no sequences. */
   readonly sequences?: MeteredSequences | null;
 }
@@ -131,6 +133,14 @@ function gauges(family: FamilyOf): MetricFamily[] {
       'gauge',
       'Model load time in seconds',
       value(({ statistics }) => statistics.loadSeconds),
+    ),
+    family(
+      'conch_worker_restarts_total',
+      'counter',
+      'Workers that came up in place of one that died',
+      (emit, labels, { restarts }) => {
+        if (restarts != null) emit.value(labels, restarts);
+      },
     ),
   ];
 }

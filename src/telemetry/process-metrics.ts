@@ -1,5 +1,6 @@
 import { constants, type PerformanceEntry, PerformanceObserver } from 'node:perf_hooks';
 import { monotonicUs } from '../base/clock.js';
+import { Histogram, LATENCY_BUCKETS_US } from './histogram.js';
 import type { MetricFamily } from './metrics.js';
 
 const GC_KINDS: ReadonlyMap<number, string> = new Map([
@@ -34,11 +35,12 @@ export class GcTimes {
   }
 }
 
-/** How late a regular timer ran when it ran last. */
+/** How late a regular timer ran: the last time, and all times. Its runs are spread evenly, so that they meet a busy loop as requests do. */
 export class TimerLag {
   readonly #intervalUs: number;
   #dueUs: number;
   #lagUs = 0;
+  readonly #delays = new Histogram(LATENCY_BUCKETS_US, 1e6);
 
   constructor(intervalUs: number, nowUs: number) {
     this.#intervalUs = intervalUs;
@@ -48,16 +50,25 @@ export class TimerLag {
   /** The timer runs; its next time is one interval later. */
   ran(nowUs: number): void {
     this.#lagUs = Math.max(0, nowUs - this.#dueUs);
+    this.#delays.observe(this.#lagUs);
     this.#dueUs = nowUs + this.#intervalUs;
   }
 
-  get family(): MetricFamily {
-    return {
-      name: 'conch_event_loop_lag_seconds',
-      help: 'How late the main thread ran its last regular timer, one in half --metrics-interval-ms',
-      type: 'gauge',
-      collect: (emit) => emit.value({}, this.#lagUs / 1e6),
-    };
+  get families(): MetricFamily[] {
+    return [
+      {
+        name: 'conch_event_loop_lag_seconds',
+        help: 'How late the main thread ran its last regular timer, one in half --metrics-interval-ms',
+        type: 'gauge',
+        collect: (emit) => emit.value({}, this.#lagUs / 1e6),
+      },
+      {
+        name: 'conch_event_loop_delay_seconds',
+        help: 'How late the main thread ran its regular timers, one in half --metrics-interval-ms',
+        type: 'histogram',
+        collect: (emit) => emit.histogram({}, this.#delays),
+      },
+    ];
   }
 }
 
@@ -85,7 +96,7 @@ export class ProcessMetrics {
   }
 
   families(): MetricFamily[] {
-    return [this.#lag.family, this.#gc.family];
+    return [...this.#lag.families, this.#gc.family];
   }
 
   #count(entries: readonly PerformanceEntry[]): void {

@@ -149,6 +149,14 @@ onEachEngine((engine) => {
       expect(histogram('conch_request_duration_seconds', 'multi_version', '3').count).toBe('0');
     });
 
+    test('show how late the main thread is, as a distribution', async () => {
+      const { type, metrics } = parseMetrics(await scrape(server)).find(
+        ({ name }) => name === 'conch_event_loop_delay_seconds',
+      )!;
+      expect([type, metrics.length]).toEqual(['HISTOGRAM', 1]);
+      expect(await metric(server, 'conch_worker_restarts_total', { model: 'delayed' })).toBe(0);
+    });
+
     test('show the memory of tensors and of the process', async () => {
       const total = await metric(server, 'conch_tensor_memory_total_bytes');
       expect(total).toBe(1024 ** 3);

@@ -102,6 +102,7 @@ onEachEngine((engine) => {
     const { model_stats } = await askJson(server.httpPort, get('/v2/models/simple_b64/stats'));
     expect(model_stats[0].inference_stats.success.count).toBe(served);
     expect(model_stats[0].inference_stats.fail.count).toBe(failed);
+    expect(await metric(server, 'conch_worker_restarts_total', { model: 'simple_b64', version: '1' })).toBe(3);
     const blocks = 5 * 64 * 2 * 64;
     expect(await memoryUsed(server)).toBeLessThanOrEqual(idle + blocks);
   });

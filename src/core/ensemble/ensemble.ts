@@ -110,6 +110,9 @@ export class Ensemble implements ServedModel, InputSpace, EnsembleHost {
     return false;
   }
 
+  /** Its steps have workers, it has none. */
+  readonly restarts = null;
+
   /** None: an ensemble has no queue. */
   get pending(): number {
     return 0;

@@ -71,6 +71,7 @@ export class FakeStep implements ServedModel {
   readonly isReady = true;
   takesGroups = false;
   readonly pending = 0;
+  readonly restarts = null;
   readonly steps = [];
   readonly called = null;
   inFlight = 0;

@@ -15,7 +15,8 @@ const drawn = await Promise.all(board.panels.map(async (panel, index) => draw(pa
 const rows = Math.ceil(board.panels.length / 3);
 const size = `${WIDTH * 3} ${HEIGHT * rows}`;
 process.stdout.write(
-  `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${size}" font-family="sans-serif" font-size="10">
+  `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${size}" font-family="sans-serif" font-size="10" role="img" aria-labelledby="t">
+<title id="t">The panels of the board during a load</title>
 <rect width="100%" height="100%" fill="#fff"/>
 ${drawn.join('\n')}
 </svg>

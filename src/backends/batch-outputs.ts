@@ -2,6 +2,7 @@ import { assert } from '../base/assert.js';
 import { type Arena, alignUp, type Slot } from '../memory/arena.js';
 import { ABSENT, LINE_BEGIN, LINE_BYTES, LINE_DIMS, LINE_RANK, lineOf, tableBytes } from '../memory/layout.js';
 import type { RingMemory } from '../memory/ring.js';
+import type { CloseReason } from '../telemetry/close-reasons.js';
 import type { DataType } from '../types/datatype.js';
 import type { Shape } from '../types/tensor.js';
 
@@ -46,6 +47,8 @@ export interface ExecutedBatch {
   readonly times: ExecutionTimes;
   /** The batch was one contiguous range of its planes. */
   readonly contiguous: boolean;
+  /** Why it had no more requests. */
+  readonly reason: CloseReason;
   /** Of the states that the batch left, where they can change; equal for equal shapes. */
   readonly stateKey: string;
   /** Each entry has outputs of its own (STATUS_PARTS of memory/layout.ts). */

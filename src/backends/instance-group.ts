@@ -3,8 +3,9 @@ import type { Log } from '../base/log.js';
 import type { Arena } from '../memory/arena.js';
 import type { BatchOutputs } from './batch-outputs.js';
 import type { Instance, InstanceEvents } from './instance.js';
+import type { InstanceSpec } from './instance-spec.js';
 import type { InferRequest } from './request.js';
-import { type InstanceSpec, WorkerInstance } from './worker-instance.js';
+import { WorkerInstance } from './worker-instance.js';
 
 const FIRST_RESTART_US = 100_000;
 const LAST_RESTART_US = 30_000_000;

@@ -1,3 +1,4 @@
+import type { CloseReason } from '../telemetry/close-reasons.js';
 import type { CustomMetric } from '../telemetry/custom-metrics.js';
 import type { BatchOutputs } from './batch-outputs.js';
 import type { CallEvent, CallReply } from './call-protocol.js';
@@ -20,8 +21,13 @@ export interface Instance {
   readonly openRows: number;
   /** The batch key of the open batch. */
   readonly openKey: string;
-  /** Begins a batch with the first `count` of `requests`; only where `canBegin`. False = no memory for outputs: nothing was taken. */
-  begin(requests: readonly InferRequest[], count: number): boolean;
+  /**
+   * Begins a batch with the first `count` of `requests`; only where `canBegin`. False = no memory for outputs: nothing was taken.
+   * @param reason why it has no more; left out = there are none
+   */
+  begin(requests: readonly InferRequest[], count: number, reason?: CloseReason): boolean;
+  /** Why the next request does not join the open batch. */
+  noteClosing(reason: CloseReason): void;
   /** Adds to the open batch; false = it was sealed meanwhile, or is full. */
   grow(request: InferRequest): boolean;
   /**

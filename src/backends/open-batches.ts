@@ -1,5 +1,6 @@
 import type { Slot } from '../memory/arena.js';
 import { RING_BATCHES } from '../memory/layout.js';
+import type { CloseReason } from '../telemetry/close-reasons.js';
 import type { InferRequest } from './request.js';
 
 /** The main thread's side of one batch in the ring. Reused; `requests` beyond `count` are stale. */
@@ -8,6 +9,8 @@ export class BatchRecord {
   count = 0;
   rows = 0;
   key = '';
+  /** Why it has no more requests, as far as is known: it may still grow. */
+  reason: CloseReason = 'idle_instance';
   /** Reserved for the outputs; replaced when the worker needs more. */
   slot: Slot | null = null;
 

@@ -132,7 +132,9 @@ export class OpenRequest implements RequestRunner {
 
   #outputsIn(slot: Slot, { startUs, inferUs, endUs }: AnswerTimes): BatchOutputs {
     const times: ExecutionTimes = { startUs, inputsUs: startUs, inferUs, endUs };
-    const batch = { rows: this.request.rows, entries: 1, times, contiguous: true, stateKey: '', inParts: true };
+    const { rows } = this.request;
+    const reason = 'idle_instance' as const;
+    const batch = { rows, entries: 1, times, contiguous: true, reason, stateKey: '', inParts: true };
     return new BatchOutputs(this.#surroundings.arena, slot, this.#surroundings.form, batch);
   }
 }

@@ -13,12 +13,13 @@ import {
   STATUS_PARTS,
 } from '../memory/layout.js';
 import { RingMemory, RingProducer, readText } from '../memory/ring.js';
+import type { CloseReason } from '../telemetry/close-reasons.js';
 import { ServerError } from '../types/errors.js';
-import type { ThreadNeeds } from './backend.js';
 import { BatchOutputs, executionTimes, OutputForm } from './batch-outputs.js';
 import { batchError, died, diedEarly, outOfOutputs } from './failures.js';
 import type { Instance, InstanceEvents, InstanceState } from './instance.js';
 import { type ChannelOwner, InstanceChannel } from './instance-channel.js';
+import type { InstanceSpec } from './instance-spec.js';
 import { type BatchRecord, BatchRecords } from './open-batches.js';
 import { OutputReserve } from './output-reserve.js';
 import type { InferRequest } from './request.js';
@@ -29,24 +30,6 @@ import { WorkerThread } from './worker-thread.js';
 
 /** A batch of larger rows is worth its waking alone: the worker begins with it while more arrive. */
 const HEAVY_ROW_BYTES = 16 * 1024;
-
-/** What is the same in every life of an instance. */
-export type InstanceSpec = Omit<InstanceInit, 'arena' | 'ring' | 'port'> & {
-  /** File of the worker's entry point, which exports `runInstance`. */
-  readonly worker: string;
-  readonly thread: ThreadNeeds;
-  readonly maxRows: number;
-  /** Each request of a batch has outputs of its own (STATUS_PARTS of memory/layout.ts). */
-  readonly inParts: boolean;
-  /** Its worker's code answers a request any number of times, also when its batch is over. */
-  readonly isDecoupled: boolean;
-  /** Instances of one kind can stand in for each other: all but their names is the same. */
-  readonly kind: string;
-  /** Loaded, never given work: what its model runs first it does not run either. */
-  readonly passive: boolean;
-  /** Its scheduler begins batches when a turn of the event loop is over: the worker need not wait for that again. */
-  readonly wakesAtOnce: boolean;
-};
 
 /** One life of one instance: a worker thread, its ring, and the requests that are in it. Died or stopped, it is not used again. */
 export class WorkerInstance implements Instance, TurnMember {
@@ -126,8 +109,9 @@ export class WorkerInstance implements Instance, TurnMember {
     await this.#warmUp();
   }
 
-  begin(requests: readonly InferRequest[], count: number): boolean {
+  begin(requests: readonly InferRequest[], count: number, reason?: CloseReason): boolean {
     assert(this.canBegin, `instance ${this.name} cannot begin a batch`);
+    const usual = this.isIdle ? 'idle_instance' : 'end_of_queue';
     const sequence = this.#ring.next;
     const record = this.#records.at(sequence);
     for (let i = 0; i < count; i++) {
@@ -141,6 +125,7 @@ export class WorkerInstance implements Instance, TurnMember {
     }
     record.slot = slot;
     record.key = requests[0]!.batchKey;
+    record.reason = reason ?? usual;
     this.#ring.open(slot.offset / ARENA_UNIT, slot.bytes / ARENA_UNIT, count);
     this.#came(record, record.rows);
     return true;
@@ -149,9 +134,17 @@ export class WorkerInstance implements Instance, TurnMember {
   grow(request: InferRequest): boolean {
     const sequence = this.#ring.newest;
     const record = this.#records.at(sequence);
-    if (record.rows + request.rows > this.#spec.maxRows || !this.#append(sequence, record, request)) return false;
+    if (record.rows + request.rows > this.#spec.maxRows) {
+      record.reason = 'full';
+      return false;
+    }
+    if (!this.#append(sequence, record, request)) return false;
     this.#came(record, request.rows);
     return true;
+  }
+
+  noteClosing(reason: CloseReason): void {
+    if (this.openRows > 0) this.#records.at(this.#ring.newest).reason = reason;
   }
 
   replace(requests: readonly InferRequest[], count: number): boolean {
@@ -243,6 +236,7 @@ export class WorkerInstance implements Instance, TurnMember {
   /** `rows` of the open batch are new: looks whether the worker should begin, and whether it has ended one meanwhile. */
   #came(record: BatchRecord, rows: number): void {
     const isFull = record.rows === this.#spec.maxRows;
+    if (isFull && record.rows > 1) record.reason = 'full';
     if (this.#pace.add(rows) || isFull || this.#wakesAtOnce) this.#ring.ring();
     currentTurn.add(rows);
     if (!this.#isInTurn) {
@@ -337,6 +331,7 @@ export class WorkerInstance implements Instance, TurnMember {
     const outputs = new BatchOutputs(this.#arena, slot, this.#form, {
       rows: record.rows,
       entries: record.count,
+      reason: record.reason,
       times: executionTimes(memory, base),
       contiguous: memory.words[base + PLACEMENT] === 0,
       inParts: memory.words[base + STATUS] === STATUS_PARTS,

@@ -1,5 +1,5 @@
 import type { Backend, PreparedModel } from '../backends/backend.js';
-import type { InstanceSpec } from '../backends/worker-instance.js';
+import type { InstanceSpec } from '../backends/instance-spec.js';
 import type { StateLayout } from '../backends/worker-protocol.js';
 import type { Log } from '../base/log.js';
 import { fixedPart } from '../config/in-place.js';

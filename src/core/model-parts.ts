@@ -1,4 +1,4 @@
-import type { InstanceSpec } from '../backends/worker-instance.js';
+import type { InstanceSpec } from '../backends/instance-spec.js';
 import type { StateLayout } from '../backends/worker-protocol.js';
 import type { Clock } from '../base/clock.js';
 import type { Log } from '../base/log.js';

@@ -2,8 +2,8 @@ import type { BatchOutputs, ExecutionTimes } from '../backends/batch-outputs.js'
 import { outOfMemory } from '../backends/failures.js';
 import type { Instance, InstanceEvents } from '../backends/instance.js';
 import { InstanceGroup } from '../backends/instance-group.js';
+import type { InstanceSpec } from '../backends/instance-spec.js';
 import type { InferRequest } from '../backends/request.js';
-import type { InstanceSpec } from '../backends/worker-instance.js';
 import { assert } from '../base/assert.js';
 import type { Clock } from '../base/clock.js';
 import type { Log } from '../base/log.js';
@@ -34,6 +34,7 @@ import type { Labels, ModelTensors } from './model-tensors.js';
 import { Occupancy } from './occupancy.js';
 import { ReadWatch } from './read-watch.js';
 import type { InputSpace, PlacedTensor, SourceReader } from './request-inputs.js';
+import { checkRows } from './row-check.js';
 import { schedulerSettings } from './scheduler-settings.js';
 import type { ControlWriter } from './sequence-controls.js';
 import type { ServedModel } from './served-model.js';
@@ -375,10 +376,11 @@ export class Model implements ServedModel, InputSpace {
 
   #onExecuted(outputs: BatchOutputs): void {
     this.#executedUs = this.#clock.nowUs();
-    const { times, rows, contiguous } = outputs.batch;
+    const { times, rows, contiguous, reason } = outputs.batch;
     const { startUs, inputsUs, inferUs, endUs } = times;
     this.statistics.batchExecuted(rows, inputsUs - startUs, inferUs - inputsUs, endUs - inferUs, Date.now());
     this.statistics.batchPlaced(contiguous);
+    this.statistics.batchClosed(reason);
   }
 
   #ended(request: ModelRequest): void {
@@ -388,16 +390,8 @@ export class Model implements ServedModel, InputSpace {
   }
 
   #settle(): void {
-    if (this.#occupancy.inFlight === 0) this.#checkRows();
-    this.#occupancy.settle();
-  }
-
-  /** Rows handed out = rows returned, re-proved at every quiet moment. */
-  #checkRows(): void {
     // Who is admitted has rows, and may not have sent its data yet.
-    if (this.planes === null || this.planes.live === 0 || this.#occupancy.admitted > 0) return;
-    this.#log.error(
-      `model '${this.name}' is idle but ${this.planes.live} rows were not returned (this is a bug in Conch)`,
-    );
+    if (this.#occupancy.inFlight + this.#occupancy.admitted === 0) checkRows(this.name, this.planes, this.#log);
+    this.#occupancy.settle();
   }
 }

@@ -1,3 +1,5 @@
+import type { CloseReason } from '../telemetry/close-reasons.js';
+
 /** When requests become a batch; from `dynamic_batching` (fact sheet 5.2). */
 export interface BatchPolicy {
   /** Rows a batch may have: max_batch_size, at least 1. */
@@ -29,9 +31,11 @@ export const NOTHING_OPEN: OpenBatch = { rows: 0, key: '' };
 export interface BatchPlan {
   readonly take: number;
   readonly waitUs: number;
+  /** Why no more are taken; null = no more are there. */
+  readonly reason: CloseReason | null;
 }
 
-const NOTHING: BatchPlan = { take: 0, waitUs: -1 };
+const NOTHING: BatchPlan = { take: 0, waitUs: -1, reason: null };
 
 /**
  * One pass of Triton's dynamic batcher (`DynamicBatchScheduler::GetDynamicBatch`), as a pure function.
@@ -39,13 +43,18 @@ const NOTHING: BatchPlan = { take: 0, waitUs: -1 };
  */
 export function planBatch(policy: BatchPolicy, open: OpenBatch, pending: PendingView, oldestAgeUs: number): BatchPlan {
   if (pending.length === 0) return NOTHING;
-  if (policy.single) return { take: open.rows === 0 ? 1 : 0, waitUs: -1 };
+  if (policy.single) return { take: open.rows === 0 ? 1 : 0, waitUs: -1, reason: null };
   const walk = walkPending(policy, open, pending);
   const isDue = policy.delayUs === 0 || oldestAgeUs >= policy.delayUs;
-  if (walk.best >= 0 && (policy.delayUs === 0 || !isDue)) return { take: walk.best, waitUs: -1 };
+  if (walk.best >= 0 && (policy.delayUs === 0 || !isDue)) {
+    return { take: walk.best, waitUs: -1, reason: walk.best === walk.taken ? walk.closing : 'preferred' };
+  }
   if (walk.taken === 0) return NOTHING;
-  if (walk.isFull || isDue) return { take: walk.taken, waitUs: -1 };
-  return { take: 0, waitUs: policy.delayUs - oldestAgeUs };
+  if (walk.isFull || isDue) {
+    const reason = walk.closing ?? (policy.delayUs > 0 ? 'delay' : null);
+    return { take: walk.taken, waitUs: -1, reason };
+  }
+  return { take: 0, waitUs: policy.delayUs - oldestAgeUs, reason: null };
 }
 
 interface Walk {
@@ -55,23 +64,30 @@ interface Walk {
   best: number;
   /** Nothing more can join: send now. */
   isFull: boolean;
+  /** Why the next does not join, or would not; null = there is none. */
+  closing: CloseReason | null;
 }
 
 function walkPending(policy: BatchPolicy, open: OpenBatch, pending: PendingView): Walk {
   const { preferred, maxRows } = policy;
   const largest = preferred[preferred.length - 1]!;
-  const walk: Walk = { taken: 0, best: -1, isFull: false };
+  const walk: Walk = { taken: 0, best: -1, isFull: false, closing: null };
   let rows = open.rows;
   let { key } = open;
   for (; walk.taken < pending.length; walk.taken++) {
     const more = pending.rowsAt(walk.taken);
     if (rows > 0 && rows + more > largest && walk.best < 0) walk.best = walk.taken;
     walk.isFull = rows > 0 && (rows + more > maxRows || pending.keyAt(walk.taken) !== key);
-    if (walk.isFull) return walk;
+    if (walk.isFull) {
+      walk.closing = rows + more > maxRows ? 'full' : 'shape_changed';
+      return walk;
+    }
     if (rows === 0) key = pending.keyAt(walk.taken);
     rows += more;
     if (preferred.includes(rows)) walk.best = walk.taken + 1;
   }
   walk.isFull = rows >= largest;
+  if (rows === maxRows) walk.closing = 'full';
+  else if (walk.best === walk.taken) walk.closing = 'preferred';
   return walk;
 }

@@ -2,6 +2,7 @@ import { outOfOutputs } from '../backends/failures.js';
 import type { Instance } from '../backends/instance.js';
 import type { InferRequest } from '../backends/request.js';
 import type { Clock } from '../base/clock.js';
+import type { CloseReason } from '../telemetry/close-reasons.js';
 import { ServerError } from '../types/errors.js';
 import { type BatchPolicy, NOTHING_OPEN, planBatch } from './batch-plan.js';
 import { stopping, unavailable } from './refusals.js';
@@ -154,8 +155,9 @@ export class DynamicScheduler implements Scheduler {
     const open = rows === 0 ? NOTHING_OPEN : { rows, key: instance.openKey };
     const plan = planBatch(this.#settings.policy, open, this.#queue, nowUs - this.#queue.oldestUs);
     if (plan.take === 0) return plan.waitUs;
-    if (rows === 0) return this.#begin(instance, this.#trim(plan.take)) ? 0 : -1;
+    if (rows === 0) return this.#begin(instance, this.#trim(plan.take), plan.reason) ? 0 : -1;
     this.#grow(instance, plan.take);
+    if (plan.reason !== null) instance.noteClosing(plan.reason);
     return 0;
   }
 
@@ -176,7 +178,9 @@ export class DynamicScheduler implements Scheduler {
     const rows = instance.openRows;
     if (rows === 0 || this.#settings.policy.single) return false;
     const fits = rows + this.#queue.rowsAt(0) <= this.#settings.policy.maxRows;
-    return fits && instance.openKey === this.#queue.keyAt(0) && !this.#opensBlock(0);
+    const isAlike = instance.openKey === this.#queue.keyAt(0);
+    if (!fits || !isAlike) instance.noteClosing(fits ? 'shape_changed' : 'full');
+    return fits && isAlike && !this.#opensBlock(0);
   }
 
   /** The request begins a block of rows and more follow: a batch that begins with it will be contiguous. */
@@ -198,10 +202,10 @@ export class DynamicScheduler implements Scheduler {
    * False = there is no memory for the outputs now: the requests wait for a batch that runs, whose end brings some back. Where none runs
    * they fail, because nobody would say when to try again.
    */
-  #begin(instance: Instance, take: number): boolean {
+  #begin(instance: Instance, take: number, reason: CloseReason | null): boolean {
     const requests: InferRequest[] = [];
     for (let i = 0; i < take; i++) requests.push(this.#queue.at(i));
-    const begun = instance.begin(requests, take);
+    const begun = instance.begin(requests, take, reason ?? undefined);
     if (!begun && this.#pool.instances.some(({ isIdle }) => !isIdle)) return false;
     for (let i = 0; i < take; i++) this.#queue.shift();
     if (!begun) this.#failForMemory(requests);

@@ -1,4 +1,5 @@
 import { modelCacheMetrics } from './cache-metrics.js';
+import { CLOSE_REASONS } from './close-reasons.js';
 import type { Histogram } from './histogram.js';
 import type { LatencySummaries } from './latency-detail.js';
 import { type Emit, type Labels, labelName, type MetricFamily, type MetricType } from './metrics.js';
@@ -175,6 +176,7 @@ function summary(key: keyof LatencySummaries): Write {
 function histograms(family: FamilyOf): MetricFamily[] {
   const histogram = (name: string, help: string, read: (statistics: ModelStatistics) => Histogram) =>
     family(name, 'histogram', help, (emit, labels, { statistics }) => emit.histogram(labels, read(statistics)));
+  const closings = 'Executions by why they had no more rows';
   const placements = 'Executions whose rows lay one behind the other, and those whose rows had to be gathered';
   return [
     histogram(
@@ -196,6 +198,9 @@ function histograms(family: FamilyOf): MetricFamily[] {
     family('conch_batches_total', 'counter', placements, (emit, labels, { statistics }) => {
       emit.value({ ...labels, placement: 'contiguous' }, statistics.contiguousBatches);
       emit.value({ ...labels, placement: 'gathered' }, statistics.gatheredBatches);
+    }),
+    family('conch_batches_closed_total', 'counter', closings, (emit, labels, { statistics }) => {
+      for (const reason of CLOSE_REASONS) emit.value({ ...labels, reason }, statistics.closedBatches(reason));
     }),
   ];
 }

@@ -1,4 +1,5 @@
 import { BatchCounters, type BatchSize } from './batch-counters.js';
+import { CLOSE_REASONS, type CloseReason } from './close-reasons.js';
 import { CustomMetrics } from './custom-metrics.js';
 import { type Buckets, Histogram, LATENCY_BUCKETS_US, ROW_BUCKETS } from './histogram.js';
 import type { LatencyDetail } from './latency-detail.js';
@@ -28,7 +29,8 @@ const HITS = 14;
 const HIT_US = 15;
 const MISSES = 16;
 const MISS_US = 17;
-const REASONS = 18;
+const CLOSED = 18;
+const REASONS = CLOSED + CLOSE_REASONS.length;
 /** The sums of the metrics, in which Triton adds up whole microseconds per request. */
 const WHOLE_US = REASONS + FAILURE_REASONS.length;
 const WHOLE_HIT_US = WHOLE_US + 5;
@@ -197,6 +199,15 @@ export class ModelStatistics {
   /** Of all instances. */
   get warmups(): readonly WarmupTime[] {
     return [...this.#warmups.values()].flat();
+  }
+
+  /** Why a batch had no more rows. */
+  batchClosed(reason: CloseReason): void {
+    this.#counters[CLOSED + CLOSE_REASONS.indexOf(reason)]!++;
+  }
+
+  closedBatches(reason: CloseReason): number {
+    return this.#counters[CLOSED + CLOSE_REASONS.indexOf(reason)]!;
   }
 
   /** Whether a batch was one contiguous range of its planes or had to be gathered. */

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { InstanceEvents, InstanceState } from '../../src/backends/instance.js';
 import { InstanceGroup } from '../../src/backends/instance-group.js';
-import type { InstanceSpec } from '../../src/backends/worker-instance.js';
+import type { InstanceSpec } from '../../src/backends/instance-spec.js';
 import { silentLog } from '../../src/base/log.js';
 import type { Arena } from '../../src/memory/arena.js';
 import { HandClock } from '../fakes/clock.js';

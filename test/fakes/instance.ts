@@ -1,6 +1,7 @@
 import type { BatchOutputs } from '../../src/backends/batch-outputs.js';
 import type { Instance, InstanceState } from '../../src/backends/instance.js';
 import type { InferRequest } from '../../src/backends/request.js';
+import type { CloseReason } from '../../src/telemetry/close-reasons.js';
 import { ServerError } from '../../src/types/errors.js';
 
 const noOutputs = { batch: { stateKey: '' } } as BatchOutputs;
@@ -14,6 +15,8 @@ export class PuppetInstance implements Instance {
   hasMemory = true;
   /** The worker takes the open batch just before the next `replace` or `withdraw`. */
   isQuick = false;
+  /** Why the open batch has no more, as it was last told. */
+  closing: CloseReason | null = null;
   running: InferRequest[] = [];
   open: InferRequest[] = [];
   /** Called when a batch ends, before its requests are told. */
@@ -42,10 +45,15 @@ export class PuppetInstance implements Instance {
     return this.open[0]?.batchKey ?? '';
   }
 
-  begin(requests: readonly InferRequest[], count: number): boolean {
+  begin(requests: readonly InferRequest[], count: number, reason?: CloseReason): boolean {
     if (!this.hasMemory) return false;
+    this.closing = reason ?? null;
     this.open = requests.slice(0, count);
     return true;
+  }
+
+  noteClosing(reason: CloseReason): void {
+    this.closing = reason;
   }
 
   grow(request: InferRequest): boolean {

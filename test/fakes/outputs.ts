@@ -50,6 +50,7 @@ export function answerInParts(
     entries,
     times,
     contiguous: true,
+    reason: 'idle_instance',
     stateKey: '',
     inParts: true,
   });

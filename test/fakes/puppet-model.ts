@@ -1,5 +1,5 @@
+import type { InstanceSpec } from '../../src/backends/instance-spec.js';
 import type { InferRequest } from '../../src/backends/request.js';
-import type { InstanceSpec } from '../../src/backends/worker-instance.js';
 import { type Clock, systemClock } from '../../src/base/clock.js';
 import { normalizeConfig } from '../../src/config/normalize.js';
 import { parseModelConfig } from '../../src/config/pbtxt.js';

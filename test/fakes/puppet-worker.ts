@@ -1,6 +1,6 @@
 import type { Instance, InstanceEvents, InstanceState } from '../../src/backends/instance.js';
+import type { InstanceSpec } from '../../src/backends/instance-spec.js';
 import type { InferRequest } from '../../src/backends/request.js';
-import type { InstanceSpec } from '../../src/backends/worker-instance.js';
 import type { Arena } from '../../src/memory/arena.js';
 
 /** An instance without a thread: it begins whatever it is given, and the test plays what becomes of it. */
@@ -34,6 +34,8 @@ export class PuppetWorker implements Instance {
     this.running.push(...requests.slice(0, count));
     return true;
   }
+
+  noteClosing(): void {}
 
   grow(): boolean {
     return false;

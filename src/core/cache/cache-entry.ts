@@ -24,7 +24,10 @@ export function entryOf(response: InferResponse): CacheEntry {
   return { isFixed: response.hasFixedOutputs, outputs };
 }
 
-/** Of its tensors. */
+/** What an output costs besides its bytes: measured, resident memory. */
+const OUTPUT_OVERHEAD_BYTES = 384;
+
+/** What it costs in memory. */
 export function entryBytes({ outputs }: CacheEntry): number {
-  return outputs.reduce((sum, output) => sum + (output?.bytes.length ?? 0), 0);
+  return outputs.reduce((sum, output) => sum + (output?.bytes.length ?? 0) + OUTPUT_OVERHEAD_BYTES, 0);
 }

@@ -3,6 +3,7 @@ import { InferRequest } from '../backends/request.js';
 import { assert } from '../base/assert.js';
 import type { Deliverable } from '../schedulers/response-order.js';
 import type { FailureReason, ModelStatistics } from '../telemetry/statistics.js';
+import type { Trace } from '../telemetry/trace/trace.js';
 import type { ServerError } from '../types/errors.js';
 import type { SequenceFlags } from '../types/infer.js';
 import type { InferPlan } from './check-request.js';
@@ -17,6 +18,7 @@ import {
   type RowQueue,
   type SourceReader,
 } from './request-inputs.js';
+import { traceInputs } from './request-trace.js';
 import { NOTHING_SPENT, type SpentTimes, spentWith } from './spent-times.js';
 
 /** filling: its memory is taken, its data arrives. submitted: the scheduler's, or its model's. over: nothing comes of it any more. */
@@ -52,6 +54,7 @@ export abstract class AdmittedRequest extends InferRequest implements AcceptedRe
   readonly priority: number;
   readonly timeoutUs: number;
   sequence: SequenceFlags;
+  trace: Trace | null = null;
   /** In executions before the last, of a request that ran again. */
   spent: SpentTimes = NOTHING_SPENT;
   /** When its data was complete and it was accepted, monotonic microseconds (R0 of the fact sheet, section 6). */
@@ -118,6 +121,7 @@ export abstract class AdmittedRequest extends InferRequest implements AcceptedRe
     assert(this.stage === 'filling', 'a request was submitted twice');
     try {
       if (this.#hasOwnStrings) checkInputStrings(this);
+      if (this.trace !== null) traceInputs(this.trace, this);
       this.stage = 'submitted';
       this.model.enqueue(this);
     } catch (error) {
@@ -130,6 +134,7 @@ export abstract class AdmittedRequest extends InferRequest implements AcceptedRe
   abandon(): void {
     assert(this.stage === 'filling', 'a submitted request was abandoned');
     this.close();
+    this.trace?.end();
     this.model.onAbandoned();
   }
 

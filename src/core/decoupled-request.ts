@@ -1,9 +1,11 @@
 import type { BatchOutputs, ExecutionTimes } from '../backends/batch-outputs.js';
 import type { Sequel } from '../backends/request.js';
 import type { FailureReason } from '../telemetry/statistics.js';
+import type { Trace } from '../telemetry/trace/trace.js';
 import type { ServerError } from '../types/errors.js';
 import { AdmittedRequest } from './admitted-request.js';
 import { ModelResponse } from './model-response.js';
+import { nanoseconds, traceExecution, traceOutputs } from './request-trace.js';
 import { readNote } from './response-note.js';
 
 /** One of the answers to a request, which learns when it is read. */
@@ -124,6 +126,7 @@ export class DecoupledRequest extends AdmittedRequest {
     while (this.#kept.length > 0) {
       const response = this.#kept.shift()!;
       this.model.watch?.given(this);
+      if (this.trace !== null) this.#record(this.trace, response);
       this.responder.onResponse(response);
     }
   }
@@ -189,7 +192,13 @@ export class DecoupledRequest extends AdmittedRequest {
     if (this.stage === 'over') return;
     this.close();
     if (this.#failure === 'CANCELED') this.#countCancelled();
+    if (this.trace !== null) traceExecution(this.trace, this, this.times);
     this.model.onEnded(this, this.#failure, this.times);
+  }
+
+  #record(trace: Trace, response: DecoupledResponse): void {
+    trace.stamp('INFER_RESPONSE_COMPLETE', nanoseconds(this.model.nowUs));
+    traceOutputs(trace, response, this.model.tensors.outputs);
   }
 
   #count({ error, isEmpty }: DecoupledResponse, times: ExecutionTimes | null): void {

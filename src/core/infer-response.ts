@@ -1,4 +1,5 @@
 import type { Arena } from '../memory/arena.js';
+import type { Trace } from '../telemetry/trace/trace.js';
 import type { ServerError } from '../types/errors.js';
 import type { OutputTensor, ParameterValue } from '../types/infer.js';
 import type { Shape } from '../types/tensor.js';
@@ -62,6 +63,8 @@ export interface AcceptedRequest {
   /** Who answers; it may be another than was asked, which stands in its place. */
   readonly model: Answerer;
   readonly plan: InferPlan;
+  /** Null = it is not traced. Whoever sets it, before `submit`, holds it for the request, which ends it. */
+  trace: Trace | null;
   /** Where input `nth` of the plan is to be written, as byte position in the arena. */
   inputBegin(nth: number): number;
   inputBytes(nth: number): number;

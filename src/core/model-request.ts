@@ -1,9 +1,11 @@
 import type { BatchOutputs } from '../backends/batch-outputs.js';
 import type { Sequel } from '../backends/request.js';
 import type { FailureReason } from '../telemetry/statistics.js';
+import type { Trace } from '../telemetry/trace/trace.js';
 import type { ServerError } from '../types/errors.js';
 import { AdmittedRequest } from './admitted-request.js';
 import { ModelResponse } from './model-response.js';
+import { traceExecution, traceOutputs } from './request-trace.js';
 import { readNote } from './response-note.js';
 
 /** One request to a model that answers once: the memory of its inputs goes back when its execution ended, which is its answer unless it runs again. */
@@ -41,6 +43,7 @@ export class ModelRequest extends AdmittedRequest {
   override deliver(): void {
     const response = this.#response;
     this.#response = null;
+    if (this.trace !== null) this.#record(this.trace, response);
     if (this.cancelled) response?.release();
     else if (this.#error !== null) this.responder.onError(this.#error);
     else this.responder.onResponse(response!);
@@ -48,4 +51,9 @@ export class ModelRequest extends AdmittedRequest {
 
   /** It has nothing before its only answer. */
   override onTurn(): void {}
+
+  #record(trace: Trace, response: ModelResponse | null): void {
+    if (response !== null) traceOutputs(trace, response, this.model.tensors.outputs);
+    traceExecution(trace, this, this.times);
+  }
 }

@@ -4,6 +4,7 @@ import { admitWithRegions } from '../core/regions/region-request.js';
 import type { ServedModel } from '../core/served-model.js';
 import type { ServerError } from '../types/errors.js';
 import type { ParameterValue } from '../types/infer.js';
+import type { CallTrace } from './call-trace.js';
 import { idOf, type PreparedHead, planWithId, sequenceOf } from './head-cache.js';
 import { buildReply, type InferReply } from './infer-reply.js';
 import type { JsonPool } from './json-pool.js';
@@ -25,6 +26,8 @@ export abstract class BodyInfer implements Responder, ReplySink {
   protected response: InferResponse | null = null;
   /** '' = none. */
   protected id = '';
+  /** Null = nothing is traced. */
+  protected callTrace: CallTrace | null = null;
   /** Grows with each use, so that an answer of another thread for an earlier one is known as such. */
   protected use = 0;
   protected readonly scatter = new Scatter();
@@ -103,6 +106,7 @@ export abstract class BodyInfer implements Responder, ReplySink {
   }
 
   protected submit(): void {
+    if (this.callTrace !== null) this.callTrace.begin(this.request!, this.id);
     try {
       this.request!.submit();
     } catch (error) {
@@ -135,6 +139,12 @@ export abstract class BodyInfer implements Responder, ReplySink {
     const { response } = this;
     this.response = null;
     response?.release();
+  }
+
+  protected endTrace(): void {
+    if (this.callTrace === null) return;
+    this.callTrace.end();
+    this.callTrace = null;
   }
 
   /** Whatever comes of it now is nobody's. */

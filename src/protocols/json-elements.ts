@@ -1,7 +1,7 @@
 import type { DataType } from '../types/datatype.js';
 import { invalid } from '../types/errors.js';
+import { fromHalf } from '../types/half.js';
 import type { OutputTensor, ParameterValue } from '../types/infer.js';
-import { fromHalf } from './half.js';
 import type { JsonWriter } from './json-writer.js';
 
 /** 32-bit words, least significant first, as the doubles and floats they are. */

@@ -1,6 +1,6 @@
 import { type DataType, elementBytes } from '../types/datatype.js';
 import { invalid, type ServerError } from '../types/errors.js';
-import { toHalf } from './half.js';
+import { toHalf } from '../types/half.js';
 import { JsonLeaves } from './json-leaves.js';
 import { longOf, readDouble, readIntegerText, readSmallInteger, shownAhead } from './json-numbers.js';
 import { readString } from './json-strings.js';

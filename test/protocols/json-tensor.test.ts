@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { fromHalf, toHalf } from '../../src/protocols/half.js';
 import { jsonTensorBytes, readJsonTensor } from '../../src/protocols/json-tensor.js';
 import { type DataType, elementBytes } from '../../src/types/datatype.js';
 import { ServerError } from '../../src/types/errors.js';
+import { fromHalf, toHalf } from '../../src/types/half.js';
 import { typedArrays } from '../../src/types/typed-array.js';
 
 const MARGIN = 5;

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { fromHalf } from '../../src/protocols/half.js';
 import { jsonTensorBytes, readJsonTensor } from '../../src/protocols/json-tensor.js';
 import { inferResponseHead, JsonReplyTemplate, type ReplyTensor } from '../../src/protocols/v2-json-reply.js';
 import type { DataType } from '../../src/types/datatype.js';
 import { elementBytes } from '../../src/types/datatype.js';
 import { ServerError } from '../../src/types/errors.js';
+import { fromHalf } from '../../src/types/half.js';
 
 /** The bytes in shared memory, at a place that fits no element size. */
 function unaligned(bytes: Uint8Array): Uint8Array {

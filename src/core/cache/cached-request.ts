@@ -1,5 +1,6 @@
 import { assert } from '../../base/assert.js';
 import type { Deliverable } from '../../schedulers/response-order.js';
+import type { Trace } from '../../telemetry/trace/trace.js';
 import { asServerError, type ServerError } from '../../types/errors.js';
 import type { InferPlan } from '../check-request.js';
 import type { AcceptedRequest, Answerer, InferResponse, Responder } from '../infer-response.js';
@@ -42,6 +43,14 @@ export class CachedRequest implements AcceptedRequest, Responder, Deliverable {
 
   get plan(): InferPlan {
     return this.#request.plan;
+  }
+
+  get trace(): Trace | null {
+    return this.#request.trace;
+  }
+
+  set trace(trace: Trace | null) {
+    this.#request.trace = trace;
   }
 
   inputBegin(nth: number): number {

@@ -1,11 +1,13 @@
 import { assert } from '../../base/assert.js';
 import type { FailureReason } from '../../telemetry/statistics.js';
+import type { Trace } from '../../telemetry/trace/trace.js';
 import { asServerError, invalid, ServerError } from '../../types/errors.js';
 import type { ParameterValue, SequenceFlags } from '../../types/infer.js';
 import { type InferPlan, requestTag } from '../check-request.js';
 import { checkInputStrings } from '../check-strings.js';
 import type { AcceptedRequest, InferResponse, Responder } from '../infer-response.js';
 import type { PlacedTensor, RequestInputs, SourceReader } from '../request-inputs.js';
+import { nanoseconds, traceInputs } from '../request-trace.js';
 import type { EnsemblePlan } from './ensemble-plan.js';
 import { type AnsweredRequest, type AnsweringEnsemble, EmptyResponse, EnsembleResponse } from './ensemble-response.js';
 import { Flow, type FlowOwner } from './flow.js';
@@ -19,6 +21,7 @@ export type EnsembleInputs =
 
 /** The ensemble that a request is for. */
 export interface EnsembleHost extends AnsweringEnsemble {
+  readonly nowUs: number;
   /** How requests of this plan go through it. */
   stepsOf(plan: InferPlan): EnsemblePlan;
   /** Takes the request over. Throws UNAVAILABLE where it takes nothing new. */
@@ -48,6 +51,7 @@ export class EnsembleRequest implements AcceptedRequest, FlowOwner, AnsweredRequ
   readonly rows: number;
   /** When its data was complete, monotonic microseconds. */
   arrivedUs = 0;
+  trace: Trace | null = null;
   /** Of all its steps together. */
   inputUs = 0;
   inferUs = 0;
@@ -108,6 +112,7 @@ export class EnsembleRequest implements AcceptedRequest, FlowOwner, AnsweredRequ
     assert(this.#state === 'filling', 'a request was submitted twice');
     try {
       if (this.#inputs.kind === 'own') checkInputStrings(this);
+      if (this.trace !== null) traceInputs(this.trace, this);
       this.model.enqueue(this);
     } catch (error) {
       this.abandon();
@@ -120,6 +125,7 @@ export class EnsembleRequest implements AcceptedRequest, FlowOwner, AnsweredRequ
   abandon(): void {
     assert(this.#state === 'filling', 'a submitted request was abandoned');
     this.#state = 'over';
+    this.trace?.end();
     this.release();
   }
 
@@ -148,6 +154,7 @@ export class EnsembleRequest implements AcceptedRequest, FlowOwner, AnsweredRequ
   sendStep(run: StepRun): void {
     try {
       run.request = this.#admitStep(run);
+      if (this.trace !== null) run.request.trace = this.trace.child(run.request.model.name, run.request.model.version);
     } catch (error) {
       this.#abort(asServerError(error));
       return;
@@ -311,6 +318,13 @@ export class EnsembleRequest implements AcceptedRequest, FlowOwner, AnsweredRequ
 
   #end(): void {
     this.#state = 'over';
+    if (this.trace !== null) this.#record(this.trace);
     if (!this.#hasInputs) this.model.letGo();
+  }
+
+  #record(trace: Trace): void {
+    trace.stamp('REQUEST_START', nanoseconds(this.arrivedUs));
+    trace.stamp('REQUEST_END', nanoseconds(this.model.nowUs));
+    trace.end();
   }
 }

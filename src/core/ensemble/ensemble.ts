@@ -194,7 +194,12 @@ export class Ensemble implements ServedModel, InputSpace, EnsembleHost {
   }
 
   start(request: EnsembleRequest): void {
-    if (!this.#groups.add(request)) request.begin();
+    // A trace is of one request, and so are its steps.
+    if (request.trace !== null || !this.#groups.add(request)) request.begin();
+  }
+
+  get nowUs(): number {
+    return this.#clock.nowUs();
   }
 
   get areStepsFree(): boolean {

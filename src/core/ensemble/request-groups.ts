@@ -116,6 +116,9 @@ function hostOfGroups(ensemble: GroupedEnsemble): EnsembleHost {
     arena,
     tensors,
     graph,
+    get nowUs() {
+      return ensemble.nowUs;
+    },
     hasFixedOutput: (index) => ensemble.hasFixedOutput(index),
     stepsOf: (plan) => ensemble.stepsOf(plan),
     letGo: () => ensemble.letGo(),

@@ -1,3 +1,4 @@
+import type { Trace } from '../../telemetry/trace/trace.js';
 import { asServerError, invalid, ServerError } from '../../types/errors.js';
 import type { RegionRange, SequenceFlags } from '../../types/infer.js';
 import type { InferPlan } from '../check-request.js';
@@ -60,6 +61,14 @@ class RegionRequest implements AcceptedRequest, Responder {
 
   get model() {
     return this.#request.model;
+  }
+
+  get trace(): Trace | null {
+    return this.#request.trace;
+  }
+
+  set trace(trace: Trace | null) {
+    this.#request.trace = trace;
   }
 
   inputBegin(nth: number): number {

@@ -1,5 +1,6 @@
 import type { ServedModel } from '../../core/served-model.js';
 import type { InferenceServer } from '../../core/server.js';
+import type { Tracing } from '../../telemetry/trace/tracing.js';
 import { ServerError } from '../../types/errors.js';
 import type { BodyBudget } from '../body-buffer.js';
 import type { GrpcCall } from './engine.js';
@@ -14,6 +15,7 @@ export class InferEndpoint {
   readonly reader: InferReader;
   readonly unaryReader: InferReader;
   readonly budget: BodyBudget;
+  readonly tracing: Tracing;
   readonly #unary: UnaryInfer[] = [];
   readonly #tasks: StreamTask[] = [];
   readonly #streams = new Set<InferStream>();
@@ -25,6 +27,7 @@ export class InferEndpoint {
       regions: server.regions,
     });
     this.budget = budget;
+    this.tracing = server.tracing;
   }
 
   openUnary(call: GrpcCall): void {

@@ -1,4 +1,6 @@
 import { Fifo } from '../../base/fifo.js';
+import type { ParentContext } from '../../telemetry/trace/parent-context.js';
+import { grpcContext } from '../call-trace.js';
 import { GRPC_OK, GRPC_UNAVAILABLE, grpcStatus } from '../status.js';
 import type { GrpcCall, GrpcCallOwner } from './engine.js';
 import type { InferEndpoint } from './infer-endpoint.js';
@@ -24,6 +26,8 @@ type StreamState = 'open' | 'draining' | 'over';
 export class InferStream implements GrpcCallOwner {
   readonly #endpoint: InferEndpoint;
   readonly #call: GrpcCall;
+  /** For the traces of all its requests. */
+  readonly parentContext: ParentContext | null;
   /** `triton_grpc_error: true`: the first error of a model ends the call with its status. */
   readonly #endsOnError: boolean;
   /** Those that are answered in their order. */
@@ -46,6 +50,7 @@ export class InferStream implements GrpcCallOwner {
     this.#endpoint = endpoint;
     this.#call = call;
     this.#endsOnError = call.metadata('triton_grpc_error') === 'true';
+    this.parentContext = grpcContext(endpoint.tracing, call);
     call.owner = this;
     call.compress = true;
   }

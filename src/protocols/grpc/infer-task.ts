@@ -2,6 +2,7 @@ import type { AcceptedRequest, InferResponse, Responder } from '../../core/infer
 import { admitWithRegions } from '../../core/regions/region-request.js';
 import type { ServedModel } from '../../core/served-model.js';
 import { asServerError, type ServerError } from '../../types/errors.js';
+import type { CallTrace } from '../call-trace.js';
 import type { PartsHolder } from './engine.js';
 import { IdBytes } from './id-bytes.js';
 import type { InferReader, PreparedInfer } from './infer-reader.js';
@@ -20,6 +21,8 @@ export abstract class InferTask implements Responder, PartsHolder {
   protected error: ServerError | null = null;
   /** Its model had it: an error is that model's answer. */
   protected wasAccepted = false;
+  /** Null = nothing is traced. */
+  protected callTrace: CallTrace | null = null;
   protected readonly id = new IdBytes();
 
   /** Its model has memory for it and was told nothing yet. */
@@ -94,6 +97,8 @@ export abstract class InferTask implements Responder, PartsHolder {
   protected clear(): void {
     this.request = null;
     this.#releaseResponse();
+    this.callTrace?.end();
+    this.callTrace = null;
     this.prepared = null;
     this.error = null;
     this.wasAccepted = false;
@@ -122,6 +127,7 @@ export abstract class InferTask implements Responder, PartsHolder {
 
   #submit(): void {
     const request = this.request!;
+    if (this.callTrace !== null) this.callTrace.begin(request, Buffer.from(this.id.view).toString());
     this.admitted(this.prepared!.model);
     try {
       request.submit();

@@ -2,6 +2,7 @@ import { Fifo } from '../../base/fifo.js';
 import type { InferResponse } from '../../core/infer-response.js';
 import type { ServedModel } from '../../core/served-model.js';
 import { asServerError, type ServerError } from '../../types/errors.js';
+import { grpcTrace } from '../call-trace.js';
 import type { GrpcCall } from './engine.js';
 import type { InferEndpoint } from './infer-endpoint.js';
 import { sendStreamed } from './infer-reply.js';
@@ -37,6 +38,8 @@ export class StreamTask extends InferTask {
     this.#stream = stream;
     this.#state = 'open';
     this.bytes = bytes;
+    const { tracing } = this.#endpoint;
+    if (tracing.isOn) this.callTrace = grpcTrace(tracing, stream.parentContext);
   }
 
   /** All its answers are here, or why there are no more. */
@@ -105,6 +108,7 @@ export class StreamTask extends InferTask {
       response.release();
       return;
     }
+    this.callTrace?.sending();
     const sent = this.#sent;
     // Its views may be released before this returns.
     sent.push(response);
@@ -127,6 +131,7 @@ export class StreamTask extends InferTask {
 
   /** @param isModels false = it was refused before its model had it: only the id is sent back */
   #sendEnd(call: GrpcCall, message: string, isModels: boolean): void {
+    this.callTrace?.sending();
     const modelName = isModels ? this.prepared!.modelName : '';
     const modelVersion = isModels ? this.prepared!.modelVersion : '';
     call.send(endMessage({ message, id: this.id.view, modelName, modelVersion }));

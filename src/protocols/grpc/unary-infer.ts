@@ -1,4 +1,5 @@
 import { asServerError } from '../../types/errors.js';
+import { grpcContext, grpcTrace } from '../call-trace.js';
 import { GRPC_UNIMPLEMENTED, grpcStatus } from '../status.js';
 import type { GrpcCall, GrpcCallOwner } from './engine.js';
 import type { InferEndpoint } from './infer-endpoint.js';
@@ -26,6 +27,8 @@ export class UnaryInfer extends InferTask implements GrpcCallOwner {
     this.#state = 'message';
     call.owner = this;
     call.compress = true;
+    const { tracing } = this.#endpoint;
+    if (tracing.isOn) this.callTrace = grpcTrace(tracing, grpcContext(tracing, call));
   }
 
   onMessage(call: GrpcCall, message: Buffer): void {
@@ -70,6 +73,7 @@ export class UnaryInfer extends InferTask implements GrpcCallOwner {
 
   protected settled(): void {
     const call = this.#call!;
+    this.callTrace?.sending();
     if (this.error === null) this.#reply(call);
     if (this.error !== null) this.#end(call, grpcStatus[this.error.code], this.error.message);
   }

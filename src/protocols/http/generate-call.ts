@@ -1,9 +1,11 @@
 import { checkRequest } from '../../core/check-request.js';
 import type { AcceptedRequest, InferResponse, Responder } from '../../core/infer-response.js';
 import type { ServedModel } from '../../core/served-model.js';
+import type { Tracing } from '../../telemetry/trace/tracing.js';
 import { invalid, type ServerError } from '../../types/errors.js';
 import { type BodyBudget, BodyBuffer } from '../body-buffer.js';
 import { checkJsonSize } from '../body-checks.js';
+import { type CallTrace, httpTrace } from '../call-trace.js';
 import { type GenerateRequest, parseGenerate } from '../generate.js';
 import { type JsonPool, LARGE_JSON_BYTES } from '../json-pool.js';
 import { readJsonTensor } from '../json-tensor.js';
@@ -16,7 +18,7 @@ export interface GenerateHost {
   readonly limits: { readonly maxInputBytes: number };
   readonly budget: BodyBudget;
   readonly pool: JsonPool;
-  readonly server: { find(name: string, version: string): ServedModel };
+  readonly server: { readonly tracing: Tracing; find(name: string, version: string): ServedModel };
 }
 
 /** How the answers of a model become the answer to a client. Each response is its to release. */
@@ -44,6 +46,8 @@ export class GenerateCall implements BodySink, ExchangeOwner, Responder {
   #version = '';
   /** Until its last answer. */
   #request: AcceptedRequest | null = null;
+  /** Null = nothing is traced. */
+  #trace: CallTrace | null = null;
   /** Nothing more of the body is wanted: it is complete, or refused. */
   #hasBody = false;
   /** The exchange belongs to the engine again. */
@@ -64,6 +68,8 @@ export class GenerateCall implements BodySink, ExchangeOwner, Responder {
     checkEncoding(exchange.header('content-encoding'));
     checkJsonSize(exchange.contentLength, this.#host.limits.maxInputBytes);
     exchange.owner = this;
+    const { tracing } = this.#host.server;
+    if (tracing.isOn) this.#trace = httpTrace(tracing, exchange);
     exchange.readBody(this);
   }
 
@@ -84,11 +90,13 @@ export class GenerateCall implements BodySink, ExchangeOwner, Responder {
 
   onResponse(response: InferResponse): void {
     if (response.isFinal) this.#request = null;
+    this.#trace?.sending();
     this.#answers.take(response);
   }
 
   onError(error: ServerError): void {
     this.#request = null;
+    this.#trace?.sending();
     this.#answers.takeError(error);
   }
 
@@ -158,6 +166,7 @@ export class GenerateCall implements BodySink, ExchangeOwner, Responder {
   #submit(): void {
     const request = this.#request!;
     this.#body.clear();
+    this.#trace?.begin(request, request.plan.head.id);
     this.#answers.begin(request.plan.head.id, this);
     try {
       request.submit();
@@ -177,6 +186,7 @@ export class GenerateCall implements BodySink, ExchangeOwner, Responder {
     this.#isOver = true;
     this.cancel();
     this.#answers.drop();
+    this.#trace?.end();
   }
 }
 

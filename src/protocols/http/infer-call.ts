@@ -1,6 +1,7 @@
 import type { InferResponse } from '../../core/infer-response.js';
 import type { ClientRegions } from '../../core/regions/client-regions.js';
 import type { ServedModel } from '../../core/served-model.js';
+import type { Tracing } from '../../telemetry/trace/tracing.js';
 import { asServerError, invalid, ServerError } from '../../types/errors.js';
 import { type BodyBudget, BodyBuffer } from '../body-buffer.js';
 import {
@@ -12,6 +13,7 @@ import {
   WHOLE_BODY,
 } from '../body-checks.js';
 import { BodyInfer } from '../body-infer.js';
+import { httpTrace } from '../call-trace.js';
 import type { HeadCaches, PreparedHead } from '../head-cache.js';
 import type { InferReply } from '../infer-reply.js';
 import { type JsonPool, LARGE_JSON_BYTES } from '../json-pool.js';
@@ -34,7 +36,11 @@ export interface InferHost {
   readonly pool: JsonPool;
   headerLength(text: string, bodyBytes: number): number;
   readonly heads: HeadCaches;
-  readonly server: { find(name: string, version: string): ServedModel; readonly regions: ClientRegions };
+  readonly server: {
+    readonly regions: ClientRegions;
+    readonly tracing: Tracing;
+    find(name: string, version: string): ServedModel;
+  };
   /** The call has no exchange and no request any more. */
   recycle(call: InferCall): void;
 }
@@ -75,6 +81,8 @@ export class InferCall extends BodyInfer implements BodySink, ExchangeOwner {
     this.#exchange = exchange;
     this.use++;
     exchange.owner = this;
+    const { tracing } = this.#endpoint.server;
+    if (tracing.isOn) this.callTrace = httpTrace(tracing, exchange);
     try {
       this.#readHeaders(exchange);
     } catch (error) {
@@ -121,14 +129,17 @@ export class InferCall extends BodyInfer implements BodySink, ExchangeOwner {
   }
 
   sendText(text: Uint8Array): void {
+    this.callTrace?.sending();
     replyBytes(this.#exchange!, 200, JSON_HEADERS, text);
   }
 
   sendTensors(headBytes: number, bytes: Uint8Array): void {
+    this.callTrace?.sending();
     this.#exchange!.reply(200, this.#headersOf(headBytes), bytes);
   }
 
   sendViews(headBytes: number, parts: readonly Uint8Array[]): void {
+    this.callTrace?.sending();
     this.#exchange!.send(200, this.#headersOf(headBytes), parts);
   }
 
@@ -142,6 +153,7 @@ export class InferCall extends BodyInfer implements BodySink, ExchangeOwner {
     this.cancelRequest();
     this.#state = 'done';
     this.#body.clear();
+    this.callTrace?.sending();
     replyError(this.#exchange!, asServerError(error));
   }
 
@@ -272,7 +284,7 @@ export class InferCall extends BodyInfer implements BodySink, ExchangeOwner {
       return;
     }
     const whole = reply.parts.length === 1 ? reply.parts[0]! : Buffer.concat(reply.parts);
-    this.#exchange!.reply(200, this.#headersOf(reply.headBytes), whole);
+    this.sendTensors(reply.headBytes, whole);
     this.releaseResponse();
   }
 
@@ -285,6 +297,7 @@ export class InferCall extends BodyInfer implements BodySink, ExchangeOwner {
       if (use !== this.use) return;
       const headers = this.#headersOf(reply.headBytes);
       const coding = bytes === plain ? [] : ['Content-Encoding', encoding];
+      this.callTrace?.sending();
       this.#exchange!.send(200, [...headers, ...coding], [bytes]);
     });
   }
@@ -307,6 +320,7 @@ export class InferCall extends BodyInfer implements BodySink, ExchangeOwner {
     this.#state = 'done';
     this.use++;
     this.#body.clear();
+    this.endTrace();
     this.#endpoint.recycle(this);
   }
 }

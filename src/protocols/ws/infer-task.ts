@@ -1,9 +1,11 @@
 import { Fifo } from '../../base/fifo.js';
 import type { InferResponse } from '../../core/infer-response.js';
+import type { Tracing } from '../../telemetry/trace/tracing.js';
 import { asServerError, invalid, ServerError } from '../../types/errors.js';
 import type { ParameterValue } from '../../types/infer.js';
 import { checkBodySize, checkJsonSize, checkTensorBytes } from '../body-checks.js';
 import { BodyInfer } from '../body-infer.js';
+import { socketTrace } from '../call-trace.js';
 import type { PreparedHead } from '../head-cache.js';
 import type { InferReply } from '../infer-reply.js';
 import { LARGE_JSON_BYTES } from '../json-pool.js';
@@ -25,6 +27,7 @@ const FINAL_RESPONSE = 'triton_final_response';
 /** What a task needs of the service that owns it. */
 export interface TaskHost {
   readonly maxInputBytes: number;
+  readonly tracing: Tracing;
   /** Nobody has the task any more. */
   recycle(task: InferTask): void;
 }
@@ -76,6 +79,8 @@ export class InferTask extends BodyInfer implements Task, PartsHolder {
     this.use++;
     this.#state = 'open';
     this.#isText = isText;
+    const { tracing } = this.#host;
+    if (tracing.isOn) this.callTrace = socketTrace(tracing);
     try {
       this.#findHead(message);
       if (this.#headBytes > 0) return this.#readHead(message, models);
@@ -249,6 +254,7 @@ export class InferTask extends BodyInfer implements Task, PartsHolder {
 
   #sendNext(): Sent {
     const { response } = this;
+    this.callTrace?.sending();
     if (this.#reply === null && response === null) return this.#sendError(this.#error!);
     const sent = this.#isFinal ? 'last' : 'more';
     if (response?.isEmpty && this.prepared!.plan.head.emptyFinal !== true) return 'nothing';
@@ -327,6 +333,7 @@ export class InferTask extends BodyInfer implements Task, PartsHolder {
   #recycle(): void {
     if (this.#views.length > 0) return;
     this.#state = 'idle';
+    this.endTrace();
     this.request = null;
     this.prepared = null;
     this.id = '';

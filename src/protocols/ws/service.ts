@@ -1,6 +1,7 @@
 import { monotonicUs } from '../../base/clock.js';
 import type { InferenceServer } from '../../core/server.js';
 import type { SocketCounts } from '../../telemetry/socket-metrics.js';
+import type { Tracing } from '../../telemetry/trace/tracing.js';
 import { asServerError, ServerError } from '../../types/errors.js';
 import { HeadCaches } from '../head-cache.js';
 import type { JsonPool } from '../json-pool.js';
@@ -37,6 +38,7 @@ export interface SocketServiceLimits extends SocketLimits, SessionLimits {
 export class SocketService implements SocketHandler, SessionHost, TaskHost {
   readonly limits: SocketServiceLimits;
   readonly maxInputBytes: number;
+  readonly tracing: Tracing;
   nowMs = 0;
   readonly #server: InferenceServer;
   readonly #pool: JsonPool;
@@ -58,6 +60,7 @@ export class SocketService implements SocketHandler, SessionHost, TaskHost {
     this.#server = server;
     this.#pathCaches = new HeadCaches(server.regions.isAllowed);
     this.#messageCaches = new HeadCaches(server.regions.isAllowed);
+    this.tracing = server.tracing;
     this.limits = limits;
     this.maxInputBytes = limits.maxInputBytes;
     this.#origins = origins;

@@ -8,6 +8,7 @@ import type { PlacedTensor, SourceReader } from '../../../src/core/request-input
 import type { ServedModel } from '../../../src/core/served-model.js';
 import type { Arena, Slot } from '../../../src/memory/arena.js';
 import { ModelStatistics } from '../../../src/telemetry/statistics.js';
+import type { Trace } from '../../../src/telemetry/trace/trace.js';
 import { ServerError } from '../../../src/types/errors.js';
 import type { OutputTensor, SequenceFlags } from '../../../src/types/infer.js';
 import type { Shape } from '../../../src/types/tensor.js';
@@ -139,6 +140,7 @@ export class FakeStep implements ServedModel {
 }
 
 class FakeStepRequest implements AcceptedRequest {
+  trace: Trace | null = null;
   readonly model: FakeStep;
   readonly plan: InferPlan;
   readonly deed: Deed;

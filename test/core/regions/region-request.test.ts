@@ -25,6 +25,7 @@ const model = {
     return {
       model: model as never,
       plan,
+      trace: null,
       inputBegin: (nth) => 8 * nth,
       inputBytes: () => 4,
       submit: () => {

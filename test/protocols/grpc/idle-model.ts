@@ -50,7 +50,11 @@ export function serverOf(...models: Model[]): InferenceServer {
     if (model === undefined) throw invalid(`no model '${name}'`);
     return model;
   };
-  return { find, regions: new ClientRegions(false) } as unknown as InferenceServer;
+  return {
+    find,
+    regions: new ClientRegions(false),
+    tracing: { isOn: false, readsParents: false },
+  } as unknown as InferenceServer;
 }
 
 export const nobody: Responder = { onResponse: () => {}, onError: () => {} };

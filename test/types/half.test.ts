@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { fromHalf, toHalf } from '../../src/protocols/half.js';
+import { fromHalf, toHalf } from '../../src/types/half.js';
 
 /** The value of FP16 bits by the definition of IEEE 754, with no arithmetic of the code under test. */
 function twin(bits: number): number {

@@ -3,6 +3,12 @@ import { type BatchPolicy, planBatch } from '../../src/schedulers/batch-plan.js'
 
 /** `rows` or `rows:key`, separated by blanks; a number before `+` is what is open already. */
 function plan(policy: Partial<BatchPolicy>, queue: string, ageUs = 0) {
+  const { take, waitUs } = planned(policy, queue, ageUs);
+  if (take > 0) return `take ${take}`;
+  return waitUs < 0 ? 'nothing' : `wait ${waitUs}`;
+}
+
+function planned(policy: Partial<BatchPolicy>, queue: string, ageUs: number) {
   const [openText, pendingText] = queue.includes('+') ? queue.split('+') : ['', queue];
   const pending = parse(pendingText!);
   const open = parse(openText!)[0] ?? { rows: 0, key: '' };
@@ -12,9 +18,7 @@ function plan(policy: Partial<BatchPolicy>, queue: string, ageUs = 0) {
     rowsAt: (index: number) => pending[index]!.rows,
     keyAt: (index: number) => pending[index]!.key,
   };
-  const { take, waitUs } = planBatch(full, open, view, ageUs);
-  if (take > 0) return `take ${take}`;
-  return waitUs < 0 ? 'nothing' : `wait ${waitUs}`;
+  return planBatch(full, open, view, ageUs);
 }
 
 function parse(text: string): { rows: number; key: string }[] {
@@ -26,6 +30,24 @@ function parse(text: string): { rows: number; key: string }[] {
       return { rows: Number(rows), key: key ?? '' };
     });
 }
+
+describe('why a batch has no more rows', () => {
+  const wanting = { preferred: [4, 6], delayUs: 100 };
+  test.each([
+    [{}, '1 1', 0, null],
+    [{}, '1 1 1 1 1 1 1 1', 0, 'full'],
+    [{}, '5 4', 0, 'full'],
+    [{}, '1:a 1:b', 0, 'shape_changed'],
+    [{ single: true }, '1 1', 0, null],
+    [wanting, '1 1 1 1', 0, 'preferred'],
+    [wanting, '1 1 1 1 1', 0, 'preferred'],
+    [wanting, '1 1', 100, 'delay'],
+    [wanting, '1:a 1:b', 0, 'shape_changed'],
+    [{}, '1:a+1:b', 0, null],
+  ] as const)('%j: %s after %i us: %s', (policy, queue, ageUs, reason) => {
+    expect(planned(policy, queue, ageUs).reason).toBe(reason);
+  });
+});
 
 describe('without delay nothing waits', () => {
   test.each([

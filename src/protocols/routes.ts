@@ -28,6 +28,7 @@ export type Endpoint =
   | 'model-config'
   | 'model-statistics'
   | 'model-sequences'
+  | 'model-batching'
   | 'trace-setting'
   | 'logging'
   | 'infer'
@@ -57,6 +58,7 @@ export const methods: Readonly<Record<Endpoint, 'GET' | 'POST' | 'GET or POST'>>
   'model-config': 'GET',
   'model-statistics': 'GET',
   'model-sequences': 'GET',
+  'model-batching': 'GET',
   'trace-setting': 'GET or POST',
   logging: 'GET or POST',
   infer: 'POST',
@@ -89,13 +91,14 @@ const actions: Readonly<Record<string, Endpoint>> = {
   config: 'model-config',
   stats: 'model-statistics',
   sequences: 'model-sequences',
+  batching: 'model-batching',
   infer: 'infer',
   generate: 'generate',
   generate_stream: 'generate-stream',
 };
 
 const modelPath =
-  /^\/v2\/models\/([^/]+)(?:\/versions\/([0-9]+))?(?:\/(ready|config|stats|sequences|infer|generate|generate_stream))?$/;
+  /^\/v2\/models\/([^/]+)(?:\/versions\/([0-9]+))?(?:\/(ready|config|stats|sequences|batching|infer|generate|generate_stream))?$/;
 const repositoryIndexPath = /^\/v2\/repository\/[^/]+\/index$/;
 const modelTracePath = /^\/v2\/models\/([^/]+)\/trace\/setting$/;
 const controlPath = /^\/v2\/repository\/(?:([^/]+)\/)?models\/([^/]*)\/(load|unload)$/;

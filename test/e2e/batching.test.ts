@@ -97,6 +97,18 @@ onEachEngine((engine) => {
       expect(sum([...sizes].map(([size, count]) => size * count))).toBe(rows);
     });
 
+    test('says why its batches are as large as they are', async () => {
+      for (let nth = 0; nth < 3; nth++) await ask(server.httpPort, infer('simple_b64', simpleInputs(nth)));
+      const report = await askJson(server.httpPort, get('/v2/models/simple_b64/batching'));
+      const { executions } = await batchesOf('simple_b64');
+      expect(report).toMatchObject({ model_name: 'simple_b64', model_version: '1' });
+      const counts = Object.values(report.batches_by_reason as Record<string, number>);
+      expect(counts.reduce((sum, count) => sum + count, 0)).toBe(executions);
+      expect(report.batches_by_reason.idle_instance).toBeGreaterThan(0);
+      expect(report.sentences.join(' ')).toMatch(/^\d+ batches ran, with .* ran at once because an instance was idle/);
+      expect((await ask(server.httpPort, get('/v2/models/missing/batching'))).status).toBe(404);
+    });
+
     test('requests that wait together run together', async () => {
       await expectOwnAnswers(await Crowd.ask(server, numbered('slow', 12)));
       const { rows, executions, sizes } = await batchesOf('slow');

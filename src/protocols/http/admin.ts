@@ -4,6 +4,7 @@ import type { InferenceServer } from '../../core/server.js';
 import { statisticsJson } from '../../telemetry/statistics.js';
 import { invalid, ServerError } from '../../types/errors.js';
 import type { Endpoint, Route } from '../routes.js';
+import { handleBatching } from './batching.js';
 import type { HttpExchange } from './engine.js';
 import { JSON_HEADERS, replyError, replyJson, replyJsonText } from './reply.js';
 import { sequencesJson } from './sequences-json.js';
@@ -42,6 +43,7 @@ export const adminHandlers: Readonly<
     replyStatistics(exchange, server.loadedVersions(model, version)),
   'model-sequences': (server, exchange, { model, version }) =>
     replyJsonText(exchange, 200, sequencesJson(server.find(model, version))),
+  'model-batching': (server, exchange, { model, version }) => handleBatching(exchange, server.find(model, version)),
   'foreign-repository': () => {
     throw new ServerError('UNSUPPORTED', "'repository_name' specification is not supported");
   },

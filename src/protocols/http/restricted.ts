@@ -21,6 +21,7 @@ const categories: Readonly<Record<Endpoint, ApiCategory>> = {
   'model-config': 'model-config',
   'model-statistics': 'statistics',
   'model-sequences': 'statistics',
+  'model-batching': 'statistics',
   'trace-setting': 'trace',
   logging: 'logging',
   'system-memory-status': 'shared-memory',

@@ -47,6 +47,9 @@ export interface ExecutedBatch {
   readonly times: ExecutionTimes;
   /** The batch was one contiguous range of its planes. */
   readonly contiguous: boolean;
+  readonly instance: string;
+  /** The first `entries` of these ran. */
+  readonly requests: readonly { readonly requestId: string }[];
   /** Why it had no more requests. */
   readonly reason: CloseReason;
   /** Of the states that the batch left, where they can change; equal for equal shapes. */

@@ -134,7 +134,19 @@ export class OpenRequest implements RequestRunner {
     const times: ExecutionTimes = { startUs, inputsUs: startUs, inferUs, endUs };
     const { rows } = this.request;
     const reason = 'idle_instance' as const;
-    const batch = { rows, entries: 1, times, contiguous: true, reason, stateKey: '', inParts: true };
+    const requests = [this.request];
+    const instance = '';
+    const batch = {
+      rows,
+      entries: 1,
+      times,
+      contiguous: true,
+      reason,
+      instance,
+      requests,
+      stateKey: '',
+      inParts: true,
+    };
     return new BatchOutputs(this.#surroundings.arena, slot, this.#surroundings.form, batch);
   }
 }

@@ -29,6 +29,11 @@ export abstract class InferRequest {
   abstract readonly batchKey: string;
   /** As the client wrote it; 0 = the model's default level. */
   abstract readonly priority: number;
+  /** As the client wrote it; '' = none. */
+  get requestId(): string {
+    return '';
+  }
+
   /** As the client wrote it; 0 = none. */
   abstract readonly timeoutUs: number;
   /** Byte offset in the arena of its block of rows, or of its own slot. */

@@ -332,6 +332,8 @@ export class WorkerInstance implements Instance, TurnMember {
       rows: record.rows,
       entries: record.count,
       reason: record.reason,
+      instance: this.name,
+      requests: record.requests,
       times: executionTimes(memory, base),
       contiguous: memory.words[base + PLACEMENT] === 0,
       inParts: memory.words[base + STATUS] === STATUS_PARTS,

@@ -97,7 +97,7 @@ function because(reason: CloseReason, config: ModelConfig): string {
     preferred: `had a preferred size (${preferred.join(', ')})`,
     delay: `had waited for max_queue_delay_microseconds ${delayUs}`,
     shape_changed: 'ended where the next request had other shapes or inputs',
-    idle_instance: `ran at once because an instance was idle${delayUs === 0 ? ' and max_queue_delay is 0' : ''}`,
+    idle_instance: `ran at once because an instance was idle${config.dynamic_batching !== undefined && delayUs === 0 ? ' and max_queue_delay is 0' : ''}`,
     end_of_queue: 'took all that had come while the instance was busy',
   };
   return texts[reason];

@@ -4,6 +4,7 @@ import type { ServerError } from '../types/errors.js';
 import type { OutputTensor, ParameterValue } from '../types/infer.js';
 import type { Shape } from '../types/tensor.js';
 import type { InferPlan } from './check-request.js';
+import type { Explanation } from './explanation.js';
 
 /** Who answered: what an answer says of its model. */
 export interface Answerer {
@@ -26,6 +27,8 @@ export interface InferResponse {
   readonly parameters: ReadonlyMap<string, ParameterValue> | null;
   /** True = all answers to this plan with as many rows have outputs of the same shapes and sizes, given as they are. */
   readonly hasFixedOutputs: boolean;
+  /** Where its time went; null = nobody asked. */
+  readonly explanation: Explanation | null;
   /** What it took to gather the inputs, to run the model and to write the outputs: microseconds, of the whole batch. */
   readonly inputUs: number;
   readonly inferUs: number;

@@ -5,6 +5,7 @@ import type { OutputTensor, ParameterValue } from '../types/infer.js';
 import type { Shape } from '../types/tensor.js';
 import type { InferPlan } from './check-request.js';
 import { classify } from './classification.js';
+import { type ExplainedRequest, explainExecution, type ModelExplanation, withExplanation } from './explanation.js';
 import type { Answerer, InferResponse } from './infer-response.js';
 import { type ModelTensors, toClient } from './model-tensors.js';
 import { NO_NOTE, type ResponseNote, readNote } from './response-note.js';
@@ -34,6 +35,7 @@ export class ModelResponse implements InferResponse {
   readonly #entry: number;
   readonly #firstRow: number;
   readonly #note: ResponseNote;
+  #explained: ExplainedRequest | null = null;
 
   /** @param outputs its share of them is the response's; null = there are none */
   constructor(request: AnsweredRequest, outputs: BatchOutputs | null, entry: number, firstRow: number) {
@@ -62,7 +64,17 @@ export class ModelResponse implements InferResponse {
   }
 
   get parameters(): ReadonlyMap<string, ParameterValue> | null {
-    return this.#note.parameters;
+    const { explanation } = this;
+    return explanation === null ? this.#note.parameters : withExplanation(this.#note.parameters, explanation);
+  }
+
+  get explanation(): ModelExplanation | null {
+    return this.#explained === null ? null : explainExecution(this.#explained, this.#held().batch);
+  }
+
+  /** Where its time went will be asked. */
+  explain(request: ExplainedRequest): void {
+    this.#explained = request;
   }
 
   get inputUs(): number {
@@ -82,7 +94,7 @@ export class ModelResponse implements InferResponse {
 
   /** A backend answers each request in outputs of its own, whose shapes are its affair, or none. */
   get hasFixedOutputs(): boolean {
-    if (this.#outputs === null || this.#outputs.batch.inParts) return false;
+    if (this.#outputs === null || this.#outputs.batch.inParts || this.#explained !== null) return false;
     return this.plan.outputs.every(({ index, classCount }) => classCount === 0 && this.model.hasFixedOutput(index));
   }
 

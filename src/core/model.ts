@@ -177,7 +177,7 @@ export class Model implements ServedModel, InputSpace {
       checkAlike(this, other);
       return other.admit(checkRequest(other.name, other.tensors, plan.head), sizes, responder, sequence);
     }
-    if (this.cache === null) return this.#admit(plan, sizes, responder, sequence);
+    if (this.cache === null || plan.head.explain === true) return this.#admit(plan, sizes, responder, sequence);
     return this.cache.admit(responder, sequence, (own) => this.#admit(plan, sizes, own, sequence));
   }
 
@@ -193,7 +193,8 @@ export class Model implements ServedModel, InputSpace {
       checkAlike(this, elder);
       return elder.admitSources(checkRequest(elder.name, elder.tensors, plan.head), sources, reader, sequence);
     }
-    if (this.cache === null) return this.#admitSources(plan, sources, reader, reader, sequence);
+    if (this.cache === null || plan.head.explain === true)
+      return this.#admitSources(plan, sources, reader, reader, sequence);
     return this.cache.admit(reader, sequence, (own) => this.#admitSources(plan, sources, reader, own, sequence));
   }
 

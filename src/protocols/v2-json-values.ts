@@ -1,3 +1,4 @@
+import { EXPLAIN } from '../core/explanation.js';
 import { invalid, ServerError } from '../types/errors.js';
 import type { InferHead, ParameterValue } from '../types/infer.js';
 
@@ -18,6 +19,7 @@ type HeadParameters = Pick<
   | 'sequenceEnd'
   | 'binaryOutput'
   | 'emptyFinal'
+  | 'explain'
   | 'parameters'
 >;
 
@@ -56,6 +58,7 @@ export function readParameters(members: Members): HeadParameters {
     else if (key === 'sequence_end') head.sequenceEnd = asBoolean(value, key);
     else if (key === 'binary_data_output') head.binaryOutput = asBoolean(value, key);
     else if (key === 'triton_enable_empty_final_response') head.emptyFinal = asBoolean(value, key);
+    else if (key === EXPLAIN) head.explain = asBoolean(value, key);
     else custom.set(key, asParameter(value, key));
   }
   return head;

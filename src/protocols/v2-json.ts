@@ -85,6 +85,7 @@ class HeadReader {
       outputs: this.#outputs ?? [],
       binaryOutput: given.binaryOutput,
       ...(given.emptyFinal !== undefined && { emptyFinal: given.emptyFinal }),
+      ...(given.explain && { explain: true }),
       parameters: given.parameters,
     };
   }

@@ -65,6 +65,8 @@ export interface InferHead extends SequenceFlags {
   /** `triton_enable_empty_final_response`: the end of a decoupled model's answers is worth a message of its own; absent = was not said. */
   readonly emptyFinal?: boolean;
   readonly parameters: ReadonlyMap<string, ParameterValue>;
+  /** `conch_explain`: the answer says where its time went. Absent = it does not. */
+  readonly explain?: boolean;
   /** So many requests of clients, in the rows of this one: counted as these. Absent = it is one. */
   readonly requests?: number;
 }

@@ -51,6 +51,8 @@ export function answerInParts(
     times,
     contiguous: true,
     reason: 'idle_instance',
+    instance: 'fake',
+    requests: [],
     stateKey: '',
     inParts: true,
   });

@@ -11,6 +11,7 @@ import type { CachedModel } from './model-cache.js';
 export class CachedResponse implements InferResponse {
   readonly isFinal = true;
   readonly isEmpty = false;
+  readonly explanation = null;
   readonly parameters = null;
   /** Nothing was executed. */
   readonly inputUs = 0;

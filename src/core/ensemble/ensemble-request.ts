@@ -5,6 +5,7 @@ import { asServerError, invalid, ServerError } from '../../types/errors.js';
 import type { ParameterValue, SequenceFlags } from '../../types/infer.js';
 import { type InferPlan, requestTag } from '../check-request.js';
 import { checkInputStrings } from '../check-strings.js';
+import { type Explanation, explainSteps } from '../explanation.js';
 import type { AcceptedRequest, InferResponse, Responder } from '../infer-response.js';
 import type { PlacedTensor, RequestInputs, SourceReader } from '../request-inputs.js';
 import { nanoseconds, traceInputs } from '../request-trace.js';
@@ -66,6 +67,8 @@ export class EnsembleRequest implements AcceptedRequest, FlowOwner, AnsweredRequ
   #hasInputs = true;
   /** Answers that the responder has not released, but the last. */
   #held = 0;
+  /** What its steps say of their time; null = nobody asked. */
+  readonly #explained: Explanation[] | null;
   /** Those that wait or run. */
   readonly #runs: StepRun[] = [];
 
@@ -83,10 +86,15 @@ export class EnsembleRequest implements AcceptedRequest, FlowOwner, AnsweredRequ
     this.#inputs = inputs;
     this.#responder = responder;
     this.#sequence = sequence;
+    this.#explained = plan.head.explain === true ? [] : null;
   }
 
   get isAborted(): boolean {
     return this.#error !== null || this.#isCancelled;
+  }
+
+  get explanation(): Explanation | null {
+    return this.#explained === null ? null : explainSteps(this, this.#explained);
   }
 
   /** Null = it belongs to no sequence. */
@@ -242,6 +250,7 @@ export class EnsembleRequest implements AcceptedRequest, FlowOwner, AnsweredRequ
     this.inputUs += response.inputUs;
     this.inferUs += response.inferUs;
     this.outputUs += response.outputUs;
+    if (this.#explained !== null && response.explanation !== null) this.#explained.push(response.explanation);
   }
 
   /** For the ensemble. */

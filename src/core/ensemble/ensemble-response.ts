@@ -2,6 +2,7 @@ import type { OutputTensor, ParameterValue } from '../../types/infer.js';
 import type { Shape } from '../../types/tensor.js';
 import type { InferPlan } from '../check-request.js';
 import { classify } from '../classification.js';
+import { type Explanation, withExplanation } from '../explanation.js';
 import type { Answerer, InferResponse } from '../infer-response.js';
 import { type ModelTensors, toClient } from '../model-tensors.js';
 import { bridgeShape } from './bridge.js';
@@ -25,6 +26,8 @@ export interface AnsweredRequest {
   readonly inferUs: number;
   readonly outputUs: number;
   readonly sequenceParameters: ReadonlyMap<string, ParameterValue> | null;
+  /** Where its time went; null = nobody asked. */
+  readonly explanation: Explanation | null;
   /** An answer that is not the last is not read any more. */
   onReleased(): void;
 }
@@ -69,7 +72,13 @@ export class EnsembleResponse implements InferResponse {
 
   /** Its sequence, where it has one (fact sheet 2.6; in the real Triton also where it has none, 13). */
   get parameters(): ReadonlyMap<string, ParameterValue> | null {
-    return this.#request.sequenceParameters;
+    const { explanation } = this;
+    const { sequenceParameters } = this.#request;
+    return explanation === null ? sequenceParameters : withExplanation(sequenceParameters, explanation);
+  }
+
+  get explanation(): Explanation | null {
+    return this.isFinal ? this.#request.explanation : null;
   }
 
   get hasFixedOutputs(): boolean {
@@ -132,6 +141,7 @@ export class EmptyResponse implements InferResponse {
   readonly isFinal = true;
   readonly isEmpty = true;
   readonly parameters = null;
+  readonly explanation = null;
   readonly hasFixedOutputs = false;
   readonly inputUs = 0;
   readonly inferUs = 0;

@@ -142,7 +142,7 @@ export class Ensemble implements ServedModel, InputSpace, EnsembleHost {
     const heir = this.#heir;
     if (heir !== null) return heir.admit(checkRequest(heir.name, heir.tensors, plan.head), sizes, responder, sequence);
     this.#expectNotOver();
-    if (this.cache === null) return this.#admit(plan, sizes, responder, sequence);
+    if (this.cache === null || plan.head.explain === true) return this.#admit(plan, sizes, responder, sequence);
     return this.cache.admit(responder, sequence, (own) => this.#admit(plan, sizes, own, sequence));
   }
 
@@ -154,7 +154,7 @@ export class Ensemble implements ServedModel, InputSpace, EnsembleHost {
   ): AcceptedRequest {
     this.#expectNotOver();
     const inputs: EnsembleInputs = { kind: 'others', sources, reader };
-    if (this.cache === null) return this.#newRequest(plan, inputs, reader, sequence);
+    if (this.cache === null || plan.head.explain === true) return this.#newRequest(plan, inputs, reader, sequence);
     return this.cache.admit(reader, sequence, (own) => this.#newRequest(plan, inputs, own, sequence));
   }
 
@@ -194,8 +194,9 @@ export class Ensemble implements ServedModel, InputSpace, EnsembleHost {
   }
 
   start(request: EnsembleRequest): void {
-    // A trace is of one request, and so are its steps.
-    if (request.trace !== null || !this.#groups.add(request)) request.begin();
+    // A trace is of one request, and so are its steps; and so is an explanation.
+    const isWatched = request.trace !== null || request.plan.head.explain === true;
+    if (isWatched || !this.#groups.add(request)) request.begin();
   }
 
   get nowUs(): number {

@@ -1,3 +1,4 @@
+import { EXPLAIN } from '../../core/explanation.js';
 import { invalid, ServerError } from '../../types/errors.js';
 import type { InferHead, ParameterValue, RegionRange } from '../../types/infer.js';
 import type { ParameterKind, WireParameter, WireParameters } from './infer-message.js';
@@ -25,6 +26,7 @@ interface GivenParameters {
   sequenceStart: boolean;
   sequenceEnd: boolean;
   emptyFinal: boolean;
+  explain: boolean;
   readonly parameters: Map<string, ParameterValue>;
 }
 
@@ -37,6 +39,7 @@ export function readRequestParameters(wire: WireParameters): GivenParameters {
     sequenceStart: false,
     sequenceEnd: false,
     emptyFinal: false,
+    explain: false,
     parameters: new Map(),
   };
   for (const [key, parameter] of wire) readRequestParameter(given, key, parameter);
@@ -50,6 +53,7 @@ function readRequestParameter(given: GivenParameters, key: string, parameter: Wi
   else if (key === 'priority') given.priority = readCount(key, parameter, ['int64', 'uint64']);
   else if (key === 'timeout') given.timeoutUs = readCount(key, parameter, ['int64']);
   else if (key === EMPTY_FINAL_RESPONSE) given.emptyFinal = readBool(key, parameter);
+  else if (key === EXPLAIN) given.explain = readBool(key, parameter);
   else given.parameters.set(key, readCustom(key, parameter));
 }
 

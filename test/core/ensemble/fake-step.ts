@@ -257,6 +257,7 @@ class FakeStepRequest implements AcceptedRequest {
 
 /** Outputs in a slot, which is poisoned when they are not needed any more. */
 class FakeResponse implements InferResponse {
+  readonly explanation = null;
   readonly model: FakeStep;
   readonly plan: InferPlan;
   readonly rows: number;

@@ -1,0 +1,115 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { EnsembleExplanation, ModelExplanation } from '../../src/core/explanation.js';
+import { BytesClient } from '../protocols/grpc/engine-fixture.js';
+import { callGrpc } from './control.js';
+import { Crowd } from './crowd.js';
+import { chain, chainOutputs, chainSteps, ensembleFiles } from './ensembles.js';
+import { ask, binaryOutputs, infer, oneNumber, outputsOf, simpleInputs } from './requests.js';
+import { onEachEngine, ServerProcess } from './server.js';
+import { messageOf, SocketClient } from './socket-client.js';
+
+const asked = { parameters: { conch_explain: true } };
+
+onEachEngine((engine) => {
+  let server: ServerProcess;
+  beforeAll(async () => {
+    server = await ServerProcess.start({
+      engine,
+      models: ['simple', 'delayed'],
+      copies: chainSteps,
+      files: ensembleFiles({ chain }),
+    });
+  });
+  afterAll(() => server.stop());
+
+  async function explained<Kind>(model: string, head: object = asked): Promise<Kind> {
+    const answer = await ask(server.httpPort, infer(model, simpleInputs(1), { head }));
+    const { parameters } = JSON.parse(String(answer.body));
+    return JSON.parse(parameters.conch_explain);
+  }
+
+  test('an answer says where its time went', async () => {
+    const { batch, total_us, queue_us, input_us, infer_us, output_us, answer_us, ...names } =
+      await explained<ModelExplanation>('simple');
+    expect(names).toEqual({ model: 'simple', version: '1', instance: 'simple_0' });
+    expect(batch).toEqual({ rows: 1, requests: 1, ids: [], reason: 'idle_instance' });
+    const parts = [queue_us, input_us, infer_us, output_us, answer_us];
+    expect(parts.every((us) => Number.isInteger(us) && us >= 0)).toBe(true);
+    // Each is rounded.
+    expect(Math.abs(parts.reduce((sum, us) => sum + us, 0) - total_us)).toBeLessThanOrEqual(5);
+  });
+
+  test('with whom it was batched, and why the batch closed; who did not ask gets no more than ever', async () => {
+    const requests = ['a', 'b', 'c', 'd'].map((id, nth) =>
+      infer('delayed', oneNumber(nth), { head: { id, ...(nth === 1 ? asked : {}) } }),
+    );
+    const answers = await (await Crowd.ask(server, requests)).answers;
+    const bodies = answers.map(({ body }) => JSON.parse(String(body)));
+    expect(bodies.map(({ parameters }) => parameters !== undefined)).toEqual([false, true, false, false]);
+    const { batch } = JSON.parse(bodies[1].parameters.conch_explain) as ModelExplanation;
+    expect(batch).toMatchObject({ rows: 4, requests: 4, reason: 'preferred' });
+    expect([...batch.ids].sort()).toEqual(['a', 'b', 'c', 'd']);
+  });
+
+  test('of an ensemble, its steps', async () => {
+    const { steps, total_us, ...names } = await explained<EnsembleExplanation>('chain');
+    expect(names).toEqual({ model: 'chain', version: '1' });
+    expect(steps.map(({ model }) => model)).toEqual(['first', 'second', 'third']);
+    expect(steps.reduce((sum, step) => sum + step.total_us, 0)).toBeLessThanOrEqual(total_us + steps.length);
+  });
+
+  test('binary answers have it too, again and again', async () => {
+    for (let nth = 0; nth < 3; nth++) {
+      const answer = await ask(
+        server.httpPort,
+        infer('chain', simpleInputs(nth), { head: { ...binaryOutputs, ...asked } }),
+      );
+      expect(String(answer.body)).toContain('conch_explain');
+      expect(outputsOf(answer)).toEqual(chainOutputs(simpleInputs(nth)[0]!.data as number[], ones));
+      const plain = await ask(server.httpPort, infer('chain', simpleInputs(nth), { head: binaryOutputs }));
+      expect(String(plain.body)).not.toContain('conch_explain');
+    }
+  });
+
+  test('over WebSocket', async () => {
+    const client = await SocketClient.open(server.httpPort, '/v2/models/simple/infer');
+    client.send(messageOf(infer('simple', simpleInputs(1), { head: asked })));
+    const [message] = await client.received(1);
+    expect(String(message!.bytes)).toContain('conch_explain');
+    client.webSocket.close();
+  });
+
+  test('it is yes or no', async () => {
+    const answer = await ask(
+      server.httpPort,
+      infer('simple', simpleInputs(1), { head: { parameters: { conch_explain: 1 } } }),
+    );
+    expect(answer.status).toBe(400);
+  });
+});
+
+const ones = new Array(16).fill(1);
+
+describe.each(['conch', 'grpc-js'])('gRPC engine %s', (engine) => {
+  test('an answer says where its time went', async () => {
+    const server = await ServerProcess.start({ models: ['simple'], flags: [`--grpc-engine=${engine}`] });
+    const client = new BytesClient(server.grpcPort);
+    const tensor = (name: string) => ({
+      name,
+      datatype: 'INT32',
+      shape: [1, 16],
+      contents: { int_contents: new Array(16).fill(1) },
+    });
+    const answer = (await callGrpc(client, 'ModelInfer', {
+      model_name: 'simple',
+      inputs: [tensor('INPUT0'), tensor('INPUT1')],
+      parameters: { conch_explain: { bool_param: true } },
+    }).catch((error: unknown) => error)) as { parameters: Record<string, { string_param: string }> };
+    expect(JSON.parse(answer.parameters.conch_explain!.string_param)).toMatchObject({
+      model: 'simple',
+      batch: { rows: 1 },
+    });
+    client.close();
+    await server.stop();
+  });
+});

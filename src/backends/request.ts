@@ -30,9 +30,7 @@ export abstract class InferRequest {
   /** As the client wrote it; 0 = the model's default level. */
   abstract readonly priority: number;
   /** As the client wrote it; '' = none. */
-  get requestId(): string {
-    return '';
-  }
+  requestId = '';
 
   /** As the client wrote it; 0 = none. */
   abstract readonly timeoutUs: number;

@@ -83,10 +83,6 @@ export abstract class AdmittedRequest extends InferRequest implements AcceptedRe
   abstract deliver(): void;
   abstract onTurn(): void;
 
-  override get requestId(): string {
-    return this.plan.head.id;
-  }
-
   get slotOffset(): number {
     return this.#inputs.slotOffset;
   }

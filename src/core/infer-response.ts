@@ -68,6 +68,8 @@ export interface AcceptedRequest {
   readonly plan: InferPlan;
   /** Null = it is not traced. Whoever sets it, before `submit`, holds it for the request, which ends it. */
   trace: Trace | null;
+  /** As the client wrote it, to be set before `submit`: plans do not know it, because they are shared by requests with other ids. '' = none. */
+  requestId: string;
   /** Where input `nth` of the plan is to be written, as byte position in the arena. */
   inputBegin(nth: number): number;
   inputBytes(nth: number): number;

@@ -244,7 +244,7 @@ export class Model implements ServedModel, InputSpace {
   }
 
   onFailed(request: ModelRequest, reason: FailureReason, { message }: ServerError): void {
-    const about = { model: this.name, requestId: request.plan.head.id };
+    const about = { model: this.name, requestId: request.requestId };
     this.#log.verbose(1, `${requestTag(about.requestId)}model '${this.name}', ${reason}: ${message}`, about);
     this.statistics.requestFailed(reason, this.#clock.nowUs() - request.arrivedUs, request.plan.head.requests);
     this.#ended(request);

@@ -107,6 +107,7 @@ export abstract class BodyInfer implements Responder, ReplySink {
 
   protected submit(): void {
     if (this.callTrace !== null) this.callTrace.begin(this.request!, this.id);
+    this.request!.requestId = this.id;
     try {
       this.request!.submit();
     } catch (error) {

@@ -45,6 +45,14 @@ export class CachedRequest implements AcceptedRequest, Responder, Deliverable {
     return this.#request.plan;
   }
 
+  get requestId(): string {
+    return this.#request.requestId;
+  }
+
+  set requestId(id: string) {
+    this.#request.requestId = id;
+  }
+
   get trace(): Trace | null {
     return this.#request.trace;
   }

@@ -53,6 +53,7 @@ export class EnsembleRequest implements AcceptedRequest, FlowOwner, AnsweredRequ
   /** When its data was complete, monotonic microseconds. */
   arrivedUs = 0;
   trace: Trace | null = null;
+  requestId = '';
   /** Of all its steps together. */
   inputUs = 0;
   inferUs = 0;
@@ -287,7 +288,9 @@ export class EnsembleRequest implements AcceptedRequest, FlowOwner, AnsweredRequ
       if (flow.sources[tensor] !== null) sources.push({ begin: flow.begins[tensor]!, bytes: flow.bytes[tensor]! });
     }
     run.outputShapes = outputShapes;
-    return step.model.admitSources(plan, sources, run, this.#sequence);
+    const request = step.model.admitSources(plan, sources, run, this.#sequence);
+    request.requestId = this.requestId;
+    return request;
   }
 
   /** No step begins any more; the error is told when those that run have ended. */

@@ -63,6 +63,14 @@ class RegionRequest implements AcceptedRequest, Responder {
     return this.#request.model;
   }
 
+  get requestId(): string {
+    return this.#request.requestId;
+  }
+
+  set requestId(id: string) {
+    this.#request.requestId = id;
+  }
+
   get trace(): Trace | null {
     return this.#request.trace;
   }

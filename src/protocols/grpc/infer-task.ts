@@ -127,7 +127,9 @@ export abstract class InferTask implements Responder, PartsHolder {
 
   #submit(): void {
     const request = this.request!;
-    if (this.callTrace !== null) this.callTrace.begin(request, Buffer.from(this.id.view).toString());
+    const id = this.id.view.length === 0 ? '' : Buffer.from(this.id.view).toString();
+    if (this.callTrace !== null) this.callTrace.begin(request, id);
+    request.requestId = id;
     this.admitted(this.prepared!.model);
     try {
       request.submit();

@@ -167,6 +167,7 @@ export class GenerateCall implements BodySink, ExchangeOwner, Responder {
     const request = this.#request!;
     this.#body.clear();
     this.#trace?.begin(request, request.plan.head.id);
+    request.requestId = request.plan.head.id;
     this.#answers.begin(request.plan.head.id, this);
     try {
       request.submit();

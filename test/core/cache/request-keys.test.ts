@@ -59,6 +59,7 @@ function request(tensors: ModelTensors, { inputs = [A, B], ...settings }: Settin
   return {
     ...{ model: { name: 'm', version: 1, arena }, plan },
     trace: null,
+    requestId: '',
     inputBegin: (nth) => begins[nth]!,
     inputBytes: (nth) => inputs[nth]!.bytes.length,
     submit() {},

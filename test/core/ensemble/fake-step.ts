@@ -143,6 +143,7 @@ class FakeStepRequest implements AcceptedRequest {
   trace: Trace | null = null;
   readonly model: FakeStep;
   readonly plan: InferPlan;
+  requestId = '';
   readonly deed: Deed;
   readonly #given: Values;
   readonly #sources: readonly PlacedTensor[];

@@ -26,6 +26,7 @@ const model = {
       model: model as never,
       plan,
       trace: null,
+      requestId: '',
       inputBegin: (nth) => 8 * nth,
       inputBytes: () => 4,
       submit: () => {

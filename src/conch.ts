@@ -21,6 +21,7 @@ import type { GrpcListener } from './protocols/grpc/engine.js';
 import { restrictGrpc } from './protocols/grpc/restricted.js';
 import { GrpcService } from './protocols/grpc/service.js';
 import { readTls } from './protocols/grpc/tls.js';
+import { HeaderForward } from './protocols/header-forward.js';
 import { chooseHttpEngine } from './protocols/http/choose-engine.js';
 import type { HttpEngine, HttpHandler, HttpListener } from './protocols/http/engine.js';
 import { metricsHandler } from './protocols/http/metrics.js';
@@ -186,7 +187,12 @@ export class Conch {
     const options = this.#options;
     const { engine, line } = chooseGrpcEngine(options.grpcEngine);
     this.#log.info(line);
-    this.#grpcService = new GrpcService(this.server, budget, this.#log);
+    this.#grpcService = new GrpcService(
+      this.server,
+      budget,
+      this.#log,
+      headerForward(options.grpcHeaderForwardPattern),
+    );
     const listenOptions = {
       address: options.grpcAddress,
       port: options.grpcPort,
@@ -206,7 +212,14 @@ export class Conch {
 
   async #listenHttp(engine: HttpEngine, budget: BodyBudget): Promise<void> {
     const { httpAddress, httpPort, httpMaxInputSize } = this.#options;
-    const handler = httpHandler(this.server, { maxInputBytes: httpMaxInputSize }, budget, this.#jsonPool, this.#log);
+    const handler = httpHandler(
+      this.server,
+      { maxInputBytes: httpMaxInputSize },
+      budget,
+      this.#jsonPool,
+      this.#log,
+      headerForward(this.#options.httpHeaderForwardPattern),
+    );
     this.#sockets = new SocketService(
       this.server,
       socketLimits(this.#options),
@@ -263,6 +276,10 @@ function openStore({ responseCache }: Options, log: Log): ResponseStore | null {
   if (responseCache === null) return null;
   if (responseCache.kind === 'redis') return new RedisStore(responseCache, systemClock, log);
   return new LocalStore(responseCache.bytes, systemClock);
+}
+
+function headerForward(pattern: RegExp | null): HeaderForward | null {
+  return pattern === null ? null : new HeaderForward(pattern);
 }
 
 function socketLimits({ ws, httpMaxInputSize }: Options): SocketServiceLimits {

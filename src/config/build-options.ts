@@ -100,8 +100,20 @@ function httpOptions(values: FlagValues) {
     httpMaxConnections: values.number('http-max-connections'),
     httpIdleTimeoutSecs: values.number('http-idle-timeout-secs'),
     httpBodyTimeoutSecs: values.number('http-body-timeout-secs'),
+    httpHeaderForwardPattern: namePattern(values, 'http-header-forward-pattern'),
     httpRestrictedApi: readRestrictedApis('http-restricted-api', values.list('http-restricted-api'), ''),
   };
+}
+
+/** Null = the flag is not given. Case does not matter; Triton's users may say so themselves in the way of RE2, which JavaScript does not know. */
+function namePattern(values: FlagValues, flag: string): RegExp | null {
+  const text = values.text(flag);
+  if (text === '') return null;
+  try {
+    return new RegExp(text.replace(/^\(\?i\)/, ''), 'i');
+  } catch (error) {
+    throw badOption(flag, (error as Error).message);
+  }
 }
 
 function wsOptions(values: FlagValues) {
@@ -140,6 +152,7 @@ function grpcOptions(values: FlagValues) {
       'grpc-infer-response-compression-level',
     ) as Options['grpcInferResponseCompressionLevel'],
     grpcKeepalive: keepaliveOptions(values),
+    grpcHeaderForwardPattern: namePattern(values, 'grpc-header-forward-pattern'),
     grpcRestrictedProtocol: readRestrictedApis(
       'grpc-restricted-protocol',
       values.list('grpc-restricted-protocol'),

@@ -25,17 +25,6 @@ export const idleFlags: readonly Flag[] = [
   ...section('HTTP', none('networking is done by one thread'), [
     integer('http-thread-count', 8, some, 'Threads of HTTP.'),
   ]),
-  ...section('HTTP', later('no backend reads the parameters of a request'), [
-    text('http-header-forward-pattern', '', 'REGEXP', 'Headers whose name contains a match become request parameters.'),
-  ]),
-  ...section('gRPC', later('no backend reads the parameters of a request'), [
-    text(
-      'grpc-header-forward-pattern',
-      '',
-      'REGEXP',
-      'Metadata whose name contains a match becomes request parameters.',
-    ),
-  ]),
   ...section('gRPC', none('gRPC C-core, and so Triton, keeps only clients to it'), [
     integer('grpc-http2-max-pings-without-data', 2, count, 'Pings sent between two data frames; 0 = without limit.'),
   ]),

@@ -149,6 +149,12 @@ const working: readonly Flag[] = [
       { ...seconds, min: 1 },
       'From the head of a request to the end of its body; slower is answered 408.',
     ),
+    text(
+      'http-header-forward-pattern',
+      '',
+      'REGEXP',
+      'Headers whose name has a match, in any case, become parameters of the request (docs/javascript-models.md).',
+    ),
     list(
       'http-restricted-api',
       'API[,API...]:KEY=VALUE',
@@ -245,6 +251,12 @@ const working: readonly Flag[] = [
     ),
     integer('grpc-max-connection-age', 0, ms, 'Age at which a connection is closed; 0 = never.'),
     integer('grpc-max-connection-age-grace', 0, ms, 'What its calls get to finish then; 0 = without limit.'),
+    text(
+      'grpc-header-forward-pattern',
+      '',
+      'REGEXP',
+      'Metadata whose name has a match, in any case, becomes parameters of the request.',
+    ),
     list(
       'grpc-restricted-protocol',
       'API[,API...]:KEY=VALUE',

@@ -57,6 +57,8 @@ export interface Options {
   readonly httpIdleTimeoutSecs: number;
   /** From the head of a request to the last byte of its body. */
   readonly httpBodyTimeoutSecs: number;
+  /** Headers whose name has a match become parameters of a request; null = none do. */
+  readonly httpHeaderForwardPattern: RegExp | null;
 
   /** Secrets: not to be shown. */
   readonly httpRestrictedApi: RestrictedApis;
@@ -78,6 +80,8 @@ export interface Options {
   readonly grpcRootCert: string;
   readonly grpcInferResponseCompressionLevel: 'none' | 'low' | 'medium' | 'high';
   readonly grpcKeepalive: GrpcKeepaliveOptions;
+  /** As that of HTTP, for metadata. */
+  readonly grpcHeaderForwardPattern: RegExp | null;
   /** Secrets: not to be shown. */
   readonly grpcRestrictedProtocol: RestrictedApis;
 

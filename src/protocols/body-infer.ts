@@ -6,6 +6,7 @@ import type { ServerError } from '../types/errors.js';
 import type { ParameterValue } from '../types/infer.js';
 import type { CallTrace } from './call-trace.js';
 import { idOf, type PreparedHead, planWithId, sequenceOf } from './head-cache.js';
+import { type ForwardedHeaders, planWithHeaders } from './header-forward.js';
 import { buildReply, type InferReply } from './infer-reply.js';
 import type { JsonPool } from './json-pool.js';
 import { jsonTensorBytes, readJsonTensor } from './json-tensor.js';
@@ -28,6 +29,8 @@ export abstract class BodyInfer implements Responder, ReplySink {
   protected id = '';
   /** Null = nothing is traced. */
   protected callTrace: CallTrace | null = null;
+  /** Null = none. */
+  protected forwarded: ForwardedHeaders | null = null;
   /** Grows with each use, so that an answer of another thread for an earlier one is known as such. */
   protected use = 0;
   protected readonly scatter = new Scatter();
@@ -69,7 +72,7 @@ export abstract class BodyInfer implements Responder, ReplySink {
     const rest = body.length - headBytes;
     const check = (prepared: PreparedHead) => this.checkRest(prepared, rest);
     try {
-      const parts = { pool: this.#pool, regions: this.#regions };
+      const parts = { pool: this.#pool, regions: this.#regions, forwarded: this.forwarded };
       const large = await readLargeJson(parts, this.model, body, headBytes, check, this);
       if (use !== this.use) {
         large.request.abandon();
@@ -88,7 +91,7 @@ export abstract class BodyInfer implements Responder, ReplySink {
   protected admit(prepared: PreparedHead, body: Buffer): void {
     this.prepared = prepared;
     this.id = idOf(prepared, body);
-    const plan = planWithId(prepared, this.id);
+    const plan = planWithHeaders(this.model, planWithId(prepared, this.id), this.forwarded);
     const sizes = sizesOf(prepared, body);
     this.request = admitWithRegions(this.#regions, this.model, plan, sizes, this, sequenceOf(prepared, body));
   }

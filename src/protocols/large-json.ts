@@ -6,12 +6,21 @@ import type { ServedModel } from '../core/served-model.js';
 import type { InferHead, OutputTensor, ParameterValue } from '../types/infer.js';
 import { type PreparedHead, prepareHead } from './head-cache.js';
 import type { DataRange } from './head-template.js';
+import { type ForwardedHeaders, planWithHeaders } from './header-forward.js';
 import type { InferReply } from './infer-reply.js';
 import { type JsonPool, LARGE_TENSOR_BYTES, sharedBody } from './json-pool.js';
 import type { JsonTensor } from './json-tasks.js';
 import { JSON_ALONE } from './prepared-reply.js';
 import { replyTensors } from './reply-tensors.js';
 import { Scatter } from './scatter.js';
+
+/** What is needed beside the body. */
+interface LargeParts {
+  readonly pool: JsonPool;
+  readonly regions: ClientRegions;
+  /** Null = none. */
+  readonly forwarded: ForwardedHeaders | null;
+}
 
 export interface LargeRequest {
   readonly prepared: PreparedHead;
@@ -24,7 +33,7 @@ export interface LargeRequest {
  * this returns. Rejects with what `HeadCache.prepare`, `check`, `Model.admit` and `readJsonTensor` throw; nothing is left behind then.
  */
 export async function readLargeJson(
-  { pool, regions }: { readonly pool: JsonPool; readonly regions: ClientRegions },
+  { pool, regions, forwarded }: LargeParts,
   model: ServedModel,
   body: Buffer,
   headBytes: number,
@@ -41,7 +50,7 @@ export async function readLargeJson(
     if (source.kind !== 'json') return source.byteSize;
     return bytes >= 0 ? bytes : stringBytes[nth]!;
   });
-  const request = admitWithRegions(regions, model, plan, sizes, responder);
+  const request = admitWithRegions(regions, model, planWithHeaders(model, plan, forwarded), sizes, responder);
   try {
     writeBinary(request, prepared, Buffer.from(shared, headBytes, length - headBytes));
     await pool.read({ body: shared, arena: model.arena.buffer, tensors: jsonTensors(request, prepared) });

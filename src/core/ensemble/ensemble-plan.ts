@@ -44,7 +44,7 @@ export class EnsemblePlan {
   planStep(place: number, head: InferHead, tensors: KnownTensors): StepPlan {
     const { inputs } = this.route.steps[place]!;
     const known = this.#known[place];
-    if (known != null && isAlike(known, inputs, tensors)) return withId(known, head.id);
+    if (known != null && isAlike(known, inputs, tensors)) return withHead(known, head);
     const made = this.#make(this.route.steps[place]!, head, tensors);
     this.#known[place] = made;
     return made;
@@ -70,9 +70,11 @@ export class EnsemblePlan {
   }
 }
 
-function withId(known: StepPlan, id: string): StepPlan {
+/** Requests of one plan differ in their ids, and in parameters that came as headers. */
+function withHead(known: StepPlan, { id, parameters }: InferHead): StepPlan {
   const { plan } = known;
-  return plan.isPerId && plan.head.id !== id ? { ...known, plan: { ...plan, head: { ...plan.head, id } } } : known;
+  if (!plan.isPerId || (plan.head.id === id && plan.head.parameters === parameters)) return known;
+  return { ...known, plan: { ...plan, head: { ...plan.head, id, parameters } } };
 }
 
 function isAlike({ shapes }: StepPlan, inputs: RouteStep['inputs'], tensors: KnownTensors): boolean {

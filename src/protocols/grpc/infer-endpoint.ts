@@ -3,6 +3,7 @@ import type { InferenceServer } from '../../core/server.js';
 import type { Tracing } from '../../telemetry/trace/tracing.js';
 import { ServerError } from '../../types/errors.js';
 import type { BodyBudget } from '../body-buffer.js';
+import type { HeaderForward } from '../header-forward.js';
 import type { GrpcCall } from './engine.js';
 import { InferReader } from './infer-reader.js';
 import { InferStream } from './infer-stream.js';
@@ -19,8 +20,10 @@ export class InferEndpoint {
   readonly #unary: UnaryInfer[] = [];
   readonly #tasks: StreamTask[] = [];
   readonly #streams = new Set<InferStream>();
+  readonly #forward: HeaderForward | null;
 
-  constructor(server: InferenceServer, budget: BodyBudget) {
+  /** @param forward null = no metadata becomes parameters */
+  constructor(server: InferenceServer, budget: BodyBudget, forward: HeaderForward | null = null) {
     this.reader = new InferReader(server);
     this.unaryReader = new InferReader({
       find: (name, version) => answeringOnce(server.find(name, version)),
@@ -28,15 +31,19 @@ export class InferEndpoint {
     });
     this.budget = budget;
     this.tracing = server.tracing;
+    this.#forward = forward;
   }
 
+  /** Both throw INVALID_ARGUMENT where metadata cannot be forwarded. */
   openUnary(call: GrpcCall): void {
+    const forwarded = this.#forward === null ? null : this.#forward.ofGrpc(call);
     const infer = this.#unary.pop() ?? new UnaryInfer(this);
-    infer.open(call);
+    infer.open(call, forwarded);
   }
 
   openStream(call: GrpcCall): void {
-    this.#streams.add(new InferStream(this, call));
+    const forwarded = this.#forward === null ? null : this.#forward.ofGrpc(call);
+    this.#streams.add(new InferStream(this, call, forwarded));
   }
 
   /** Streams answer what they have, and end. */

@@ -1,6 +1,7 @@
 import { Fifo } from '../../base/fifo.js';
 import type { ParentContext } from '../../telemetry/trace/parent-context.js';
 import { grpcContext } from '../call-trace.js';
+import type { ForwardedHeaders } from '../header-forward.js';
 import { GRPC_OK, GRPC_UNAVAILABLE, grpcStatus } from '../status.js';
 import type { GrpcCall, GrpcCallOwner } from './engine.js';
 import type { InferEndpoint } from './infer-endpoint.js';
@@ -24,6 +25,8 @@ type StreamState = 'open' | 'draining' | 'over';
  * holds decoupled models up.
  */
 export class InferStream implements GrpcCallOwner {
+  /** Parameters of all its requests; null = none. */
+  readonly forwarded: ForwardedHeaders | null;
   readonly #endpoint: InferEndpoint;
   readonly #call: GrpcCall;
   /** For the traces of all its requests. */
@@ -46,7 +49,8 @@ export class InferStream implements GrpcCallOwner {
   #incoming: StreamTask | null = null;
   #failure: unknown = null;
 
-  constructor(endpoint: InferEndpoint, call: GrpcCall) {
+  constructor(endpoint: InferEndpoint, call: GrpcCall, forwarded: ForwardedHeaders | null) {
+    this.forwarded = forwarded;
     this.#endpoint = endpoint;
     this.#call = call;
     this.#endsOnError = call.metadata('triton_grpc_error') === 'true';
@@ -73,7 +77,7 @@ export class InferStream implements GrpcCallOwner {
     this.#pieces ??= new MessagePieces(this.#endpoint.reader, this.#endpoint.budget);
     this.#failure = null;
     this.#incoming = this.#open(length);
-    this.#pieces.begin(this.#incoming);
+    this.#pieces.begin(this.#incoming, this.forwarded);
   }
 
   /** The rest of a message that was refused is dropped. */

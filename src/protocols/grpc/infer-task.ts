@@ -3,6 +3,7 @@ import { admitWithRegions } from '../../core/regions/region-request.js';
 import type { ServedModel } from '../../core/served-model.js';
 import { asServerError, type ServerError } from '../../types/errors.js';
 import type { CallTrace } from '../call-trace.js';
+import { type ForwardedHeaders, planWithHeaders } from '../header-forward.js';
 import type { PartsHolder } from './engine.js';
 import { IdBytes } from './id-bytes.js';
 import type { InferReader, PreparedInfer } from './infer-reader.js';
@@ -24,6 +25,8 @@ export abstract class InferTask implements Responder, PartsHolder {
   /** Null = nothing is traced. */
   protected callTrace: CallTrace | null = null;
   protected readonly id = new IdBytes();
+  /** Null = none. */
+  protected forwarded: ForwardedHeaders | null = null;
 
   /** Its model has memory for it and was told nothing yet. */
   protected admitted(_model: ServedModel): void {}
@@ -100,6 +103,7 @@ export abstract class InferTask implements Responder, PartsHolder {
     this.callTrace?.end();
     this.callTrace = null;
     this.prepared = null;
+    this.forwarded = null;
     this.error = null;
     this.wasAccepted = false;
     this.id.clear();
@@ -117,11 +121,13 @@ export abstract class InferTask implements Responder, PartsHolder {
     } finally {
       this.id.set(message, reader.idBegin, reader.idEnd);
     }
-    const { prepared, plan, sizes, sequence } = reader;
+    const { prepared, sizes, sequence } = reader;
+    const { model } = prepared;
     this.prepared = prepared;
-    const request = admitWithRegions(reader.regions, prepared.model, plan, sizes, this, sequence);
+    const plan = planWithHeaders(model, reader.plan, this.forwarded);
+    const request = admitWithRegions(reader.regions, model, plan, sizes, this, sequence);
     this.request = request;
-    const { bytes } = prepared.model.arena;
+    const { bytes } = model.arena;
     for (let nth = 0; nth < sizes.length; nth++) reader.copyInput(message, nth, bytes, request.inputBegin(nth));
   }
 

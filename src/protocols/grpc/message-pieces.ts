@@ -1,5 +1,6 @@
 import type { AcceptedRequest, Responder } from '../../core/infer-response.js';
 import { type BodyBudget, BodyBuffer } from '../body-buffer.js';
+import { type ForwardedHeaders, planWithHeaders } from '../header-forward.js';
 import { IdBytes } from './id-bytes.js';
 import { RAW_INPUT_CONTENTS } from './infer-message.js';
 import type { InferReader, PreparedInfer } from './infer-reader.js';
@@ -23,6 +24,7 @@ export class MessagePieces {
   readonly #reader: InferReader;
   readonly #body: BodyBuffer;
   #responder: Responder | null = null;
+  #forwarded: ForwardedHeaders | null = null;
   #state: PiecesState = 'head';
   /** Where the next field begins, as far as fields are whole. */
   #scanned = 0;
@@ -34,9 +36,10 @@ export class MessagePieces {
     this.#body = new BodyBuffer(budget);
   }
 
-  begin(responder: Responder): void {
+  begin(responder: Responder, forwarded: ForwardedHeaders | null = null): void {
     this.clear();
     this.#responder = responder;
+    this.#forwarded = forwarded;
   }
 
   /** Throws ServerErrors: nothing more may be added then. */
@@ -74,6 +77,7 @@ export class MessagePieces {
     this.#request = null;
     this.#entries = null;
     this.#responder = null;
+    this.#forwarded = null;
     this.prepared = null;
     this.#state = 'head';
     this.#scanned = 0;
@@ -115,7 +119,9 @@ export class MessagePieces {
     }
     this.prepared = reader.prepared;
     if (reader.isTyped || reader.prepared.hasStrings || reader.plan.usesRegions) return;
-    this.#request = reader.prepared.model.admit(reader.plan, reader.sizes, this.#responder!, reader.sequence);
+    const { model } = reader.prepared;
+    const plan = planWithHeaders(model, reader.plan, this.#forwarded);
+    this.#request = model.admit(plan, reader.sizes, this.#responder!, reader.sequence);
     this.#entries = new RawEntries(this.#request, reader.sizes, this.id);
     this.#state = 'tensors';
     const begin = this.#scanned;

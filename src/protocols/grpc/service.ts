@@ -1,6 +1,7 @@
 import type { Log } from '../../base/log.js';
 import type { InferenceServer } from '../../core/server.js';
 import type { BodyBudget } from '../body-buffer.js';
+import type { HeaderForward } from '../header-forward.js';
 import { GRPC_UNAVAILABLE, GRPC_UNIMPLEMENTED } from '../status.js';
 import { adminMethods } from './admin.js';
 import { AdminCall, type UnaryMethod } from './admin-call.js';
@@ -27,11 +28,12 @@ export class GrpcService implements GrpcHandler {
   readonly #watch: HealthWatch;
   readonly #open: ReadonlyMap<string, OpenCall>;
 
-  constructor(server: InferenceServer, budget: BodyBudget, log: Log) {
+  /** @param forward null = no metadata becomes parameters */
+  constructor(server: InferenceServer, budget: BodyBudget, log: Log, forward: HeaderForward | null = null) {
     this.#server = server;
     this.#budget = budget;
     this.#log = log;
-    this.#infer = new InferEndpoint(server, budget);
+    this.#infer = new InferEndpoint(server, budget, forward);
     this.#watch = new HealthWatch(server, budget);
     this.#open = new Map([...this.#inferenceMethods(), ...this.#healthMethods(), ...this.#reflectionMethods()]);
     this.methods = [...this.#open.keys()];

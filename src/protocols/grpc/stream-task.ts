@@ -36,6 +36,7 @@ export class StreamTask extends InferTask {
 
   open(stream: InferStream, bytes: number): void {
     this.#stream = stream;
+    this.forwarded = stream.forwarded;
     this.#state = 'open';
     this.bytes = bytes;
     const { tracing } = this.#endpoint;

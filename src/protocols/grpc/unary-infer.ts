@@ -1,5 +1,6 @@
 import { asServerError } from '../../types/errors.js';
 import { grpcContext, grpcTrace } from '../call-trace.js';
+import type { ForwardedHeaders } from '../header-forward.js';
 import { GRPC_UNIMPLEMENTED, grpcStatus } from '../status.js';
 import type { GrpcCall, GrpcCallOwner } from './engine.js';
 import type { InferEndpoint } from './infer-endpoint.js';
@@ -22,8 +23,9 @@ export class UnaryInfer extends InferTask implements GrpcCallOwner {
     this.#endpoint = endpoint;
   }
 
-  open(call: GrpcCall): void {
+  open(call: GrpcCall, forwarded: ForwardedHeaders | null): void {
     this.#call = call;
+    this.forwarded = forwarded;
     this.#state = 'message';
     call.owner = this;
     call.compress = true;
@@ -40,7 +42,7 @@ export class UnaryInfer extends InferTask implements GrpcCallOwner {
   onMessageBegin(call: GrpcCall): void {
     if (this.#refuseSecond(call)) return;
     this.#pieces ??= new MessagePieces(this.#endpoint.unaryReader, this.#endpoint.budget);
-    this.#pieces.begin(this);
+    this.#pieces.begin(this, this.forwarded);
   }
 
   onPiece(_call: GrpcCall, piece: Buffer): void {

@@ -15,6 +15,7 @@ import {
 import { BodyInfer } from '../body-infer.js';
 import { httpTrace } from '../call-trace.js';
 import type { HeadCaches, PreparedHead } from '../head-cache.js';
+import type { HeaderForward } from '../header-forward.js';
 import type { InferReply } from '../infer-reply.js';
 import { type JsonPool, LARGE_JSON_BYTES } from '../json-pool.js';
 import { JSON_ALONE } from '../prepared-reply.js';
@@ -41,6 +42,8 @@ export interface InferHost {
     readonly tracing: Tracing;
     find(name: string, version: string): ServedModel;
   };
+  /** Null = no headers become parameters. */
+  readonly forward: HeaderForward | null;
   /** The call has no exchange and no request any more. */
   recycle(call: InferCall): void;
 }
@@ -167,6 +170,8 @@ export class InferCall extends BodyInfer implements BodySink, ExchangeOwner {
   }
 
   #readHeaders(exchange: HttpExchange): void {
+    const { forward } = this.#endpoint;
+    if (forward !== null) this.forwarded = forward.ofHttp(exchange);
     const announced = exchange.contentLength;
     this.#headerLength = this.#endpoint.headerLength(exchange.header('inference-header-content-length'), announced);
     this.#contentEncoding = contentCoding(exchange.header('content-encoding'));
@@ -316,6 +321,7 @@ export class InferCall extends BodyInfer implements BodySink, ExchangeOwner {
     this.request = null;
     this.releaseResponse();
     this.prepared = null;
+    this.forwarded = null;
     this.#exchange = null;
     this.#state = 'done';
     this.use++;

@@ -2,6 +2,7 @@ import type { InferenceServer } from '../../core/server.js';
 import type { BodyBudget } from '../body-buffer.js';
 import { WHOLE_BODY } from '../body-checks.js';
 import { HeadCaches } from '../head-cache.js';
+import type { HeaderForward } from '../header-forward.js';
 import type { JsonPool } from '../json-pool.js';
 import type { HttpExchange } from './engine.js';
 import { parseHeaderLength } from './header-length.js';
@@ -19,16 +20,25 @@ export class InferEndpoint {
   readonly budget: BodyBudget;
   readonly pool: JsonPool;
   readonly heads: HeadCaches;
+  readonly forward: HeaderForward | null;
   readonly #idle: InferCall[] = [];
   #headerLengthText = '';
   #headerLength = WHOLE_BODY;
 
-  constructor(server: InferenceServer, limits: InferLimits, budget: BodyBudget, pool: JsonPool) {
+  /** @param forward null = no headers become parameters */
+  constructor(
+    server: InferenceServer,
+    limits: InferLimits,
+    budget: BodyBudget,
+    pool: JsonPool,
+    forward: HeaderForward | null,
+  ) {
     this.server = server;
     this.heads = new HeadCaches(server.regions.isAllowed);
     this.limits = limits;
     this.budget = budget;
     this.pool = pool;
+    this.forward = forward;
   }
 
   /** `parseHeaderLength`, which costs more than a comparison with the text before. */

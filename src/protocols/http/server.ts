@@ -1,6 +1,7 @@
 import type { Log } from '../../base/log.js';
 import type { InferenceServer } from '../../core/server.js';
 import type { BodyBudget } from '../body-buffer.js';
+import type { HeaderForward } from '../header-forward.js';
 import type { JsonPool } from '../json-pool.js';
 import { answers, type Route, Router } from '../routes.js';
 import { adminHandlers } from './admin.js';
@@ -13,16 +14,20 @@ import { RepositoryEndpoints } from './repository.js';
 import { isSharedMemory, SharedMemoryEndpoints } from './shared-memory.js';
 import { TraceSettingEndpoint } from './trace-setting.js';
 
-/** The V2 protocol over HTTP: what `HttpEngine.listen` is given. */
+/**
+ * The V2 protocol over HTTP: what `HttpEngine.listen` is given.
+ * @param forward null = no headers become parameters
+ */
 export function httpHandler(
   server: InferenceServer,
   limits: InferLimits,
   budget: BodyBudget,
   pool: JsonPool,
   log: Log,
+  forward: HeaderForward | null,
 ): HttpHandler {
   const router = new Router();
-  const infer = new InferEndpoint(server, limits, budget, pool);
+  const infer = new InferEndpoint(server, limits, budget, pool, forward);
   const generate = new GenerateEndpoint(server, limits, budget, pool);
   const sharedMemory = new SharedMemoryEndpoints(server.regions, budget);
   const repository = new RepositoryEndpoints(server, budget, pool);

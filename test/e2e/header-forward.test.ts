@@ -3,6 +3,7 @@ import { BytesClient } from '../protocols/grpc/engine-fixture.js';
 import { infer as inferGrpc, openStream, streamResponses } from '../protocols/grpc/real-server.js';
 import { encodeRequest } from '../protocols/grpc/twin.js';
 import { ensembleFiles } from './ensembles.js';
+import { metric } from './metrics.js';
 import { ask, infer, outputsOf, post, type Tensor } from './requests.js';
 import { errorOf } from './sequence-steps.js';
 import { MainProcess, onEachEngine, ServerProcess } from './server.js';
@@ -71,6 +72,10 @@ onEachEngine((engine) => {
       'x-tenant': 'header',
     });
     expect(await tell({}, x(1), 'teller', { parameters })).toEqual(parameters);
+  });
+
+  test('of one sent twice the last counts', async () => {
+    expect(await tell({ 'X-A': '1', 'x-a': '2' })).toEqual({ 'x-a': '2' });
   });
 
   test.each([
@@ -178,6 +183,20 @@ test('without a pattern nothing is forwarded, and no name is refused', async () 
   const { response } = await inferGrpc(client, message, { metadata: headers });
   expect(String(response!.raw_output_contents[0]!.subarray(4))).toBe('{}');
   client.close();
+  await server.stop();
+});
+
+test('the response cache keeps answers for each value apart', async () => {
+  const server = await ServerProcess.start({
+    ...settings,
+    edits: { teller: (config) => `${config}response_cache { enable: true }\n` },
+    flags: ['--cache-config=local,size=1048576', '--http-header-forward-pattern=^x-'],
+  });
+  for (const value of ['1', '2', '1', '2']) {
+    const answer = await ask(server.httpPort, infer('teller', x(1), { headers: { 'x-a': value } }));
+    expect(outputsOf(answer)).toEqual({ P: [`{"x-a":"${value}"}`] });
+  }
+  expect(await metric(server, 'nv_cache_num_hits_per_model', { model: 'teller' })).toBe(2);
   await server.stop();
 });
 

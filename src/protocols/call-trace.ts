@@ -27,13 +27,17 @@ const GRPC: FrontEnd = {
   sent: 'GRPC_SEND_END',
 };
 
-/** While tracing is on. A closure here would cost those that are not traced. @param exchange whose headers can be read */
-export function httpTrace(tracing: Tracing, exchange: { header(name: string): string }): CallTrace {
-  return new CallTrace(
-    tracing,
-    HTTP,
-    contextOf(tracing, (name) => exchange.header(name)),
-  );
+/**
+ * While tracing is on; null = the request is not traced, which is known beforehand because its model is.
+ * @param exchange whose headers can be read
+ */
+export function httpTrace(
+  tracing: Tracing,
+  exchange: { header(name: string): string },
+  model: string,
+): CallTrace | null {
+  const context = tracing.readsParents ? contextOf(tracing, (name) => exchange.header(name)) : null;
+  return tracing.take(model, context) ? new CallTrace(tracing, HTTP, context, model) : null;
 }
 
 /** As `httpTrace`. @param context from `grpcContext` */
@@ -57,19 +61,24 @@ export class CallTrace {
   readonly #frontEnd: FrontEnd;
   readonly #receivedNs = nowNs();
   readonly #context: ParentContext | null;
+  /** For which it was taken, and there is no trace yet; '' = it is to be taken, or there is. */
+  #takenFor: string;
   #trace: Trace | null = null;
 
-  constructor(tracing: Tracing, frontEnd: FrontEnd, context: ParentContext | null) {
+  constructor(tracing: Tracing, frontEnd: FrontEnd, context: ParentContext | null, takenFor = '') {
     this.#tracing = tracing;
     this.#frontEnd = frontEnd;
     this.#context = context;
+    this.#takenFor = takenFor;
   }
 
   /** The request is complete and about to be submitted. @param id '' = none */
   begin(request: AcceptedRequest, id: string): void {
     const { name, version } = request.model;
-    const trace = this.#tracing.begin(name, version, id, this.#context);
-    if (trace === null) return;
+    const isTaken = this.#takenFor !== '' || this.#tracing.take(name, this.#context);
+    this.#takenFor = '';
+    if (!isTaken) return;
+    const trace = this.#tracing.traceOf(name, version, id, this.#context);
     this.#trace = trace;
     trace.stamp(this.#frontEnd.received, this.#receivedNs);
     trace.stamp(this.#frontEnd.complete, nowNs());
@@ -85,6 +94,9 @@ export class CallTrace {
   end(): void {
     const trace = this.#trace;
     this.#trace = null;
+    // The request was refused before it got anywhere.
+    if (this.#takenFor !== '') this.#tracing.giveBack(this.#takenFor);
+    this.#takenFor = '';
     trace?.stamp(this.#frontEnd.sent, nowNs());
     trace?.end();
   }

@@ -56,6 +56,15 @@ onEachEngine((engine) => {
   });
 });
 
+test('a request that is refused takes no trace from another', async () => {
+  const server = await ServerProcess.start({ models: ['simple'], flags: traceFlags('count=1') });
+  const { status } = await ask(server.httpPort, infer('simple', simpleInputs(1).slice(1), { head: { id: 'bad' } }));
+  expect(status).toBe(400);
+  for (const id of ['good', 'late']) await ask(server.httpPort, infer('simple', simpleInputs(1), { head: { id } }));
+  await server.stop();
+  expect(storiesOf(read())).toEqual({ 'simple good': http });
+});
+
 describe.each(['conch', 'grpc-js'])('engine %s', (engine) => {
   test('each request of a stream is traced', async () => {
     const server = await ServerProcess.start({

@@ -69,7 +69,7 @@ export class GenerateCall implements BodySink, ExchangeOwner, Responder {
     checkJsonSize(exchange.contentLength, this.#host.limits.maxInputBytes);
     exchange.owner = this;
     const { tracing } = this.#host.server;
-    if (tracing.isOn) this.#trace = httpTrace(tracing, exchange);
+    if (tracing.isOn) this.#trace = httpTrace(tracing, exchange, name);
     exchange.readBody(this);
   }
 

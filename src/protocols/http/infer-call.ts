@@ -85,7 +85,7 @@ export class InferCall extends BodyInfer implements BodySink, ExchangeOwner {
     this.use++;
     exchange.owner = this;
     const { tracing } = this.#endpoint.server;
-    if (tracing.isOn) this.callTrace = httpTrace(tracing, exchange);
+    if (tracing.isOn) this.callTrace = httpTrace(tracing, exchange, this.model.name);
     try {
       this.#readHeaders(exchange);
     } catch (error) {

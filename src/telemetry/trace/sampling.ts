@@ -36,6 +36,12 @@ export class Sampling {
     return taken;
   }
 
+  /** A request that was taken will not be traced: the next one is, in its place. */
+  giveBack(model: string): void {
+    this.#scopeOf(model).giveBack();
+    this.isOn = this.#anyIsOn();
+  }
+
   /** Null = the server. `count` is what is left. */
   settingsOf(model: string | null): TraceSettings {
     return this.#scopeOf(model).now();
@@ -100,6 +106,11 @@ class Scope implements TraceScope {
     if (!isWanted && !this.#isTurn(rate)) return false;
     if (this.left > 0) this.left--;
     return true;
+  }
+
+  giveBack(): void {
+    if (this.left >= 0) this.left++;
+    this.#passed = Math.max(0, this.settings.rate - 1);
   }
 
   #isTurn(rate: number): boolean {

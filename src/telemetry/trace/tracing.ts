@@ -31,10 +31,24 @@ export class Tracing {
     return this.#sampling.isOn;
   }
 
-  /** Counts a request; null = it is not traced. What it gives must be ended. A parent that is no W3C Trace Context counts as none. */
+  /** Counts a request; false = it is not traced. `traceOf` or `giveBack` must follow. */
+  take(model: string, parentContext: ParentContext | null): boolean {
+    return this.#sampling.take(model, this.#parentOf(parentContext)?.isSampled ?? false);
+  }
+
+  /** It was taken, and comes to nothing. */
+  giveBack(model: string): void {
+    this.#sampling.giveBack(model);
+  }
+
+  /** As `take` and `traceOf`; null = it is not traced. */
   begin(model: string, version: number, requestId: string, parentContext: ParentContext | null): Trace | null {
-    const parent = this.readsParents && parentContext !== null ? readTraceparent(parentContext.traceparent) : null;
-    if (!this.#sampling.take(model, parent?.isSampled ?? false)) return null;
+    return this.take(model, parentContext) ? this.traceOf(model, version, requestId, parentContext) : null;
+  }
+
+  /** The trace of a request that was taken, to be ended. A parent that is no W3C Trace Context counts as none. */
+  traceOf(model: string, version: number, requestId: string, parentContext: ParentContext | null): Trace {
+    const parent = this.#parentOf(parentContext);
     const scope = this.#sampling.scopeOf(model);
     return new Trace(
       this.#writer,
@@ -44,6 +58,10 @@ export class Tracing {
       requestId,
       parent === null ? null : parentContext,
     );
+  }
+
+  #parentOf(context: ParentContext | null) {
+    return this.readsParents && context !== null ? readTraceparent(context.traceparent) : null;
   }
 
   /** Null = the server. */

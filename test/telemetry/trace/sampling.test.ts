@@ -98,6 +98,15 @@ describe('changes', () => {
     expect(sampling.settingsOf('m')).toMatchObject({ count: 3, logFrequency: 3 });
   });
 
+  test('what is given back goes to the next request, and to nobody else', () => {
+    const sampling = new Sampling({ ...on, rate: 3, count: 1 });
+    expect(taken(sampling, 'm', 3)).toEqual([3]);
+    expect(sampling.isOn).toBe(false);
+    sampling.giveBack('m');
+    expect(sampling.isOn).toBe(true);
+    expect(taken(sampling, 'm', 5)).toEqual([1]);
+  });
+
   test('one model alone can switch tracing on', () => {
     const sampling = new Sampling({ ...on, levels: [] });
     sampling.change('m', { levels: ['TIMESTAMPS'] });

@@ -1,9 +1,8 @@
 import { assert } from '../../base/assert.js';
 import type { Deliverable } from '../../schedulers/response-order.js';
-import type { Trace } from '../../telemetry/trace/trace.js';
 import { asServerError, type ServerError } from '../../types/errors.js';
-import type { InferPlan } from '../check-request.js';
-import type { AcceptedRequest, Answerer, InferResponse, Responder } from '../infer-response.js';
+import type { AcceptedRequest, InferResponse, Responder } from '../infer-response.js';
+import { RelayedRequest } from '../relayed-request.js';
 import { type CacheEntry, entryOf } from './cache-entry.js';
 import { CachedResponse } from './cached-response.js';
 import type { CachedModel, ModelCache } from './model-cache.js';
@@ -15,10 +14,9 @@ import type { CachedModel, ModelCache } from './model-cache.js';
 type CacheStage = 'filling' | 'looking' | 'asked' | 'answered' | 'over';
 
 /** A request that its model gets only when the cache has no answer to it. Its memory and its checks are those of the model's own request. */
-export class CachedRequest implements AcceptedRequest, Responder, Deliverable {
+export class CachedRequest extends RelayedRequest implements Responder, Deliverable {
   readonly #cache: ModelCache;
   readonly #responder: Responder;
-  #request!: AcceptedRequest;
   #stage: CacheStage = 'filling';
   /** '' = it was not looked up: nor is its answer kept. */
   #key = '';
@@ -28,45 +26,14 @@ export class CachedRequest implements AcceptedRequest, Responder, Deliverable {
   #error: ServerError | null = null;
 
   constructor(cache: ModelCache, responder: Responder) {
+    super();
     this.#cache = cache;
     this.#responder = responder;
   }
 
   /** Who is asked where the cache does not know. */
   ask(request: AcceptedRequest): void {
-    this.#request = request;
-  }
-
-  get model(): Answerer {
-    return this.#request.model;
-  }
-
-  get plan(): InferPlan {
-    return this.#request.plan;
-  }
-
-  get requestId(): string {
-    return this.#request.requestId;
-  }
-
-  set requestId(id: string) {
-    this.#request.requestId = id;
-  }
-
-  get trace(): Trace | null {
-    return this.#request.trace;
-  }
-
-  set trace(trace: Trace | null) {
-    this.#request.trace = trace;
-  }
-
-  inputBegin(nth: number): number {
-    return this.#request.inputBegin(nth);
-  }
-
-  inputBytes(nth: number): number {
-    return this.#request.inputBytes(nth);
+    this.request = request;
   }
 
   submit(): void {
@@ -86,7 +53,7 @@ export class CachedRequest implements AcceptedRequest, Responder, Deliverable {
   abandon(): void {
     assert(this.#stage === 'filling', 'a submitted request was abandoned');
     this.#stage = 'over';
-    this.#request.abandon();
+    this.request.abandon();
   }
 
   cancel(): void {
@@ -94,9 +61,9 @@ export class CachedRequest implements AcceptedRequest, Responder, Deliverable {
     if (stage === 'filling') this.abandon();
     this.#stage = 'over';
     if (stage === 'looking') {
-      this.#request.abandon();
+      this.request.abandon();
       this.#cache.statistics.requestFailed('CANCELED', this.#cache.clock.nowUs() - this.#arrivedUs);
-    } else if (stage === 'asked') this.#request.cancel();
+    } else if (stage === 'asked') this.request.cancel();
     // What is answered is delivered when it is its turn, to nobody.
     if (stage === 'looking' || stage === 'asked') this.#cache.deliver(this);
   }
@@ -133,7 +100,7 @@ export class CachedRequest implements AcceptedRequest, Responder, Deliverable {
     const { clock, keys, store } = this.#cache;
     this.#stage = 'looking';
     this.#arrivedUs = clock.nowUs();
-    this.#key = keys.keyOf(this.#request);
+    this.#key = keys.keyOf(this.request);
     const found = store.lookup(this.#key);
     if (found instanceof Promise) this.#await(found);
     else this.#take(found);
@@ -157,7 +124,7 @@ export class CachedRequest implements AcceptedRequest, Responder, Deliverable {
   }
 
   #take(entry: CacheEntry | null): void {
-    const request = this.#request;
+    const request = this.request;
     const response = entry === null ? null : CachedResponse.of(request.model as CachedModel, request.plan, entry);
     const { clock, statistics } = this.#cache;
     this.#lookupUs = clock.nowUs() - this.#arrivedUs;
@@ -175,7 +142,7 @@ export class CachedRequest implements AcceptedRequest, Responder, Deliverable {
 
   #submit(): void {
     this.#stage = 'asked';
-    this.#request.submit();
+    this.request.submit();
   }
 
   /** What a model says beside its outputs would be lost: such an answer is not kept. */

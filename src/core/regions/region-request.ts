@@ -1,8 +1,8 @@
-import type { Trace } from '../../telemetry/trace/trace.js';
 import { asServerError, invalid, ServerError } from '../../types/errors.js';
 import type { RegionRange, SequenceFlags } from '../../types/infer.js';
 import type { InferPlan } from '../check-request.js';
 import type { AcceptedRequest, InferResponse, Responder } from '../infer-response.js';
+import { RelayedRequest } from '../relayed-request.js';
 import type { ServedModel } from '../served-model.js';
 import type { ClientRegions } from './client-regions.js';
 import type { Region } from './region.js';
@@ -34,57 +34,29 @@ interface RegionTensor {
  * A request with tensors in regions, between protocol and model. Inputs are read when it is submitted, outputs are written before its
  * responder sees the answer, and in between no region goes away.
  */
-class RegionRequest implements AcceptedRequest, Responder {
-  readonly plan: InferPlan;
+class RegionRequest extends RelayedRequest implements Responder {
+  readonly #plan: InferPlan;
   readonly #regions: ClientRegions;
   readonly #responder: Responder;
   readonly #inputs: RegionTensor[] = [];
   readonly #outputs: RegionTensor[] = [];
-  #request!: AcceptedRequest;
   #isOver = false;
 
   constructor(regions: ClientRegions, plan: InferPlan, responder: Responder) {
+    super();
     this.#regions = regions;
-    this.plan = plan;
+    this.#plan = plan;
     this.#responder = responder;
   }
 
   admit(model: ServedModel, sizes: readonly number[], sequence: SequenceFlags | undefined): void {
     try {
       this.#holdRegions();
-      this.#request = model.admit(this.plan, sizes, this, sequence);
+      this.request = model.admit(this.#plan, sizes, this, sequence);
     } catch (error) {
       this.#end();
       throw error;
     }
-  }
-
-  get model() {
-    return this.#request.model;
-  }
-
-  get requestId(): string {
-    return this.#request.requestId;
-  }
-
-  set requestId(id: string) {
-    this.#request.requestId = id;
-  }
-
-  get trace(): Trace | null {
-    return this.#request.trace;
-  }
-
-  set trace(trace: Trace | null) {
-    this.#request.trace = trace;
-  }
-
-  inputBegin(nth: number): number {
-    return this.#request.inputBegin(nth);
-  }
-
-  inputBytes(nth: number): number {
-    return this.#request.inputBytes(nth);
   }
 
   submit(): void {
@@ -95,7 +67,7 @@ class RegionRequest implements AcceptedRequest, Responder {
       throw error;
     }
     try {
-      this.#request.submit();
+      this.request.submit();
     } catch (error) {
       this.#end();
       throw error;
@@ -104,12 +76,12 @@ class RegionRequest implements AcceptedRequest, Responder {
 
   abandon(): void {
     this.#end();
-    this.#request.abandon();
+    this.request.abandon();
   }
 
   cancel(): void {
     this.#end();
-    this.#request.cancel();
+    this.request.cancel();
   }
 
   onResponse(response: InferResponse): void {
@@ -138,12 +110,12 @@ class RegionRequest implements AcceptedRequest, Responder {
     const { isFinal } = response;
     response.release();
     this.#end();
-    if (!isFinal) this.#request.cancel();
+    if (!isFinal) this.request.cancel();
     this.#responder.onError(asServerError(error));
   }
 
   #holdRegions(): void {
-    const { inputs, outputs, head } = this.plan;
+    const { inputs, outputs, head } = this.#plan;
     for (let nth = 0; nth < inputs.length; nth++) {
       const { name, source } = inputs[nth]!.head;
       if (source.kind === 'shared') this.#inputs.push(this.#hold(nth, name, source));

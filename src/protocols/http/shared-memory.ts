@@ -1,11 +1,10 @@
 import type { ClientRegions } from '../../core/regions/client-regions.js';
-import { invalid, ServerError } from '../../types/errors.js';
+import { invalid } from '../../types/errors.js';
 import type { BodyBudget } from '../body-buffer.js';
-import { readBody } from '../load-request.js';
 import type { Endpoint } from '../routes.js';
 import type { HttpExchange } from './engine.js';
 import { JSON_HEADERS, replyBytes, replyJson } from './reply.js';
-import { readSmallBody } from './small-body.js';
+import { internal, objectOf, readSmallBody } from './small-body.js';
 
 export type SharedMemoryEndpoint = Extract<Endpoint, `${'system' | 'cuda'}-memory-${string}`>;
 
@@ -67,28 +66,14 @@ function nameOf(region: string | null, kind: 'system' | 'cuda'): string {
 
 /** @param body of a request to register a system region */
 function register(regions: ClientRegions, name: string, body: Buffer): void {
-  const { key, offset = 0, byte_size: byteSize } = bodyOf(body);
+  const { key, offset = 0, byte_size: byteSize } = objectOf(body);
   if (key === undefined) throw invalid("Shared memory register request has no 'key' field");
   if (byteSize === undefined) throw invalid("Shared memory register request has no 'byte_size' field");
   if (typeof key !== 'string') throw internal('attempt to access JSON non-string as string');
   regions.register({ name, key, offset: bytesOf(offset), byteSize: bytesOf(byteSize) });
 }
 
-/** Codes are Triton's here, also for what is no JSON. */
-function bodyOf(bytes: Buffer): Readonly<Record<string, unknown>> {
-  if (bytes.length === 0) throw internal('failed to parse the request JSON buffer: The document is empty. at 0');
-  try {
-    return readBody(bytes);
-  } catch (error) {
-    throw internal((error as Error).message);
-  }
-}
-
 function bytesOf(value: unknown): number {
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
   throw internal('attempt to access JSON non-unsigned-integer as unsigned-integer');
-}
-
-function internal(message: string): ServerError {
-  return new ServerError('INTERNAL', message);
 }

@@ -1,5 +1,6 @@
-import { invalid } from '../../types/errors.js';
+import { invalid, ServerError } from '../../types/errors.js';
 import { type BodyBudget, BodyBuffer } from '../body-buffer.js';
+import { readBody } from '../load-request.js';
 import type { BodySink, ExchangeOwner, HttpExchange } from './engine.js';
 import { replyError } from './reply.js';
 
@@ -48,4 +49,18 @@ class SmallBody implements BodySink, ExchangeOwner {
   onAborted(): void {
     this.#body.clear();
   }
+}
+
+/** A body as a JSON object, with the codes that Triton has for what is none. */
+export function objectOf(body: Buffer): Readonly<Record<string, unknown>> {
+  if (body.length === 0) throw internal('failed to parse the request JSON buffer: The document is empty. at 0');
+  try {
+    return readBody(body);
+  } catch (error) {
+    throw internal((error as Error).message);
+  }
+}
+
+export function internal(message: string): ServerError {
+  return new ServerError('INTERNAL', message);
 }

@@ -211,14 +211,13 @@ export class Conch {
   }
 
   async #listenHttp(engine: HttpEngine, budget: BodyBudget): Promise<void> {
-    const { httpAddress, httpPort, httpMaxInputSize } = this.#options;
+    const { httpAddress, httpPort, httpMaxInputSize, serverTiming, httpHeaderForwardPattern } = this.#options;
     const handler = httpHandler(
       this.server,
-      { maxInputBytes: httpMaxInputSize },
+      { maxInputBytes: httpMaxInputSize, serverTiming, forward: headerForward(httpHeaderForwardPattern) },
       budget,
       this.#jsonPool,
       this.#log,
-      headerForward(this.#options.httpHeaderForwardPattern),
     );
     this.#sockets = new SocketService(
       this.server,

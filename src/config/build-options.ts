@@ -101,6 +101,7 @@ function httpOptions(values: FlagValues) {
     httpIdleTimeoutSecs: values.number('http-idle-timeout-secs'),
     httpBodyTimeoutSecs: values.number('http-body-timeout-secs'),
     httpHeaderForwardPattern: namePattern(values, 'http-header-forward-pattern'),
+    serverTiming: values.boolean('server-timing'),
     httpRestrictedApi: readRestrictedApis('http-restricted-api', values.list('http-restricted-api'), ''),
   };
 }

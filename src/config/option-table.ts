@@ -155,6 +155,11 @@ const working: readonly Flag[] = [
       'REGEXP',
       'Headers whose name has a match, in any case, become parameters of the request (docs/javascript-models.md).',
     ),
+    boolean(
+      'server-timing',
+      false,
+      'Answers of inference have a header Server-Timing that says where their time went.',
+    ),
     list(
       'http-restricted-api',
       'API[,API...]:KEY=VALUE',

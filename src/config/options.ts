@@ -60,6 +60,7 @@ export interface Options {
   /** Headers whose name has a match become parameters of a request; null = none do. */
   readonly httpHeaderForwardPattern: RegExp | null;
 
+  readonly serverTiming: boolean;
   /** Secrets: not to be shown. */
   readonly httpRestrictedApi: RestrictedApis;
   readonly ws: WsOptions;

@@ -55,6 +55,7 @@ export abstract class AdmittedRequest extends InferRequest implements AcceptedRe
   readonly timeoutUs: number;
   sequence: SequenceFlags;
   trace: Trace | null = null;
+  isTimed = false;
   /** In executions before the last, of a request that ran again. */
   spent: SpentTimes = NOTHING_SPENT;
   /** When its data was complete and it was accepted, monotonic microseconds (R0 of the fact sheet, section 6). */

@@ -70,6 +70,8 @@ export interface AcceptedRequest {
   trace: Trace | null;
   /** As the client wrote it, to be set before `submit`: plans do not know it, because they are shared by requests with other ids. '' = none. */
   requestId: string;
+  /** Its answer is to have an explanation, also where its head does not ask for one; to be set before `submit`. */
+  isTimed: boolean;
   /** Where input `nth` of the plan is to be written, as byte position in the arena. */
   inputBegin(nth: number): number;
   inputBytes(nth: number): number;

@@ -29,7 +29,7 @@ export class ModelRequest extends AdmittedRequest {
       this.fail(response.error, 'BACKEND');
       return;
     }
-    if (this.plan.head.explain === true) response.explain(this);
+    if (this.isTimed || this.plan.head.explain === true) response.explain(this);
     this.#response = response;
     this.close();
     this.model.onCompleted(this, outputs.batch.times);

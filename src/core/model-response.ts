@@ -65,7 +65,8 @@ export class ModelResponse implements InferResponse {
 
   get parameters(): ReadonlyMap<string, ParameterValue> | null {
     const { explanation } = this;
-    return explanation === null ? this.#note.parameters : withExplanation(this.#note.parameters, explanation);
+    if (explanation === null || this.plan.head.explain !== true) return this.#note.parameters;
+    return withExplanation(this.#note.parameters, explanation);
   }
 
   get explanation(): ModelExplanation | null {

@@ -27,6 +27,14 @@ export abstract class RelayedRequest implements AcceptedRequest {
     this.request.requestId = id;
   }
 
+  get isTimed(): boolean {
+    return this.request.isTimed;
+  }
+
+  set isTimed(isTimed: boolean) {
+    this.request.isTimed = isTimed;
+  }
+
   get trace(): Trace | null {
     return this.request.trace;
   }

@@ -117,6 +117,7 @@ const ours: Readonly<Record<string, FlagValue | null>> = {
   'response-timeout-secs': 60,
   'grpc-engine': 'auto',
   'grpc-max-message-size': 2147483647,
+  'server-timing': false,
   'ws-allow-origin': '',
   'ws-max-connections': 10000,
   'ws-max-message-size': 67108864,

@@ -90,6 +90,32 @@ onEachEngine((engine) => {
 
 const ones = new Array(16).fill(1);
 
+onEachEngine((engine) => {
+  test('the header Server-Timing has it in milliseconds, where a flag asks', async () => {
+    const server = await ServerProcess.start({
+      engine,
+      models: ['simple'],
+      copies: chainSteps,
+      files: ensembleFiles({ chain }),
+      flags: ['--server-timing=true'],
+    });
+    const timingOf = async (model: string, head: object) => {
+      const { headers, body } = await ask(server.httpPort, infer(model, simpleInputs(1), { head }));
+      expect(String(body)).not.toContain('conch_explain');
+      return headers.get('server-timing');
+    };
+    const parts = /^queue;dur=[\d.]+, input;dur=[\d.]+, infer;dur=[\d.]+, output;dur=[\d.]+, total;dur=[\d.]+$/;
+    const steps = /^first;dur=[\d.]+, second;dur=[\d.]+, third;dur=[\d.]+, total;dur=[\d.]+$/;
+    for (const head of [{}, binaryOutputs]) {
+      for (let nth = 0; nth < 2; nth++) {
+        expect(await timingOf('simple', head)).toMatch(parts);
+        expect(await timingOf('chain', head)).toMatch(steps);
+      }
+    }
+    await server.stop();
+  });
+});
+
 describe.each(['conch', 'grpc-js'])('gRPC engine %s', (engine) => {
   test('an answer says where its time went', async () => {
     const server = await ServerProcess.start({ models: ['simple'], flags: [`--grpc-engine=${engine}`] });

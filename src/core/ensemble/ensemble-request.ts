@@ -54,6 +54,7 @@ export class EnsembleRequest implements AcceptedRequest, FlowOwner, AnsweredRequ
   arrivedUs = 0;
   trace: Trace | null = null;
   requestId = '';
+  isTimed = false;
   /** Of all its steps together. */
   inputUs = 0;
   inferUs = 0;
@@ -68,8 +69,8 @@ export class EnsembleRequest implements AcceptedRequest, FlowOwner, AnsweredRequ
   #hasInputs = true;
   /** Answers that the responder has not released, but the last. */
   #held = 0;
-  /** What its steps say of their time; null = nobody asked. */
-  readonly #explained: Explanation[] | null;
+  /** What its steps say of their time; null = they say nothing. */
+  #explained: Explanation[] | null = null;
   /** Those that wait or run. */
   readonly #runs: StepRun[] = [];
 
@@ -87,7 +88,6 @@ export class EnsembleRequest implements AcceptedRequest, FlowOwner, AnsweredRequ
     this.#inputs = inputs;
     this.#responder = responder;
     this.#sequence = sequence;
-    this.#explained = plan.head.explain === true ? [] : null;
   }
 
   get isAborted(): boolean {
@@ -95,7 +95,7 @@ export class EnsembleRequest implements AcceptedRequest, FlowOwner, AnsweredRequ
   }
 
   get explanation(): Explanation | null {
-    return this.#explained === null ? null : explainSteps(this, this.#explained);
+    return this.isTimed || this.plan.head.explain === true ? explainSteps(this, this.#explained ?? []) : null;
   }
 
   /** Null = it belongs to no sequence. */
@@ -251,7 +251,8 @@ export class EnsembleRequest implements AcceptedRequest, FlowOwner, AnsweredRequ
     this.inputUs += response.inputUs;
     this.inferUs += response.inferUs;
     this.outputUs += response.outputUs;
-    if (this.#explained !== null && response.explanation !== null) this.#explained.push(response.explanation);
+    const { explanation } = response;
+    if (explanation !== null) this.#explained = [...(this.#explained ?? []), explanation];
   }
 
   /** For the ensemble. */
@@ -290,6 +291,7 @@ export class EnsembleRequest implements AcceptedRequest, FlowOwner, AnsweredRequ
     run.outputShapes = outputShapes;
     const request = step.model.admitSources(plan, sources, run, this.#sequence);
     request.requestId = this.requestId;
+    request.isTimed = this.isTimed;
     return request;
   }
 

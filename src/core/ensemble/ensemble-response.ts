@@ -74,7 +74,8 @@ export class EnsembleResponse implements InferResponse {
   get parameters(): ReadonlyMap<string, ParameterValue> | null {
     const { explanation } = this;
     const { sequenceParameters } = this.#request;
-    return explanation === null ? sequenceParameters : withExplanation(sequenceParameters, explanation);
+    if (explanation === null || this.plan.head.explain !== true) return sequenceParameters;
+    return withExplanation(sequenceParameters, explanation);
   }
 
   get explanation(): Explanation | null {

@@ -195,7 +195,7 @@ export class Ensemble implements ServedModel, InputSpace, EnsembleHost {
 
   start(request: EnsembleRequest): void {
     // A trace is of one request, and so are its steps; and so is an explanation.
-    const isWatched = request.trace !== null || request.plan.head.explain === true;
+    const isWatched = request.trace !== null || request.isTimed || request.plan.head.explain === true;
     if (isWatched || !this.#groups.add(request)) request.begin();
   }
 

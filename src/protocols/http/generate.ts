@@ -5,16 +5,21 @@ import type { HttpExchange } from './engine.js';
 import { GenerateCall } from './generate-call.js';
 import { GenerateEvents } from './generate-events.js';
 import { GenerateOnce } from './generate-once.js';
-import type { InferLimits } from './infer.js';
+import type { InferSettings } from './infer.js';
 
 /** `POST /v2/models/NAME[/versions/N]/generate` and `generate_stream` (fact sheet 1.12). */
 export class GenerateEndpoint {
   readonly server: InferenceServer;
-  readonly limits: InferLimits;
+  readonly limits: Pick<InferSettings, 'maxInputBytes'>;
   readonly budget: BodyBudget;
   readonly pool: JsonPool;
 
-  constructor(server: InferenceServer, limits: InferLimits, budget: BodyBudget, pool: JsonPool) {
+  constructor(
+    server: InferenceServer,
+    limits: Pick<InferSettings, 'maxInputBytes'>,
+    budget: BodyBudget,
+    pool: JsonPool,
+  ) {
     this.server = server;
     this.limits = limits;
     this.budget = budget;

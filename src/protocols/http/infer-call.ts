@@ -1,3 +1,4 @@
+import { monotonicUs } from '../../base/clock.js';
 import type { InferResponse } from '../../core/infer-response.js';
 import type { ClientRegions } from '../../core/regions/client-regions.js';
 import type { ServedModel } from '../../core/served-model.js';
@@ -15,7 +16,6 @@ import {
 import { BodyInfer } from '../body-infer.js';
 import { httpTrace } from '../call-trace.js';
 import type { HeadCaches, PreparedHead } from '../head-cache.js';
-import type { HeaderForward } from '../header-forward.js';
 import type { InferReply } from '../infer-reply.js';
 import { type JsonPool, LARGE_JSON_BYTES } from '../json-pool.js';
 import { JSON_ALONE } from '../prepared-reply.js';
@@ -24,7 +24,9 @@ import { reservedParameter } from '../v2-json-values.js';
 import { compress, decompress } from './compress.js';
 import { chooseEncoding, type Encoding } from './encoding.js';
 import type { BodySink, ExchangeOwner, HttpExchange } from './engine.js';
+import type { InferSettings } from './infer.js';
 import { JSON_HEADERS, replyBytes, replyError } from './reply.js';
+import { serverTiming } from './server-timing.js';
 
 /** Binary bodies beyond this are written to their slot as they come in; smaller ones when they are complete. */
 const STREAMED_BYTES = 64 * 1024;
@@ -32,7 +34,7 @@ const LARGEST_COPIED_REPLY = 64 * 1024;
 
 /** What a call needs of the endpoint that owns it. */
 export interface InferHost {
-  readonly limits: { readonly maxInputBytes: number };
+  readonly settings: InferSettings;
   readonly budget: BodyBudget;
   readonly pool: JsonPool;
   headerLength(text: string, bodyBytes: number): number;
@@ -42,8 +44,6 @@ export interface InferHost {
     readonly tracing: Tracing;
     find(name: string, version: string): ServedModel;
   };
-  /** Null = no headers become parameters. */
-  readonly forward: HeaderForward | null;
   /** The call has no exchange and no request any more. */
   recycle(call: InferCall): void;
 }
@@ -69,6 +69,10 @@ export class InferCall extends BodyInfer implements BodySink, ExchangeOwner {
   /** Of the last answer with tensors: the same again and again. */
   #headers = binaryHeaders(0);
   #headersFor = 0;
+  /** Monotonic microseconds, where `--server-timing` asks for them. */
+  #startedUs = 0;
+  /** '' = there is none. */
+  #timing = '';
 
   constructor(endpoint: InferHost) {
     super(endpoint.pool, endpoint.server.regions);
@@ -84,6 +88,7 @@ export class InferCall extends BodyInfer implements BodySink, ExchangeOwner {
     this.#exchange = exchange;
     this.use++;
     exchange.owner = this;
+    if (this.#endpoint.settings.serverTiming) this.#startedUs = monotonicUs();
     const { tracing } = this.#endpoint.server;
     if (tracing.isOn) this.callTrace = httpTrace(tracing, exchange, this.model.name);
     try {
@@ -118,6 +123,8 @@ export class InferCall extends BodyInfer implements BodySink, ExchangeOwner {
   onResponse(response: InferResponse): void {
     this.request = null;
     this.response = response;
+    if (this.#endpoint.settings.serverTiming)
+      this.#timing = serverTiming(response.explanation, monotonicUs() - this.#startedUs);
     try {
       if (this.#replyEncoding === 'identity' && this.sendPrepared(response)) return;
       if (!this.writesLarge(response)) this.#sendReply(this.build(response));
@@ -133,7 +140,7 @@ export class InferCall extends BodyInfer implements BodySink, ExchangeOwner {
 
   sendText(text: Uint8Array): void {
     this.callTrace?.sending();
-    replyBytes(this.#exchange!, 200, JSON_HEADERS, text);
+    replyBytes(this.#exchange!, 200, this.#headersOf(JSON_ALONE), text);
   }
 
   sendTensors(headBytes: number, bytes: Uint8Array): void {
@@ -162,6 +169,7 @@ export class InferCall extends BodyInfer implements BodySink, ExchangeOwner {
 
   protected override submit(): void {
     this.#body.clear();
+    this.request!.isTimed = this.#endpoint.settings.serverTiming;
     super.submit();
   }
 
@@ -170,7 +178,7 @@ export class InferCall extends BodyInfer implements BodySink, ExchangeOwner {
   }
 
   #readHeaders(exchange: HttpExchange): void {
-    const { forward } = this.#endpoint;
+    const { forward } = this.#endpoint.settings;
     if (forward !== null) this.forwarded = forward.ofHttp(exchange);
     const announced = exchange.contentLength;
     this.#headerLength = this.#endpoint.headerLength(exchange.header('inference-header-content-length'), announced);
@@ -178,7 +186,7 @@ export class InferCall extends BodyInfer implements BodySink, ExchangeOwner {
     this.#replyEncoding = chooseEncoding(exchange.header('accept-encoding'));
     const streams = this.#headerLength > 0 && this.#contentEncoding === '' && isLong(announced);
     this.#state = streams ? 'head' : 'whole';
-    const { maxInputBytes } = this.#endpoint.limits;
+    const { maxInputBytes } = this.#endpoint.settings;
     if (this.#headerLength > 0) checkJsonSize(this.#headerLength, maxInputBytes);
     else if (this.#contentEncoding === '' && announced > 0) checkBodySize(announced, this.#headerLength, maxInputBytes);
   }
@@ -190,7 +198,7 @@ export class InferCall extends BodyInfer implements BodySink, ExchangeOwner {
     }
     this.#body.append(chunk);
     if (this.#headerLength <= 0 && this.#contentEncoding === '')
-      checkBodySize(this.#body.length, this.#headerLength, this.#endpoint.limits.maxInputBytes);
+      checkBodySize(this.#body.length, this.#headerLength, this.#endpoint.settings.maxInputBytes);
     if (last) this.#decode(this.#body.view);
   }
 
@@ -201,7 +209,7 @@ export class InferCall extends BodyInfer implements BodySink, ExchangeOwner {
     }
     const use = this.use;
     this.#state = 'working';
-    decompress(this.#contentEncoding, body, this.#endpoint.limits.maxInputBytes, (error, bytes) => {
+    decompress(this.#contentEncoding, body, this.#endpoint.settings.maxInputBytes, (error, bytes) => {
       if (use !== this.use) return;
       try {
         if (error !== null) throw error;
@@ -308,6 +316,11 @@ export class InferCall extends BodyInfer implements BodySink, ExchangeOwner {
   }
 
   #headersOf(headBytes: number): readonly string[] {
+    if (this.#timing !== '') return [...this.#plainHeadersOf(headBytes), 'Server-Timing', this.#timing];
+    return this.#plainHeadersOf(headBytes);
+  }
+
+  #plainHeadersOf(headBytes: number): readonly string[] {
     if (headBytes === JSON_ALONE) return JSON_HEADERS;
     if (headBytes !== this.#headersFor) {
       this.#headers = binaryHeaders(headBytes);
@@ -322,6 +335,7 @@ export class InferCall extends BodyInfer implements BodySink, ExchangeOwner {
     this.releaseResponse();
     this.prepared = null;
     this.forwarded = null;
+    this.#timing = '';
     this.#exchange = null;
     this.#state = 'done';
     this.use++;

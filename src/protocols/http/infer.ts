@@ -8,37 +8,32 @@ import type { HttpExchange } from './engine.js';
 import { parseHeaderLength } from './header-length.js';
 import { InferCall } from './infer-call.js';
 
-export interface InferLimits {
+export interface InferSettings {
   /** `--http-max-input-size`: JSON heads, JSON tensors, raw and decompressed bodies. */
   readonly maxInputBytes: number;
+  /** `--server-timing` */
+  readonly serverTiming: boolean;
+  /** Null = no headers become parameters. */
+  readonly forward: HeaderForward | null;
 }
 
 /** `POST /v2/models/NAME[/versions/N]/infer`: makes a call of each exchange, from a pool. */
 export class InferEndpoint {
   readonly server: InferenceServer;
-  readonly limits: InferLimits;
+  readonly settings: InferSettings;
   readonly budget: BodyBudget;
   readonly pool: JsonPool;
   readonly heads: HeadCaches;
-  readonly forward: HeaderForward | null;
   readonly #idle: InferCall[] = [];
   #headerLengthText = '';
   #headerLength = WHOLE_BODY;
 
-  /** @param forward null = no headers become parameters */
-  constructor(
-    server: InferenceServer,
-    limits: InferLimits,
-    budget: BodyBudget,
-    pool: JsonPool,
-    forward: HeaderForward | null,
-  ) {
+  constructor(server: InferenceServer, settings: InferSettings, budget: BodyBudget, pool: JsonPool) {
     this.server = server;
     this.heads = new HeadCaches(server.regions.isAllowed);
-    this.limits = limits;
+    this.settings = settings;
     this.budget = budget;
     this.pool = pool;
-    this.forward = forward;
   }
 
   /** `parseHeaderLength`, which costs more than a comparison with the text before. */

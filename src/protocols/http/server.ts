@@ -1,13 +1,12 @@
 import type { Log } from '../../base/log.js';
 import type { InferenceServer } from '../../core/server.js';
 import type { BodyBudget } from '../body-buffer.js';
-import type { HeaderForward } from '../header-forward.js';
 import type { JsonPool } from '../json-pool.js';
 import { answers, type Route, Router } from '../routes.js';
 import { adminHandlers } from './admin.js';
 import type { HttpExchange, HttpHandler } from './engine.js';
 import { GenerateEndpoint } from './generate.js';
-import { InferEndpoint, type InferLimits } from './infer.js';
+import { InferEndpoint, type InferSettings } from './infer.js';
 import { handleLogging } from './log-settings.js';
 import { replyError, replyJson } from './reply.js';
 import { RepositoryEndpoints } from './repository.js';
@@ -16,19 +15,17 @@ import { TraceSettingEndpoint } from './trace-setting.js';
 
 /**
  * The V2 protocol over HTTP: what `HttpEngine.listen` is given.
- * @param forward null = no headers become parameters
  */
 export function httpHandler(
   server: InferenceServer,
-  limits: InferLimits,
+  settings: InferSettings,
   budget: BodyBudget,
   pool: JsonPool,
   log: Log,
-  forward: HeaderForward | null,
 ): HttpHandler {
   const router = new Router();
-  const infer = new InferEndpoint(server, limits, budget, pool, forward);
-  const generate = new GenerateEndpoint(server, limits, budget, pool);
+  const infer = new InferEndpoint(server, settings, budget, pool);
+  const generate = new GenerateEndpoint(server, settings, budget, pool);
   const sharedMemory = new SharedMemoryEndpoints(server.regions, budget);
   const repository = new RepositoryEndpoints(server, budget, pool);
   const traceSetting = new TraceSettingEndpoint(server, budget);

@@ -60,6 +60,7 @@ function request(tensors: ModelTensors, { inputs = [A, B], ...settings }: Settin
     ...{ model: { name: 'm', version: 1, arena }, plan },
     trace: null,
     requestId: '',
+    isTimed: false,
     inputBegin: (nth) => begins[nth]!,
     inputBytes: (nth) => inputs[nth]!.bytes.length,
     submit() {},

@@ -144,6 +144,7 @@ class FakeStepRequest implements AcceptedRequest {
   readonly model: FakeStep;
   readonly plan: InferPlan;
   requestId = '';
+  isTimed = false;
   readonly deed: Deed;
   readonly #given: Values;
   readonly #sources: readonly PlacedTensor[];

@@ -27,6 +27,7 @@ const model = {
       plan,
       trace: null,
       requestId: '',
+      isTimed: false,
       inputBegin: (nth) => 8 * nth,
       inputBytes: () => 4,
       submit: () => {

@@ -76,7 +76,9 @@ export class Sampling {
   }
 
   #scopeOf(model: string | null): Scope {
-    return (model === null ? undefined : this.#models.get(model)) ?? this.#server;
+    // Mostly no model has settings of its own.
+    if (model === null || this.#models.size === 0) return this.#server;
+    return this.#models.get(model) ?? this.#server;
   }
 
   #anyIsOn(): boolean {

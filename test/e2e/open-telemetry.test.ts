@@ -1,10 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { MessageType } from '../../src/protocols/grpc/proto.js';
 import { BytesClient } from '../protocols/grpc/engine-fixture.js';
 import { OtlpReceiver, type ReceivedSpan } from '../telemetry/trace/otlp-receiver.js';
 import { ensembleFiles } from './ensembles.js';
 import { ask, infer, outputsOf, simpleInputs, simpleOutputs } from './requests.js';
-import { ServerProcess } from './server.js';
+import { onEachEngine, ServerProcess } from './server.js';
 
 const callerId = '00f067aa0ba902b7';
 let lastTrace = 0;
@@ -30,10 +30,8 @@ function flagsFor(url: string): string[] {
   return [...config, 'opentelemetry,bsp_schedule_delay=5'].map((text) => `--trace-config=${text}`);
 }
 
-describe.each([
-  ['net', 'conch'],
-  ['uws', 'grpc-js'],
-] as const)('spans of a server, engines %s and %s', (engine, grpcEngine) => {
+onEachEngine((engine) => {
+  const grpcEngine = engine === 'uws' ? 'grpc-js' : 'conch';
   let receiver: OtlpReceiver;
   let server: ServerProcess;
   let grpc: BytesClient;

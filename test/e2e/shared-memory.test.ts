@@ -4,7 +4,7 @@ import { callGrpc } from './control.js';
 import { ensembleFiles } from './ensembles.js';
 import { inRegion, inRegionGrpc, RegionFile } from './region-file.js';
 import { ask, askJson, get, infer, post, type Tensor } from './requests.js';
-import { ServerProcess } from './server.js';
+import { onEachEngine, ServerProcess } from './server.js';
 import { messageOf, SocketClient } from './socket-client.js';
 
 const BASE = '/v2/systemsharedmemory';
@@ -51,10 +51,8 @@ const summing = ensembleFiles({
   },
 });
 
-describe.each([
-  ['net', 'conch'],
-  ['uws', 'grpc-js'],
-])('engines %s and %s', (http, grpc) => {
+onEachEngine((http) => {
+  const grpc = http === 'uws' ? 'grpc-js' : 'conch';
   let server: ServerProcess;
   let client: BytesClient;
   let file: RegionFile;

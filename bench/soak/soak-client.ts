@@ -2,7 +2,7 @@ import type { Channel, ChannelUser, Vanishing, Way } from '../sequences/channel.
 import { GrpcChannel } from '../sequences/grpc-channel.js';
 import { WsChannel } from '../sequences/ws-channel.js';
 import { type Answer, readAnswer } from './answer.js';
-import type { Random } from './random.js';
+import type { Random } from '../load/random.js';
 import type { SequenceIds, SoakSequence } from './soak-sequence.js';
 import { StepWriter } from './step-writer.js';
 import type { Tally } from './tally.js';

@@ -14,7 +14,10 @@ export function arrivalTimes(arrivals: Arrivals): ArrivalTimes {
     case 'poisson':
       return inPhases([steady(arrivals.ratePerSecond)], exponentialGaps(arrivals.seed));
     case 'profile':
-      return inPhases(arrivals.phases, arrivals.distribution === 'constant' ? evenGaps : exponentialGaps(arrivals.seed));
+      return inPhases(
+        arrivals.phases,
+        arrivals.distribution === 'constant' ? evenGaps : exponentialGaps(arrivals.seed),
+      );
   }
 }
 

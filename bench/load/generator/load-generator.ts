@@ -15,7 +15,10 @@ export interface LoadGenerator {
   take(): Promise<Window>;
   /** Sends nothing new; resolves with the rest when all in flight is answered, or when the request limit is reached and all is answered. */
   drain(): Promise<Window>;
-  /** Resolves when as many requests as the limit allows are answered; never where there is none. */
+  /**
+   * Of the load that was started last: resolves when as many requests as the limit allows, or as its arrivals are, are answered; never where
+   * neither has an end.
+   */
   readonly limitReached: Promise<void>;
   /** Rejects when generating itself is broken (a thread died, no connection comes about for long): then nothing more is to be expected. */
   readonly broken: Promise<never>;

@@ -1,0 +1,44 @@
+import type { PreparedStreams } from '../encode/prepared-request.js';
+import type { Load } from '../load.js';
+import type { WireTarget } from '../wires/wire.js';
+import type { PostedWindow } from './recorder.js';
+import type { SequenceSettings } from './sequence-runs.js';
+
+/** What a generator sends, and where to, for all of its life. */
+export interface Material {
+  readonly target: WireTarget;
+  readonly streams: PreparedStreams;
+  /** null = the model has none. */
+  readonly sequences: SequenceSettings | null;
+}
+
+/** Which part of every load is a driver's: the `nth` of `of`. */
+export interface Part {
+  readonly nth: number;
+  readonly of: number;
+}
+
+/** What a thread is started with. */
+export interface ThreadOrder {
+  readonly material: Material;
+  readonly part: Part;
+  /** Its part of the answers so far, one number. */
+  readonly answered: SharedArrayBuffer;
+}
+
+export type ThreadCommand =
+  | { readonly kind: 'provide'; readonly load: Load }
+  /** `beginMs`: when an open load begins, on the clock that `performance.timeOrigin + performance.now()` gives; `limit` 0 = none. */
+  | { readonly kind: 'begin'; readonly load: Load; readonly beginMs: number; readonly limit: number }
+  | { readonly kind: 'take' }
+  | { readonly kind: 'drain' }
+  | { readonly kind: 'close' };
+
+/** `provided`, `window` and `refused` answer a command, in their order. */
+export type ThreadEvent =
+  | { readonly kind: 'provided' }
+  | { readonly kind: 'refused'; readonly message: string }
+  | { readonly kind: 'window'; readonly window: PostedWindow }
+  /** All that a limit, or the arrivals, allow is answered. */
+  | { readonly kind: 'exhausted' }
+  | { readonly kind: 'broken'; readonly message: string };

@@ -247,7 +247,7 @@ export class LoadDriver implements LanesUser {
 
   #noteExhausted(): void {
     const isOver = this.#allowed === 0 || this.#arrivals?.nextMs === Number.POSITIVE_INFINITY;
-    if (isOver && this.#busy === 0) this.#options.onExhausted();
+    if (isOver && this.#busy === 0 && this.#isRunning) this.#options.onExhausted();
   }
 }
 

@@ -219,7 +219,7 @@ test('an open load sends when it is due; latency counts from then, although no p
   // Their latencies are 50, 45, ... 5 ms, and not 50 and then next to nothing.
   expect(window.latencyUs.maxValue).toBeGreaterThanOrEqual(49_900);
   expect(window.latencyUs.getValueAtPercentile(50)).toBeGreaterThanOrEqual(19_900);
-  expect(window.latencyUs.minNonZeroValue).toBeLessThan(15_000 + tookMs * 1000);
+  expect(window.latencyUs.maxValue - window.latencyUs.minNonZeroValue).toBeGreaterThanOrEqual(44_800 - tookMs * 1000);
   // All but the first.
   expect(window.late).toBeGreaterThanOrEqual(8);
 });

@@ -118,10 +118,7 @@ export class Search {
   #isBetter(trial: Trial, than: Trial): boolean {
     if (trial.isWithinLimits !== than.isWithinLimits) return trial.isWithinLimits;
     if (trial.isWithinLimits) return trial.measurement.throughput > than.measurement.throughput * (1 + LEAST_GAIN);
-    return (
-      excess(trial.measurement, this.#options.limits) <
-      excess(than.measurement, this.#options.limits) * (1 - LEAST_GAIN)
-    );
+    return excess(trial.measurement, this.#options.limits) < excess(than.measurement, this.#options.limits);
   }
 }
 

@@ -31,10 +31,14 @@ export interface TlsSettings {
 
 /** A connection that carries up to `WireTarget.slots` requests. */
 export interface Wire {
-  /** Resolves when requests can be sent; rejects with an error that names host, port and reason. */
+  /**
+   * Resolves when requests can be sent; rejects with an error that names host, port and reason. May be called again after `onClosed`, and
+   * after it rejected.
+   */
   open(): Promise<void>;
   /**
-   * Sends a request in a slot that carries none. What is sent within one turn of the event loop may go out with its end.
+   * Sends a request in a slot that carries none. What is sent within one turn of the event loop may go out with its end. Where there is no
+   * connection (any more), it waits for the next `open`; so does what is sent while the requests of a connection fail, before `onClosed`.
    * @param sequenceId for the place that the request has for it; 0 = it has none
    */
   send(slot: number, request: PreparedRequest, sequenceId: number): void;
@@ -60,11 +64,11 @@ export interface Answer {
   failure: Failure | null;
   /** When its first byte was read, in the milliseconds of `performance.now()`. */
   firstByteMs: number;
-  /** `bytes[start, end)`: the body over HTTP, the ModelInferResponse over gRPC, the payload over WebSocket. */
+  /** `bytes[start, end)`: the body over HTTP, the ModelInferResponse over gRPC, over WebSocket the same as over HTTP. */
   bytes: Buffer;
   start: number;
   end: number;
-  /** HTTP and WebSocket: bytes of JSON before the tensors; -1 = all of it is JSON. */
+  /** HTTP and WebSocket: bytes of JSON before the tensors, from `start` on; -1 = all of it is JSON. */
   jsonBytes: number;
 }
 

@@ -1,0 +1,67 @@
+import { type DataType, elementBytes } from '../../../src/types/datatype.js';
+import { elementCount, type Shape } from '../../../src/types/tensor.js';
+import type { DataOptions } from '../options.js';
+import { DataError } from './data-error.js';
+import type { Step, TensorData } from './data-set.js';
+import { packStrings, storeNumber } from './elements.js';
+import { isOpen, type RowForm, type RowTensor, shapeAdvice } from './input-shapes.js';
+import { Random } from './random.js';
+
+/** Integers are from 0 up to this: any integer type holds them, and they are positions in most tables that a model looks up. */
+const MOST_INTEGER = 127;
+
+/**
+ * Floating-point numbers are multiples of one of so many, below 1: the type holds them exactly, so that none is rounded up to 1 and none is
+ * too small to be fast.
+ */
+const fractions: { readonly [datatype in DataType]?: number } = {
+  FP16: 2 ** 10,
+  BF16: 2 ** 7,
+  FP32: 2 ** 24,
+  FP64: 2 ** 24,
+};
+
+const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
+
+/**
+ * Random or zero data: one step. Each row of the batch has its own.
+ * @param batch the batch dimension, `[]` = the model has none
+ * Throws a DataError for an input of any size that has no `--shape`; an optional one is left out then.
+ */
+export function generateStep(form: RowForm, batch: Shape, options: DataOptions): Step {
+  const random = new Random(options.seed);
+  const inputs: TensorData[] = [];
+  for (const input of form.inputs) {
+    if (!isOpen(input.shape)) inputs.push(generate(input, batch, options, random));
+    else if (!input.isOptional) throw new DataError(shapeAdvice(input));
+  }
+  return { inputs, expected: null, parameters: {} };
+}
+
+function generate(input: RowTensor, batch: Shape, options: DataOptions, random: Random): TensorData {
+  const { name, datatype, shape: row } = input;
+  const shape = [...batch, ...row];
+  const count = elementCount(shape);
+  const isZero = options.source === 'zero';
+  if (datatype === 'BYTES') {
+    const own = isZero ? () => '' : () => randomString(options.stringLength, random);
+    const strings = Array.from({ length: count }, () => options.stringData ?? own());
+    return { name, datatype, shape, bytes: packStrings(strings) };
+  }
+  const size = elementBytes[datatype];
+  const bytes = Buffer.alloc(count * size);
+  if (!isZero) for (let at = 0; at < bytes.length; at += size) storeNumber(datatype, bytes, at, draw(datatype, random));
+  return { name, datatype, shape, bytes };
+}
+
+function draw(datatype: DataType, random: Random): number {
+  if (datatype === 'BOOL') return random.below(2);
+  const steps = fractions[datatype];
+  return steps === undefined ? random.below(MOST_INTEGER + 1) : random.below(steps) / steps;
+}
+
+function randomString(length: number, random: Random): string {
+  let text = '';
+  for (let nth = 0; nth < length; nth++) text += LETTERS[random.below(LETTERS.length)]!;
+  return text;
+}

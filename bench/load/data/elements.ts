@@ -1,8 +1,10 @@
-import type { DataType } from '../../../src/types/datatype.js';
-import { toHalf } from '../../../src/types/half.js';
+import { type DataType, elementBytes } from '../../../src/types/datatype.js';
+import { fromHalf, toHalf } from '../../../src/types/half.js';
 
-/** One element, as JSON or a generator has it. */
-export type Element = number | bigint | boolean | string;
+export type FixedType = Exclude<DataType, 'BYTES'>;
+
+/** One element of fixed size. */
+export type FixedElement = number | bigint | boolean;
 
 const float = new Float32Array(1);
 const bits = new Uint32Array(float.buffer);
@@ -21,28 +23,72 @@ export function fromBrain(brain: number): number {
   return float[0]!;
 }
 
-/** Writes an element that fits its datatype at byte `at`. */
-type Store = (bytes: Buffer, at: number, value: number) => void;
+/** How an element that is not of BYTES lies in memory. */
+interface Form {
+  readonly load: (bytes: Buffer, at: number) => FixedElement;
+  /** Of one that fits. */
+  readonly store: (bytes: Buffer, at: number, value: FixedElement) => void;
+}
 
-const stores: Readonly<Record<Exclude<DataType, 'BYTES' | 'INT64' | 'UINT64'>, Store>> = {
-  BOOL: (bytes, at, value) => bytes.writeUInt8(value, at),
-  UINT8: (bytes, at, value) => bytes.writeUInt8(value, at),
-  UINT16: (bytes, at, value) => bytes.writeUInt16LE(value, at),
-  UINT32: (bytes, at, value) => bytes.writeUInt32LE(value, at),
-  INT8: (bytes, at, value) => bytes.writeInt8(value, at),
-  INT16: (bytes, at, value) => bytes.writeInt16LE(value, at),
-  INT32: (bytes, at, value) => bytes.writeInt32LE(value, at),
-  FP16: (bytes, at, value) => bytes.writeUInt16LE(toHalf(value), at),
-  BF16: (bytes, at, value) => bytes.writeUInt16LE(toBrain(value), at),
-  FP32: (bytes, at, value) => bytes.writeFloatLE(value, at),
-  FP64: (bytes, at, value) => bytes.writeDoubleLE(value, at),
+const forms: Readonly<Record<FixedType, Form>> = {
+  BOOL: { load: (bytes, at) => bytes[at] !== 0, store: (bytes, at, value) => bytes.writeUInt8(Number(value), at) },
+  UINT8: { load: (bytes, at) => bytes[at]!, store: (bytes, at, value) => bytes.writeUInt8(Number(value), at) },
+  UINT16: {
+    load: (bytes, at) => bytes.readUInt16LE(at),
+    store: (bytes, at, value) => bytes.writeUInt16LE(Number(value), at),
+  },
+  UINT32: {
+    load: (bytes, at) => bytes.readUInt32LE(at),
+    store: (bytes, at, value) => bytes.writeUInt32LE(Number(value), at),
+  },
+  UINT64: {
+    load: (bytes, at) => bytes.readBigUInt64LE(at),
+    store: (bytes, at, value) => bytes.writeBigUInt64LE(BigInt(value), at),
+  },
+  INT8: { load: (bytes, at) => bytes.readInt8(at), store: (bytes, at, value) => bytes.writeInt8(Number(value), at) },
+  INT16: {
+    load: (bytes, at) => bytes.readInt16LE(at),
+    store: (bytes, at, value) => bytes.writeInt16LE(Number(value), at),
+  },
+  INT32: {
+    load: (bytes, at) => bytes.readInt32LE(at),
+    store: (bytes, at, value) => bytes.writeInt32LE(Number(value), at),
+  },
+  INT64: {
+    load: (bytes, at) => bytes.readBigInt64LE(at),
+    store: (bytes, at, value) => bytes.writeBigInt64LE(BigInt(value), at),
+  },
+  FP16: {
+    load: (bytes, at) => fromHalf(bytes.readUInt16LE(at)),
+    store: (bytes, at, value) => bytes.writeUInt16LE(toHalf(Number(value)), at),
+  },
+  BF16: {
+    load: (bytes, at) => fromBrain(bytes.readUInt16LE(at)),
+    store: (bytes, at, value) => bytes.writeUInt16LE(toBrain(Number(value)), at),
+  },
+  FP32: {
+    load: (bytes, at) => bytes.readFloatLE(at),
+    store: (bytes, at, value) => bytes.writeFloatLE(Number(value), at),
+  },
+  FP64: {
+    load: (bytes, at) => bytes.readDoubleLE(at),
+    store: (bytes, at, value) => bytes.writeDoubleLE(Number(value), at),
+  },
 };
 
-/** Writes a number that fits its datatype, which is not BYTES, at byte `at`. */
-export function storeNumber(datatype: DataType, bytes: Buffer, at: number, value: number | bigint): void {
-  if (datatype === 'INT64') bytes.writeBigInt64LE(BigInt(value), at);
-  else if (datatype === 'UINT64') bytes.writeBigUInt64LE(BigInt(value), at);
-  else stores[datatype as keyof typeof stores](bytes, at, Number(value));
+/** The elements of a tensor that is not of BYTES, one behind the other. */
+export function packElements(datatype: FixedType, elements: readonly FixedElement[]): Buffer {
+  const size = elementBytes[datatype];
+  const { store } = forms[datatype];
+  const bytes = Buffer.alloc(elements.length * size);
+  for (let nth = 0; nth < elements.length; nth++) store(bytes, nth * size, elements[nth]!);
+  return bytes;
+}
+
+export function unpackElements(datatype: FixedType, bytes: Buffer): FixedElement[] {
+  const size = elementBytes[datatype];
+  const { load } = forms[datatype];
+  return Array.from({ length: Math.floor(bytes.length / size) }, (_, nth) => load(bytes, nth * size));
 }
 
 /** BYTES elements, each behind its length of 4 bytes. */

@@ -1,10 +1,10 @@
-import { type DataType, elementBytes } from '../../../src/types/datatype.js';
-import { elementCount, type Shape } from '../../../src/types/tensor.js';
+import type { DataType } from '../../../src/types/datatype.js';
+import { elementCount, type Shape, shapeText } from '../../../src/types/tensor.js';
 import type { DataOptions } from '../options.js';
 import { DataError } from './data-error.js';
 import type { Step, TensorData } from './data-set.js';
-import { packStrings, storeNumber } from './elements.js';
-import { isOpen, type RowForm, type RowTensor, shapeAdvice } from './input-shapes.js';
+import { packElements, packStrings } from './elements.js';
+import { isOpen, type RowForm, type RowTensor, shapeFlag } from './input-shapes.js';
 import { Random } from './random.js';
 
 /** Integers are from 0 up to this: any integer type holds them, and they are positions in most tables that a model looks up. */
@@ -33,9 +33,15 @@ export function generateStep(form: RowForm, batch: Shape, options: DataOptions):
   const inputs: TensorData[] = [];
   for (const input of form.inputs) {
     if (!isOpen(input.shape)) inputs.push(generate(input, batch, options, random));
-    else if (!input.isOptional) throw new DataError(shapeAdvice(input));
+    else if (!input.isOptional) throw withoutSize(input);
   }
   return { inputs, expected: null, parameters: {} };
+}
+
+function withoutSize(input: RowTensor): DataError {
+  return new DataError(
+    `input '${input.name}' has the shape ${shapeText(input.shape)}: say how large it is to be with ${shapeFlag(input)}`,
+  );
 }
 
 function generate(input: RowTensor, batch: Shape, options: DataOptions, random: Random): TensorData {
@@ -48,10 +54,8 @@ function generate(input: RowTensor, batch: Shape, options: DataOptions, random: 
     const strings = Array.from({ length: count }, () => options.stringData ?? own());
     return { name, datatype, shape, bytes: packStrings(strings) };
   }
-  const size = elementBytes[datatype];
-  const bytes = Buffer.alloc(count * size);
-  if (!isZero) for (let at = 0; at < bytes.length; at += size) storeNumber(datatype, bytes, at, draw(datatype, random));
-  return { name, datatype, shape, bytes };
+  const elements = Array.from({ length: count }, () => (isZero ? 0 : draw(datatype, random)));
+  return { name, datatype, shape, bytes: packElements(datatype, elements) };
 }
 
 function draw(datatype: DataType, random: Random): number {

@@ -7,7 +7,8 @@ import { DataError } from './data-error.js';
 export interface RowTensor {
   readonly name: string;
   readonly datatype: DataType;
-  /** Without the batch dimension; -1 = of any size. */
+  /** Without the batch dimension; -1 = of any size. As the model has it, and as data without a shape of its own has it (`--shape`). */
+  readonly modelShape: Shape;
   readonly shape: Shape;
   readonly isOptional: boolean;
 }
@@ -40,7 +41,8 @@ function rowTensor({ name: model, maxBatchSize }: TargetModel, tensor: TargetTen
   if (!isDataType(datatype)) {
     throw new DataError(`model '${model}', tensor '${name}': datatype ${datatype} is none of the V2 protocol's`);
   }
-  return { name, datatype, isOptional, shape: maxBatchSize > 0 ? shape.slice(1) : shape };
+  const modelShape = maxBatchSize > 0 ? shape.slice(1) : shape;
+  return { name, datatype, isOptional, modelShape, shape: modelShape };
 }
 
 function checkInput({ name: model, inputs }: TargetModel, name: string): void {
@@ -51,9 +53,9 @@ function checkInput({ name: model, inputs }: TargetModel, name: string): void {
 
 function checkedShape(input: RowTensor, shape: Shape): Shape {
   const isWhole = shape.every((dim) => Number.isSafeInteger(dim) && dim >= 0);
-  if (isWhole && fits(shape, input.shape)) return shape;
+  if (isWhole && fits(shape, input.modelShape)) return shape;
   throw new DataError(
-    `--shape ${input.name}:${shape.join(',')}: the model has ${shapeText(input.shape)}, where only -1 may be replaced; ` +
+    `--shape ${input.name}:${shape.join(',')}: the model has ${shapeText(input.modelShape)}, where only -1 may be replaced; ` +
       'the batch dimension is not part of it',
   );
 }
@@ -67,8 +69,7 @@ export function isOpen(shape: Shape): boolean {
   return shape.includes(-1);
 }
 
-/** How to say which size an input has. */
-export function shapeAdvice({ name, shape }: RowTensor): string {
-  const example = shape.map((dim) => (dim === -1 ? 'N' : dim)).join(',');
-  return `input '${name}' has the shape ${shapeText(shape)}: say how large it is with --shape ${name}:${example}`;
+/** `--shape NAME:N,3`, where N is to be filled in. */
+export function shapeFlag({ name, shape }: RowTensor): string {
+  return `--shape ${name}:${shape.map((dim) => (dim === -1 ? 'N' : dim)).join(',')}`;
 }

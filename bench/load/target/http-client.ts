@@ -2,7 +2,7 @@ import { Agent, type ClientRequest, type IncomingMessage, request as plainReques
 import { Agent as SecureAgent, request as secureRequest } from 'node:https';
 import type { TlsSettings } from '../wires/wire.js';
 import type { TargetUrl } from './url.js';
-import { unreachable } from './v2-target.js';
+import { URL_FLAG, unreachable } from './v2-target.js';
 
 export interface HttpReply {
   readonly status: number;
@@ -18,13 +18,19 @@ export class HttpClient {
   readonly #timeoutMs: number;
   readonly #agent: Agent;
 
-  /** @param timeoutMs so long the server may say nothing */
-  constructor(url: TargetUrl, headers: Headers, timeoutMs: number) {
+  readonly #flag: string;
+
+  /**
+   * @param timeoutMs so long the server may say nothing
+   * @param flag where the user says what the URL is
+   */
+  constructor(url: TargetUrl, headers: Headers, timeoutMs: number, flag = URL_FLAG) {
     this.#url = url;
     this.#headers = headers;
     this.#timeoutMs = timeoutMs;
-    this.#agent =
-      url.tls === null ? new Agent({ keepAlive: true }) : new SecureAgent({ keepAlive: true, ...tlsOptions(url.tls) });
+    this.#flag = flag;
+    // Questions are far apart: a connection that waits may be closed by the server just when it is used.
+    this.#agent = url.tls === null ? new Agent() : new SecureAgent(tlsOptions(url.tls));
   }
 
   /**
@@ -34,7 +40,7 @@ export class HttpClient {
    */
   ask(method: 'GET' | 'POST', path: string, asked: string, body = ''): Promise<HttpReply> {
     return new Promise((resolve, reject) => {
-      const fail = (error: Error) => reject(unreachable(this.#url.text, asked, reasonOf(error)));
+      const fail = (error: Error) => reject(unreachable(this.#url.text, asked, reasonOf(error), this.#flag));
       const request = this.#request(method, path, body);
       request.on('error', fail);
       request.on('timeout', () => request.destroy(new Error(`no answer within ${this.#timeoutMs / 1000} s`)));

@@ -86,9 +86,9 @@ export function quoted({ name, version }: ModelName): string {
   return version === '' ? `model '${name}'` : `model '${name}' version ${version}`;
 }
 
-/** What a failure to reach a server says. */
-export function unreachable(url: string, asked: string, reason: string): Error {
-  return new Error(
-    `cannot ask ${url} for ${asked}: ${reason}. Is the server running there? -u HOST:PORT says where it is`,
-  );
+export const URL_FLAG = '-u HOST:PORT';
+
+/** What a failure to reach a server says. @param flag where the user says what the URL is */
+export function unreachable(url: string, asked: string, reason: string, flag = URL_FLAG): Error {
+  return new Error(`cannot ask ${url} for ${asked}: ${reason}. Is the server running there? ${flag} says where it is`);
 }

@@ -1,0 +1,60 @@
+import { resultLatencyUs } from '../measure/distribution.js';
+import type { LoadReport, LoadResult } from '../report.js';
+import { levelOf } from '../search/next-load.js';
+import { inMs, latencyName, shortNumber } from './format.js';
+
+/** From this part of their time on, generators may be what limits the result. */
+const BUSY = 0.8;
+
+/** What a reader of the table must know, in sentences. */
+export function remarksOf(report: LoadReport): string[] {
+  return [
+    ...(report.isPartial ? ['Not all was measured: the run ended early.'] : []),
+    ...report.results.flatMap((result) => remarksOfResult(result, report)),
+    ...bestRemark(report),
+  ];
+}
+
+function remarksOfResult(result: LoadResult, { percentile }: LoadReport): string[] {
+  const remarks: string[] = [];
+  const say = (sentence: string) => remarks.push(`${loadName(result)}: ${sentence}`);
+  if (!result.isStable) {
+    say(
+      `not stable: throughput or latency (${latencyName(percentile)}) kept changing from window to window; a longer ` +
+        '--measurement-interval, more --max-trials or a larger --stability-percentage may help.',
+    );
+  }
+  if (result.client.utilization > BUSY) {
+    say(
+      `the load generator was ${Math.round(result.client.utilization * 100)} % busy: this may be its limit, not the server's; ` +
+        'use more --max-threads, or another machine for it.',
+    );
+  }
+  const { lateness, requests } = result;
+  if (lateness !== null && lateness.late > 0) {
+    const { late, backlog, delay } = lateness;
+    const waiting = backlog > 0 ? `, and ${shortNumber(backlog)} were still waiting at the end` : '';
+    say(
+      `${shortNumber(late)} of ${shortNumber(requests)} requests left late, by ${inMs(delay.mean)} ms on average${waiting}; ` +
+        'their latency counts from when they were due.',
+    );
+  }
+  for (const { kind, count, message } of result.failures) {
+    say(`${shortNumber(count)} requests failed with ${kind}${message === '' ? '' : `: ${message}`}`);
+  }
+  return remarks;
+}
+
+function bestRemark({ results, best, latencyLimitUs, percentile }: LoadReport): string[] {
+  if (results.length === 0) return [];
+  const limit = latencyLimitUs === null ? '' : ` within ${inMs(latencyLimitUs)} ms (${latencyName(percentile)})`;
+  if (best === null) return latencyLimitUs === null ? [] : [`No load was${limit}.`];
+  if (results.length === 1 && latencyLimitUs === null) return [];
+  const result = results[best]!;
+  const latency = `${latencyName(percentile)} ${inMs(resultLatencyUs(result, percentile))} ms`;
+  return [`Best${limit}: ${loadName(result)}, ${shortNumber(result.throughput)} infer/s, ${latency}.`];
+}
+
+function loadName({ name, load }: LoadResult): string {
+  return load.kind === 'closed' && name === String(levelOf(load)) ? `concurrency ${name}` : `load ${name}`;
+}

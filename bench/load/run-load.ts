@@ -1,0 +1,190 @@
+import type { Clock } from '../../src/base/clock.js';
+import type { DataSet } from './data/data-set.js';
+import type { LoadGenerator } from './generator/load-generator.js';
+import { buildResult } from './measure/build-result.js';
+import { type Ending, LoadMeasurer } from './measure/load-measurer.js';
+import type { Observer } from './measure/observer.js';
+import type { Progress } from './measure/progress.js';
+import { refuseForModel } from './model-refusals.js';
+import type { LoadOptions } from './options.js';
+import type { LoadReport, LoadResult } from './report.js';
+import { bestOf, isWithinLimit } from './search/best.js';
+import { countLoads, nextLoad, type PlannedLoad } from './search/next-load.js';
+import { type PlanContent, parseIntervals, parseProfile } from './search/plan-content.js';
+import type { Target, TargetModel } from './target/target.js';
+
+/** What a run is made of. Whoever makes a part, closes it: `runLoad` calls `close` of each once, in the opposite order. */
+export interface RunParts {
+  readonly clock: Clock;
+  now(): Date;
+  readText(file: string): Promise<string>;
+  connect(options: LoadOptions): Promise<Target> | Target;
+  loadData(options: LoadOptions, model: TargetModel): Promise<DataSet>;
+  openGenerator(setting: GeneratorSetting): Promise<LoadGenerator>;
+  observe(setting: Omit<GeneratorSetting, 'data'>): Observer & { close(): void | Promise<void> };
+}
+
+export interface GeneratorSetting {
+  readonly options: LoadOptions;
+  readonly target: Target;
+  readonly model: TargetModel;
+  readonly data: DataSet;
+}
+
+export interface RunHooks {
+  /** Aborted by Ctrl-C: what was measured so far is the report, with `isPartial`. */
+  readonly signal: AbortSignal;
+  readonly progress: Progress;
+  /** As typed, for the report. */
+  readonly command: string;
+}
+
+export interface LoadRun {
+  readonly report: LoadReport;
+  /** What ended the run before all was measured, in a sentence; null = nothing, or the user. */
+  readonly trouble: string | null;
+}
+
+/** The model must be ready after so long. */
+const READY_TIMEOUT_MS = 10_000;
+
+/**
+ * Measures all loads that the options ask for.
+ * Rejects with a named error where nothing can be measured: the server cannot be reached, has no such model, the data do not fit. Once loads
+ * are measured, what goes wrong is `trouble`, and what was measured is reported.
+ */
+export async function runLoad(options: LoadOptions, parts: RunParts, hooks: RunHooks): Promise<LoadRun> {
+  const content = await readPlan(options, parts);
+  const startedAt = parts.now().toISOString();
+  const closers: (() => void | Promise<void>)[] = [];
+  try {
+    const target = await parts.connect(options);
+    closers.push(() => target.close());
+    const server = await target.server();
+    await target.awaitReady(options.model, options.modelVersion, READY_TIMEOUT_MS);
+    const model = await target.model(options.model, options.modelVersion);
+    const refusal = refuseForModel(options, model);
+    if (refusal !== null) throw new Error(refusal);
+    if (options.trace !== null) await target.setTrace(options.model, options.trace);
+    const data = await parts.loadData(options, model);
+    const generator = await parts.openGenerator({ options, target, model, data });
+    closers.push(() => generator.close());
+    const observer = parts.observe({ options, target, model });
+    closers.push(() => observer.close());
+    const { results, ending } = await measureAll({ options, parts, hooks, content, model, generator, observer });
+    return {
+      report: reportOf({ options, hooks, startedAt, server, model, results, isPartial: ending.kind !== 'done' }),
+      trouble: troubleOf(ending),
+    };
+  } finally {
+    hooks.progress.close();
+    for (const close of closers.reverse()) await Promise.resolve(close()).catch(() => {});
+  }
+}
+
+interface Course {
+  readonly options: LoadOptions;
+  readonly parts: RunParts;
+  readonly hooks: RunHooks;
+  readonly content: PlanContent;
+  readonly model: TargetModel;
+  readonly generator: LoadGenerator;
+  readonly observer: Observer;
+}
+
+async function measureAll(course: Course): Promise<{ results: LoadResult[]; ending: Ending }> {
+  const { options, parts, hooks, generator, observer } = course;
+  const measurer = new LoadMeasurer({
+    generator,
+    observer,
+    clock: parts.clock,
+    signal: hooks.signal,
+    progress: hooks.progress,
+    options: options.measurement,
+    requestTimeoutMs: options.requestTimeoutMs,
+  });
+  const results: LoadResult[] = [];
+  let ending: Ending = { kind: 'done' };
+  for (let next = nextOf(course, results); next !== null; next = nextOf(course, results)) {
+    hooks.progress.begin(next.name, results.length, countLoads(options.loads));
+    const { loads } = options;
+    const { measured, ending: how } =
+      loads.kind === 'periodic'
+        ? await measurer.measureRamp(loads.range, loads.period)
+        : await measurer.measure(next.load);
+    if (measured !== null) results.push(buildResult(subjectOf(course, next), measured));
+    ending = how;
+    if (how.kind !== 'done') break;
+  }
+  // Nothing measured and a broken generator: there is no report to put the error beside.
+  if (ending.kind === 'broken' && results.length === 0) throw ending.error;
+  return { results, ending };
+}
+
+function nextOf({ options, content }: Course, results: readonly LoadResult[]): PlannedLoad | null {
+  const { percentile, latencyLimitUs } = options.measurement;
+  const measured = results.map((result) => ({
+    load: result.load,
+    isWithinLimit: isWithinLimit(result, percentile, latencyLimitUs),
+  }));
+  return nextLoad(options.loads, content, options.data.seed, measured);
+}
+
+function subjectOf({ options, model }: Course, { load, name }: PlannedLoad) {
+  const { percentile } = options.measurement;
+  return { load, name, batchSize: options.batchSize, isDecoupled: model.isDecoupled, percentile };
+}
+
+function troubleOf(ending: Ending): string | null {
+  if (ending.kind === 'silent') return ending.message;
+  return ending.kind === 'broken' ? ending.error.message : null;
+}
+
+async function readPlan({ loads }: LoadOptions, { readText }: RunParts): Promise<PlanContent> {
+  if (loads.kind === 'intervals') return parseIntervals(loads.file, await readText(loads.file));
+  if (loads.kind === 'profile') return parseProfile(loads.file, await readText(loads.file));
+  return { kind: 'none' };
+}
+
+function reportOf(about: {
+  readonly options: LoadOptions;
+  readonly hooks: RunHooks;
+  readonly startedAt: string;
+  readonly server: { readonly name: string; readonly version: string };
+  readonly model: TargetModel;
+  readonly results: readonly LoadResult[];
+  readonly isPartial: boolean;
+}): LoadReport {
+  const { options, model, server, results } = about;
+  const { percentile, latencyLimitUs } = options.measurement;
+  return {
+    format: 'conch-bench-1',
+    startedAt: about.startedAt,
+    label: options.label === '' ? model.name : options.label,
+    command: about.hooks.command,
+    server: { name: server.name, version: server.version, protocol: protocolOf(options), url: urlOf(options) },
+    model: {
+      name: model.name,
+      version: model.version,
+      platform: model.platform,
+      scheduler: model.scheduler,
+      isDecoupled: model.isDecoupled,
+    },
+    batchSize: options.batchSize,
+    percentile,
+    latencyLimitUs,
+    results,
+    best: bestOf(results, percentile, latencyLimitUs),
+    isPartial: about.isPartial,
+  };
+}
+
+function protocolOf({ inProcess, protocol, streaming }: LoadOptions): string {
+  if (inProcess !== null) return 'in-process';
+  return streaming ? `${protocol}-stream` : protocol;
+}
+
+function urlOf({ inProcess, protocol, url }: LoadOptions): string {
+  if (inProcess !== null || url !== '') return inProcess !== null ? '' : url;
+  return protocol === 'grpc' ? 'localhost:8001' : 'localhost:8000';
+}

@@ -78,7 +78,10 @@ export async function runLoad(options: LoadOptions, parts: RunParts, hooks: RunH
     };
   } finally {
     hooks.progress.close();
-    for (const close of closers.reverse()) await Promise.resolve(close()).catch(() => {});
+    for (const close of closers.reverse())
+      await Promise.resolve()
+        .then(close)
+        .catch(() => {});
   }
 }
 

@@ -21,7 +21,7 @@ export interface RunParts {
   connect(options: LoadOptions): Promise<Target> | Target;
   loadData(options: LoadOptions, model: TargetModel): Promise<DataSet>;
   openGenerator(setting: GeneratorSetting): Promise<LoadGenerator>;
-  observe(setting: Omit<GeneratorSetting, 'data'>): Observer & { close(): void | Promise<void> };
+  observe(setting: Omit<GeneratorSetting, 'data'>): Promise<Observer & { close(): void | Promise<void> }>;
 }
 
 export interface GeneratorSetting {
@@ -69,7 +69,7 @@ export async function runLoad(options: LoadOptions, parts: RunParts, hooks: RunH
     const data = await parts.loadData(options, model);
     const generator = await parts.openGenerator({ options, target, model, data });
     closers.push(() => generator.close());
-    const observer = parts.observe({ options, target, model });
+    const observer = await parts.observe({ options, target, model });
     closers.push(() => observer.close());
     const { results, ending } = await measureAll({ options, parts, hooks, content, model, generator, observer });
     return {

@@ -12,6 +12,24 @@ export interface Material {
   readonly sequences: SequenceSettings | null;
 }
 
+/** What was posted, usable again: a Buffer arrives as a Uint8Array. */
+export function revived({ streams, ...rest }: Material): Material {
+  return {
+    ...rest,
+    streams: streams.map((steps) =>
+      steps.map(({ requests, expected }) => ({
+        requests: Object.fromEntries(Object.entries(requests).map(([place, request]) => [place, withBuffer(request)])),
+        expected: expected?.map(withBuffer) ?? null,
+      })),
+    ),
+  };
+}
+
+function withBuffer<T extends { readonly bytes: Uint8Array }>(item: T): T & { readonly bytes: Buffer } {
+  const { buffer, byteOffset, byteLength } = item.bytes;
+  return { ...item, bytes: Buffer.from(buffer, byteOffset, byteLength) };
+}
+
 /** Which part of every load is a driver's: the `nth` of `of`. */
 export interface Part {
   readonly nth: number;

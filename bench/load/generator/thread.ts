@@ -1,11 +1,24 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { answerCheck } from '../encode/check-answer.js';
+import { checkAnswer } from '../encode/check-answer.js';
 import { openWire } from '../wires/open-wire.js';
+import type { Answer, Failure } from '../wires/wire.js';
 import { LoadDriver } from './driver.js';
-import type { ThreadCommand, ThreadEvent, ThreadOrder } from './order.js';
+import type { Place } from './lane.js';
+import { revived, type ThreadCommand, type ThreadEvent, type ThreadOrder } from './order.js';
 
 /** The thread of a `ThreadDriver`. */
-const { material, part, answered } = workerData as ThreadOrder;
+const order = workerData as ThreadOrder;
+const { part, answered } = order;
+const material = revived(order.material);
+
+function hasExpectations(): boolean {
+  return material.streams.some((steps) => steps.some(({ expected }) => expected !== null));
+}
+
+function check(answer: Answer, place: Place): Failure | null {
+  const { expected } = place.step!;
+  return expected === null || answer.isEmpty ? null : checkAnswer(material.target.protocol, expected, answer);
+}
 
 function post(event: ThreadEvent): void {
   parentPort!.postMessage(event);
@@ -15,7 +28,7 @@ const driver = new LoadDriver({
   material,
   part,
   makeWire: (user) => openWire(material.target, user),
-  check: answerCheck(material),
+  check: hasExpectations() ? check : null,
   answered: new Int32Array(answered),
   mayNap: true,
   onExhausted: () => post({ kind: 'exhausted' }),

@@ -4,22 +4,19 @@ import { networkInterfaces } from 'node:os';
 import { cpuMicroseconds, residentBytes } from '../../core/proc.js';
 import { listeningInodes, socketInode } from './listening-sockets.js';
 
-export interface ProcessShare {
-  /** 1 = one core was busy all the time. */
-  readonly cpuCores: number;
+/** At one moment. */
+export interface ProcessLook {
+  /** Since the process began, all its threads together. */
+  readonly cpuSeconds: number;
   readonly memoryBytes: number;
 }
 
 /** What the server's process takes of this machine; its children are not counted. */
 export class ProcessSampler {
   readonly pid: number;
-  #cpuUs: number;
-  #atMs: number;
 
-  private constructor(pid: number, cpuUs: number) {
+  private constructor(pid: number) {
     this.pid = pid;
-    this.#cpuUs = cpuUs;
-    this.#atMs = performance.now();
   }
 
   /** Of who listens there; null = that is not this machine, or it is not to be seen who (another user's process, not Linux). */
@@ -34,18 +31,15 @@ export class ProcessSampler {
 
   /** Rejects where there is no such process, or no /proc. */
   static async of(pid: number): Promise<ProcessSampler> {
-    return new ProcessSampler(pid, await cpuMicroseconds(pid));
+    await cpuMicroseconds(pid);
+    return new ProcessSampler(pid);
   }
 
-  /** Since the last `take`, or since it was found; null = the process has ended. */
-  async take(): Promise<ProcessShare | null> {
+  /** null = the process has ended. */
+  async look(): Promise<ProcessLook | null> {
     try {
       const [cpuUs, memoryBytes] = await Promise.all([cpuMicroseconds(this.pid), residentBytes(this.pid)]);
-      const nowMs = performance.now();
-      const cpuCores = (cpuUs - this.#cpuUs) / 1000 / (nowMs - this.#atMs);
-      this.#cpuUs = cpuUs;
-      this.#atMs = nowMs;
-      return { cpuCores, memoryBytes };
+      return { cpuSeconds: cpuUs / 1e6, memoryBytes };
     } catch {
       return null;
     }

@@ -4,7 +4,7 @@ import { get } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-export type Engine = 'uws' | 'net';
+export type Engine = 'auto' | 'uws' | 'net';
 export type GrpcEngine = 'conch' | 'grpc-js';
 
 export interface ServerOptions {

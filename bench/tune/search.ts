@@ -29,10 +29,11 @@ export interface SearchOptions {
   readonly limits: Limits;
   /** What the model has now, and a load; the search begins there. */
   readonly start: Point;
-  /** Throws where a point cannot be measured at all. */
-  measure(point: Point): Promise<Measurement>;
+  /** null = the measurement was cut short: as if it had not begun. */
+  measure(point: Point): Promise<Measurement | null>;
   /** Asked before each measurement. */
   mayGoOn(): boolean;
+  onTrial?(trial: Trial): void;
 }
 
 /** A gain below this is noise, and of two points that are as good the one tried first stays. */
@@ -49,6 +50,8 @@ const LEAST_GAIN = 0.02;
 export class Search {
   readonly #options: SearchOptions;
   readonly #trials = new Map<string, Trial>();
+  /** There was more to try. */
+  isCutShort = false;
 
   constructor(options: SearchOptions) {
     this.#options = options;
@@ -107,11 +110,15 @@ export class Search {
     const key = keyOf(place);
     const known = this.#trials.get(key);
     if (known !== undefined) return known;
-    if (!this.#options.mayGoOn()) return null;
     const point = pointAt(this.#options.space, place);
-    const measurement = await this.#options.measure(point);
+    const measurement = this.#options.mayGoOn() ? await this.#options.measure(point) : null;
+    if (measurement === null) {
+      this.isCutShort = true;
+      return null;
+    }
     const trial = { point, measurement, isWithinLimits: isWithin(measurement, this.#options.limits) };
     this.#trials.set(key, trial);
+    this.#options.onTrial?.(trial);
     return trial;
   }
 

@@ -1,0 +1,72 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { Candidate } from './space.js';
+import { tunedConfig } from './tuned-config.js';
+
+const CONFIG = 'config.pbtxt';
+
+/** A repository with the models of another one, by reference, but for the configuration of one of them. The other one is never written. */
+export class RepositoryOverlay {
+  readonly folder: string;
+  /** Of the model, '' = it has no file. */
+  readonly configText: string;
+  readonly configFile: string;
+  readonly #model: string;
+
+  private constructor(folder: string, model: string, configFile: string, configText: string) {
+    this.folder = folder;
+    this.#model = model;
+    this.configFile = configFile;
+    this.configText = configText;
+  }
+
+  /** Rejects where there is no such folder or model. */
+  static async create(repository: string, model: string): Promise<RepositoryOverlay> {
+    const names = await entriesOf(repository, `--model-repository ${repository}`);
+    if (!names.includes(model)) {
+      const known = names.length === 0 ? 'it is empty' : `it has ${names.join(', ')}`;
+      throw new Error(`--model-repository ${repository} has no model '${model}': ${known}`);
+    }
+    const source = resolve(repository);
+    const folder = await mkdtemp(join(tmpdir(), 'conch-tune-'));
+    await mkdir(join(folder, model));
+    for (const name of names) if (name !== model) await symlink(join(source, name), join(folder, name));
+    for (const name of await readdir(join(source, model))) {
+      if (name !== CONFIG) await symlink(join(source, model, name), join(folder, model, name));
+    }
+    const configFile = join(source, model, CONFIG);
+    return new RepositoryOverlay(folder, model, configFile, await readIfThere(configFile));
+  }
+
+  /** The configuration is that of the candidate from now on; null = as it is. @returns its text */
+  async become(candidate: Candidate | null): Promise<string> {
+    const text = candidate === null ? this.configText : tunedConfig(this.configText, this.configFile, candidate);
+    const file = join(this.folder, this.#model, CONFIG);
+    if (text === '') await rm(file, { force: true });
+    else await writeFile(file, text);
+    return text;
+  }
+
+  async remove(): Promise<void> {
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+async function entriesOf(folder: string, flag: string): Promise<string[]> {
+  try {
+    const entries = await readdir(folder, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory() || entry.isSymbolicLink()).map(({ name }) => name);
+  } catch (error) {
+    throw new Error(`${flag}: ${(error as Error).message}`);
+  }
+}
+
+async function readIfThere(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
+    throw error;
+  }
+}

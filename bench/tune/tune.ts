@@ -1,0 +1,185 @@
+import { availableParallelism } from 'node:os';
+import { resultLatencyUs } from '../load/measure/distribution.js';
+import type { LoadResult } from '../load/report.js';
+import { searchSpace, startPoint } from './model-space.js';
+import type { TuneOptions } from './options.js';
+import { RepositoryOverlay } from './repository-overlay.js';
+import { isWithin, type Limits, type Measurement, ranking, Search, type Trial } from './search.js';
+import { type Candidate, type Point, type SearchSpace, sizeOf } from './space.js';
+import { TrialServer } from './trial-server.js';
+import { tunedConfig } from './tuned-config.js';
+
+/** What `conch tune` found out. */
+export interface TuneReport {
+  readonly format: 'conch-tune-1';
+  readonly model: string;
+  readonly startedAt: string;
+  readonly command: string;
+  readonly cores: number;
+  readonly percentile: number | null;
+  readonly limits: Limits;
+  readonly space: SearchSpace;
+  /** Of the whole grid. */
+  readonly gridPoints: number;
+  /** All that was measured in the search, in that order. */
+  readonly trials: readonly Trial[];
+  /** What the model has now, under the load at which it does best. */
+  readonly current: Confirmed;
+  /** Within the limits, measured again with more care; the best first. Empty = nothing is within them. */
+  readonly best: readonly Confirmed[];
+  /** Its file as it is, and as it should be for the first of `best`. */
+  readonly configFile: string;
+  readonly configBefore: string;
+  readonly configAfter: string;
+  /** The time, or the user, ended the search. */
+  readonly isPartial: boolean;
+}
+
+export interface Confirmed extends Trial {
+  /** null = the user ended it before. */
+  readonly result: LoadResult | null;
+}
+
+export interface TuneHooks {
+  /** Aborted by Ctrl-C: the best of what was measured is the report. */
+  readonly signal: AbortSignal;
+  readonly command: string;
+  /** `count` = measurements so far, this one included. */
+  onTrial(trial: Trial, count: number, stage: 'search' | 'confirm'): void;
+}
+
+/** A first look is short; one that decides waits until it is stable. */
+const CONFIRM_TRIALS = 6;
+const SEARCH_TRIALS = 1;
+const CONFIRM_FACTOR = 2;
+
+/** Rejects with a named error where the model cannot be tuned, or the server does not start with it as it is. */
+export async function tune(options: TuneOptions, hooks: TuneHooks): Promise<TuneReport> {
+  const overlay = await RepositoryOverlay.create(options.modelRepository, options.model);
+  const server = new TrialServer(options, overlay, hooks.signal);
+  try {
+    return await new Tuning(options, hooks, overlay, server).run();
+  } finally {
+    await server.stop();
+    await overlay.remove();
+  }
+}
+
+class Tuning {
+  readonly #options: TuneOptions;
+  readonly #hooks: TuneHooks;
+  readonly #overlay: RepositoryOverlay;
+  readonly #server: TrialServer;
+  readonly #limits: Limits;
+  #count = 0;
+
+  constructor(options: TuneOptions, hooks: TuneHooks, overlay: RepositoryOverlay, server: TrialServer) {
+    this.#options = options;
+    this.#hooks = hooks;
+    this.#overlay = overlay;
+    this.#server = server;
+    this.#limits = { latencyUs: options.latencyLimitUs, memoryBytes: options.memoryLimitBytes };
+  }
+
+  async run(): Promise<TuneReport> {
+    const { model, bounds, percentile, best } = this.#options;
+    const startedAt = new Date().toISOString();
+    const cores = availableParallelism();
+    const settings = await this.#server.settings();
+    const space = searchSpace(settings, bounds, cores);
+    const start = startPoint(settings, space, cores);
+    const search = new Search({
+      space,
+      limits: this.#limits,
+      start,
+      measure: (point) => this.#look(point),
+      mayGoOn: this.#deadline(),
+      onTrial: (trial) => this.#hooks.onTrial(trial, ++this.#count, 'search'),
+    });
+    await search.run();
+    const ranked = ranking(search.trials);
+    const current = await this.#confirm(bestLoadOf(start, search.trials));
+    const confirmed: Confirmed[] = [];
+    for (const trial of ranked.slice(0, best)) {
+      confirmed.push(isSame(trial.point, current.point) ? current : await this.#confirm(trial));
+    }
+    const good = confirmed
+      .filter(({ isWithinLimits }) => isWithinLimits)
+      .sort((a, b) => b.measurement.throughput - a.measurement.throughput);
+    const { configText, configFile } = this.#overlay;
+    return {
+      format: 'conch-tune-1',
+      ...{ model, startedAt, cores, percentile, space, current, configFile },
+      command: this.#hooks.command,
+      limits: this.#limits,
+      gridPoints: sizeOf(space),
+      trials: search.trials,
+      best: good,
+      configBefore: configText,
+      configAfter: good.length === 0 ? configText : tunedConfig(configText, configFile, good[0]!.point),
+      isPartial: search.isCutShort,
+    };
+  }
+
+  /** A server that does not start with a configuration is a measurement too: it can do nothing. */
+  async #look(point: Point): Promise<Measurement | null> {
+    try {
+      const care = { intervalMs: this.#options.intervalMs, maxTrials: SEARCH_TRIALS };
+      return measurementOf(await this.#server.measure(point, care), this.#options.percentile);
+    } catch {
+      return this.#hooks.signal.aborted ? null : NOTHING;
+    }
+  }
+
+  async #confirm(trial: Trial): Promise<Confirmed> {
+    if (this.#hooks.signal.aborted) return { ...trial, result: null };
+    const care = { intervalMs: this.#options.intervalMs * CONFIRM_FACTOR, maxTrials: CONFIRM_TRIALS };
+    const result = await this.#server.measure(trial.point, care).catch((error: Error) => {
+      if (this.#hooks.signal.aborted) return null;
+      throw error;
+    });
+    if (result === null) return { ...trial, result };
+    const measurement = measurementOf(result, this.#options.percentile);
+    const confirmed = { point: trial.point, measurement, isWithinLimits: isWithin(measurement, this.#limits) };
+    this.#hooks.onTrial(confirmed, ++this.#count, 'confirm');
+    return { ...confirmed, result };
+  }
+
+  #deadline(): () => boolean {
+    const { timeBudgetSeconds } = this.#options;
+    const endMs = timeBudgetSeconds === 0 ? Number.POSITIVE_INFINITY : performance.now() + timeBudgetSeconds * 1000;
+    return () => !this.#hooks.signal.aborted && performance.now() < endMs;
+  }
+}
+
+const NOTHING: Measurement = { throughput: 0, latencyUs: Number.MAX_VALUE, memoryBytes: 0, failures: 1 };
+
+function measurementOf(result: LoadResult, percentile: number | null): Measurement {
+  return {
+    throughput: result.throughput,
+    latencyUs: resultLatencyUs(result, percentile),
+    memoryBytes: result.process?.memoryBytes ?? 0,
+    failures: result.failures.reduce((sum, { count }) => sum + count, 0),
+  };
+}
+
+/** The point of the same candidate with the greatest throughput, of those within the limits if there is one. */
+function bestLoadOf(start: Point, trials: readonly Trial[]): Trial {
+  const own = trials.filter(({ point }) => isSame(point, start));
+  const within = own.filter(({ isWithinLimits }) => isWithinLimits);
+  const [first, ...others] = within.length > 0 ? within : own;
+  if (first === undefined) return { point: start, measurement: NOTHING, isWithinLimits: false };
+  return others.reduce(
+    (best, trial) => (trial.measurement.throughput > best.measurement.throughput ? trial : best),
+    first,
+  );
+}
+
+function isSame(a: Candidate, b: Candidate): boolean {
+  return (
+    a.instances === b.instances &&
+    a.maxBatchSize === b.maxBatchSize &&
+    a.queueDelayUs === b.queueDelayUs &&
+    a.threads === b.threads
+  );
+}

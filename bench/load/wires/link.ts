@@ -24,7 +24,6 @@ export class Link {
   readonly #user: LinkUser;
   #isGone = false;
   #error: Error | null = null;
-  #openTimer: NodeJS.Timeout | null = null;
 
   /** Connects at once. @param alpn '' = none; with TLS the server must agree to it */
   constructor(target: WireTarget, user: LinkUser, alpn = '') {
@@ -32,8 +31,6 @@ export class Link {
     this.#socket = target.tls === null ? this.#connect(target) : this.#connectTls(target, target.tls, alpn);
     this.#socket.on('error', (error) => (this.#error ??= error));
     this.#socket.on('close', () => this.#end(this.#error === null ? CLOSED : failureOf(this.#error)));
-    const late: Failure = { kind: 'timeout', message: `not connected within ${target.timeoutMs} ms` };
-    this.#openTimer = setTimeout(() => this.#end(late), target.timeoutMs);
   }
 
   /** Bytes that are given to it and not yet to the system; they must not be changed. */
@@ -56,7 +53,6 @@ export class Link {
 
   close(): void {
     this.#isGone = true;
-    this.#stopOpening();
     this.#socket.destroy();
   }
 
@@ -84,13 +80,7 @@ export class Link {
   }
 
   #open(): void {
-    this.#stopOpening();
     if (!this.#isGone) this.#user.onOpen();
-  }
-
-  #stopOpening(): void {
-    if (this.#openTimer !== null) clearTimeout(this.#openTimer);
-    this.#openTimer = null;
   }
 
   #end(failure: Failure): void {

@@ -1,3 +1,4 @@
+import { GrpcWire } from './grpc-wire.js';
 import { HttpWire } from './http-wire.js';
 import type { Wire, WireTarget, WireUser } from './wire.js';
 
@@ -6,6 +7,8 @@ export function openWire(target: WireTarget, user: WireUser): Wire {
   switch (target.protocol) {
     case 'http':
       return new HttpWire(target, user);
+    case 'grpc':
+      return new GrpcWire(target, user);
     default:
       throw new Error(`no wire for ${target.protocol} yet`);
   }

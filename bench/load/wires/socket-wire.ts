@@ -33,6 +33,7 @@ export abstract class SocketWire implements Wire, LinkUser {
   /** By slot: the interval in which it was sent or last answered. */
   readonly #sentAt: number[];
   #interval = 0;
+  /** Until it is ready one that runs out; then one that ticks. */
   #timer: NodeJS.Timeout | null = null;
   #isReady = false;
   #isClosed = false;
@@ -64,7 +65,7 @@ export abstract class SocketWire implements Wire, LinkUser {
 
   close(): void {
     this.#isClosed = true;
-    this.#disconnect();
+    this.disconnect();
     this.#opening?.reject(new Error('closed before it was open'));
     this.#opening = null;
     this.#requests.fill(null);
@@ -90,8 +91,10 @@ export abstract class SocketWire implements Wire, LinkUser {
 
   /** A link of its own, in place of one that there may be. */
   protected connect(): void {
-    this.#disconnect();
+    this.disconnect();
     this.link = this.createLink();
+    const late: Failure = { kind: 'timeout', message: `not connected within ${this.target.timeoutMs} ms` };
+    this.#timer = setTimeout(() => this.fail(late), this.target.timeoutMs);
   }
 
   protected createLink(): Link {
@@ -100,6 +103,7 @@ export abstract class SocketWire implements Wire, LinkUser {
 
   protected becomeReady(): void {
     this.#isReady = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = setInterval(() => this.#onInterval(), this.target.timeoutMs / INTERVALS_PER_TIMEOUT);
     this.#opening?.resolve();
     this.#opening = null;
@@ -108,6 +112,15 @@ export abstract class SocketWire implements Wire, LinkUser {
 
   protected isBusy(slot: number): boolean {
     return this.#requests[slot] !== null;
+  }
+
+  /** Of a busy slot. */
+  protected requestIn(slot: number): PreparedRequest {
+    return this.#requests[slot]!;
+  }
+
+  protected sequenceIdIn(slot: number): number {
+    return this.#sequenceIds[slot]!;
   }
 
   /** The slot is free before the user hears of it. */
@@ -130,7 +143,7 @@ export abstract class SocketWire implements Wire, LinkUser {
 
   /** The connection is of no more use: its requests fail. Those that the user sends meanwhile wait for the next connection. */
   protected fail(failure: Failure): void {
-    this.#disconnect();
+    this.disconnect();
     const opening = this.#opening;
     if (opening !== null) {
       this.#opening = null;
@@ -147,11 +160,11 @@ export abstract class SocketWire implements Wire, LinkUser {
     this.#user.onClosed(failure);
   }
 
-  #disconnect(): void {
+  protected disconnect(): void {
     this.#isReady = false;
     this.link?.close();
     this.link = null;
-    if (this.#timer !== null) clearInterval(this.#timer);
+    if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
   }
 

@@ -13,22 +13,18 @@ export type AnswerBytes = Pick<Answer, 'bytes' | 'start' | 'end' | 'jsonBytes'>;
 
 type Members = ReadonlyMap<string, unknown>;
 
-/** Before the JSON of a binary WebSocket message. */
-const NUMBER_BYTES = 4;
-
 /** Of outputs that are in shared memory instead. */
 const REGION = 'shared_memory_region';
 
 /** The outputs that came with a good answer, in whatever form. Throws where it is none that could be read. */
 export function answerOutputs(protocol: RequestProtocol, answer: AnswerBytes): TensorData[] {
   if (protocol === 'grpc' || protocol === 'grpc-stream') return messageOutputs(answer);
-  const hasNumber = protocol !== 'http' && answer.jsonBytes >= 0;
-  return bodyOutputs(answer, answer.start + (hasNumber ? NUMBER_BYTES : 0));
+  return bodyOutputs(answer);
 }
 
-function bodyOutputs({ bytes, end, jsonBytes }: AnswerBytes, begin: number): TensorData[] {
-  let at = jsonBytes < 0 ? end : begin + jsonBytes;
-  const root = new JsonScanner(bytes, begin, at).value();
+function bodyOutputs({ bytes, start, end, jsonBytes }: AnswerBytes): TensorData[] {
+  let at = jsonBytes < 0 ? end : start + jsonBytes;
+  const root = new JsonScanner(bytes, start, at).value();
   const outputs = root instanceof Map ? (root as Members).get('outputs') : undefined;
   if (!Array.isArray(outputs)) throw new Error("the answer has no 'outputs'");
   const sent = (outputs as Members[]).filter((output) => parameterOf(output, REGION) === undefined);

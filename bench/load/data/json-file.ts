@@ -3,7 +3,7 @@ import { DataError } from './data-error.js';
 import type { ParameterValue, Step, TensorData } from './data-set.js';
 import type { RowForm, RowTensor } from './input-shapes.js';
 import { readTensor } from './json-tensor.js';
-import { parseJsonFile } from './json-text.js';
+import { parseJson } from './json-text.js';
 import { shown } from './shown.js';
 
 type Members = ReadonlyMap<string, unknown>;
@@ -17,7 +17,7 @@ export interface RowStreams {
 
 /** A file in perf_analyzer's format (its docs/input_data.md). Throws DataErrors that name the place. */
 export async function readJsonFile(path: string, form: RowForm): Promise<RowStreams> {
-  const root = asMembers(parseJsonFile(path, await readFile(path)), path);
+  const root = asMembers(parseJson(path, await readFile(path)), path);
   const strange = [...root.keys()].find((name) => name !== 'data' && name !== 'validation_data');
   if (strange !== undefined) {
     throw new DataError(`${path}: expected the members 'data' and 'validation_data', found '${strange}'`);

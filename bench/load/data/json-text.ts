@@ -4,20 +4,20 @@ import { DataError } from './data-error.js';
 
 const LINE_FEED = 0x0a;
 
-/** Says where it is in terms of a file. */
-class FileScanner extends JsonScanner {
-  readonly #path: string;
+/** Says where it is by line and column. */
+class TextScanner extends JsonScanner {
+  readonly #where: string;
 
-  constructor(path: string, bytes: Buffer) {
+  constructor(where: string, bytes: Buffer) {
     super(bytes, textBegin(bytes, 0), bytes.length);
-    this.#path = path;
+    this.#where = where;
   }
 
   override error(reason: string, at = this.at): ServerError {
     const before = this.bytes.subarray(0, at);
     const lineBegin = before.lastIndexOf(LINE_FEED) + 1;
     const line = before.reduce((lines, byte) => (byte === LINE_FEED ? lines + 1 : lines), 1);
-    return invalid(`${this.#path}, line ${line}, column ${at - lineBegin + 1}: this is no JSON: ${reason}`);
+    return invalid(`${this.#where}, line ${line}, column ${at - lineBegin + 1}: this is no JSON: ${reason}`);
   }
 
   override tooDeep(): ServerError {
@@ -25,9 +25,12 @@ class FileScanner extends JsonScanner {
   }
 }
 
-/** The value of a file: objects as maps, integers of 64 bits exactly, beyond 2^53 as bigint. Throws a DataError. */
-export function parseJsonFile(path: string, bytes: Buffer): unknown {
-  const scanner = new FileScanner(path, bytes);
+/**
+ * The value of a text: objects as maps, integers of 64 bits exactly, beyond 2^53 as bigint. Throws a DataError.
+ * @param where it comes from, for messages
+ */
+export function parseJson(where: string, bytes: Buffer): unknown {
+  const scanner = new TextScanner(where, bytes);
   try {
     const value = scanner.value();
     if (scanner.peek() !== -1) throw scanner.error('something follows behind its end');

@@ -1,10 +1,10 @@
 import { MessageType } from '../../../src/protocols/grpc/proto.js';
-import { JsonScanner } from '../../../src/protocols/json-scanner.js';
 import { type DataType, isDataType } from '../../../src/types/datatype.js';
 import type { Shape } from '../../../src/types/tensor.js';
 import type { TensorData } from '../data/data-set.js';
 import { type FixedElement, packElements, packStrings } from '../data/elements.js';
 import { readTensor } from '../data/json-tensor.js';
+import { parseJson } from '../data/json-text.js';
 import type { Answer } from '../wires/wire.js';
 import type { RequestProtocol } from './request-settings.js';
 
@@ -24,7 +24,7 @@ export function answerOutputs(protocol: RequestProtocol, answer: AnswerBytes): T
 
 function bodyOutputs({ bytes, start, end, jsonBytes }: AnswerBytes): TensorData[] {
   let at = jsonBytes < 0 ? end : start + jsonBytes;
-  const root = new JsonScanner(bytes, start, at).value();
+  const root = parseJson('the answer', bytes.subarray(start, at));
   const outputs = root instanceof Map ? (root as Members).get('outputs') : undefined;
   if (!Array.isArray(outputs)) throw new Error("the answer has no 'outputs'");
   const sent = (outputs as Members[]).filter((output) => parameterOf(output, REGION) === undefined);

@@ -51,9 +51,8 @@ function checkedName(name: string, value: string): string {
   if (ownHeaders.includes(lower))
     throw new DataError(`-H ${name}: the load test itself sets this header; leave it out`);
   if (tokenPattern.test(name) && valuePattern.test(value)) return lower;
-  throw new DataError(
-    `-H '${name}: ${value}': a header is NAME:VALUE, without line breaks and other control characters`,
-  );
+  const header = JSON.stringify(`${name}: ${value}`);
+  throw new DataError(`-H ${header}: a header is NAME:VALUE, without line breaks and other control characters`);
 }
 
 function capitalized(name: string): string {

@@ -153,7 +153,12 @@ describe('numbers that are near to each other', () => {
 describe('an answer that cannot be read', () => {
   const right = output('INT32', [2], [1, 2]);
   const cases: readonly [string, AnswerBytes, 'http' | 'grpc', RegExp][] = [
-    ['no JSON', whole(Buffer.from('nonsense')), 'http', /Invalid value/],
+    [
+      'no JSON',
+      whole(Buffer.from('nonsense')),
+      'http',
+      /^the answer, line 1, column 1: this is no JSON: Invalid value\.$/,
+    ],
     ['no outputs', whole(Buffer.from('{}')), 'http', /^the answer has no 'outputs'$/],
     [
       'too few bytes',

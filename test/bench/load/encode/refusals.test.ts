@@ -103,12 +103,12 @@ const refusals: readonly [string, Given, string][] = [
   [
     'a header with a line break',
     withHeader('X-A', 'b\r\nX-C: d'),
-    "-H 'X-A: b\\r\\nX-C: d': a header is NAME:VALUE, without line breaks and other control characters",
+    '-H "X-A: b\\r\\nX-C: d": a header is NAME:VALUE, without line breaks and other control characters',
   ],
   [
     'a header without a name',
     withHeader('', 'b'),
-    "-H ': b': a header is NAME:VALUE, without line breaks and other control characters",
+    '-H ": b": a header is NAME:VALUE, without line breaks and other control characters',
   ],
   [
     'expected outputs in shared memory',

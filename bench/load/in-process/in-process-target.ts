@@ -1,0 +1,106 @@
+import { createLog } from '../../../src/base/log.js';
+import { packageVersion } from '../../../src/cli.js';
+import { Conch } from '../../../src/conch.js';
+import { buildOptions } from '../../../src/config/build-options.js';
+import { modelConfigToJson } from '../../../src/config/config-json.js';
+import type { InferenceServer } from '../../../src/core/server.js';
+import { traceSettings } from '../../../src/protocols/trace-settings.js';
+import type { Facts, ModelName } from '../target/facts.js';
+import { type V2Calls, V2Target } from '../target/v2-target.js';
+
+const QUIET = { verbose: 0, info: false, warning: false, error: false, format: 'default', file: '' } as const;
+
+const CACHE_BYTES = 64 << 20;
+
+/** The server in this process, without any network: what is asked of it is asked of its core. */
+export class InProcessTarget extends V2Target {
+  protected readonly url = 'the server in this process';
+  protected readonly calls: V2Calls;
+  readonly #conch: Conch;
+
+  private constructor(conch: Conch) {
+    super();
+    this.#conch = conch;
+    const { server } = conch;
+    this.calls = {
+      serverMetadata: async () => factsOf(server.metadata()),
+      modelMetadata: async ({ name, version }) => factsOf(server.modelMetadata(name, version)),
+      modelConfig: async ({ name, version }) => JSON.parse(modelConfigToJson(server.find(name, version).config)),
+      statistics: async (model) => statisticsOf(server, model),
+      isReady: async ({ name, version }) => server.isModelReady(name, version),
+    };
+  }
+
+  /**
+   * Loads models of these folders, and those of the steps of ensembles. Rejects with an error that says why one could not be loaded.
+   * @param models empty = all that are there; models written in code must be told with those that they call
+   */
+  static async start(repositories: readonly string[], models: readonly string[]): Promise<InProcessTarget> {
+    const given = new Map([
+      ...['allow-http', 'allow-grpc', 'allow-metrics', 'exit-on-error'].map((flag) => [flag, ['false']] as const),
+      ['model-control-mode', ['explicit']] as const,
+      // For models that have one enabled.
+      ['cache-config', [`local,size=${CACHE_BYTES}`]] as const,
+      ['load-model', models.length === 0 ? ['*'] : models] as const,
+    ]);
+    const { options } = buildOptions(given, repositories);
+    const conch = new Conch(options, packageVersion(), createLog(QUIET));
+    try {
+      await conch.start();
+      for (const model of models) checkLoaded(conch.server, model, repositories);
+    } catch (error) {
+      await conch.stop();
+      throw error;
+    }
+    return new InProcessTarget(conch);
+  }
+
+  get core(): InferenceServer {
+    return this.#conch.server;
+  }
+
+  async registerRegion(): Promise<void> {
+    throw new Error('nothing is sent to a server in this process: leave out --shared-memory');
+  }
+
+  async unregisterRegion(): Promise<void> {}
+
+  async setTrace(model: string, settings: Readonly<Record<string, string | readonly string[]>>): Promise<void> {
+    const wanted = Object.entries(settings).map(([name, value]) => [name, [value].flat()] as const);
+    traceSettings(this.core, model, new Map(wanted));
+  }
+
+  close(): void {
+    void this.stop();
+  }
+
+  /** Resolves when what is in flight is answered and all threads have ended. */
+  async stop(): Promise<void> {
+    await this.#conch.stop();
+  }
+}
+
+function checkLoaded(server: InferenceServer, model: string, repositories: readonly string[]): void {
+  const versions = server.states().filter(({ name }) => name === model);
+  if (versions.some(({ state }) => state === 'READY')) return;
+  const reason = versions.map((version) => version.reason ?? '').find((text) => text !== '');
+  throw new Error(
+    `cannot load model '${model}' from ${repositories.join(', ')}: ${reason ?? 'there is none of this name'}`,
+  );
+}
+
+function statisticsOf(server: InferenceServer, { name, version }: ModelName): Facts {
+  const versions = server.loadedVersions(name, version);
+  return {
+    model_stats: versions.map((model) => ({
+      name: model.name,
+      version: String(model.version),
+      ...model.statistics.snapshot(),
+    })),
+  };
+}
+
+/** Interfaces have no index signature. */
+function factsOf(value: object): Facts {
+  return { ...value };
+}

@@ -62,7 +62,7 @@ function measurementOf(given: Given): MeasurementOptions {
     warmupMs: given.warmupInterval ?? measurement.warmupMs,
     stabilityPercent: given.stabilityPercentage ?? measurement.stabilityPercent,
     maxTrials: given.maxTrials ?? measurement.maxTrials,
-    percentile: given.percentile ?? measurement.percentile,
+    percentile: (given.percentile ?? -1) > 0 ? given.percentile! : null,
     latencyLimitUs: limitMs > 0 ? limitMs * 1000 : null,
   };
 }

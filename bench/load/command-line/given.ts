@@ -31,7 +31,7 @@ export interface Given {
   readonly requestCount?: number;
   readonly stabilityPercentage?: number;
   readonly maxTrials?: number;
-  readonly percentile?: number | null;
+  readonly percentile?: number;
   readonly warmupRequestCount?: number;
   readonly warmupInterval?: number;
 

@@ -18,10 +18,10 @@ export function positive(text: string): number {
   throw new InvalidArgumentError('Expected a number greater than 0.');
 }
 
-/** -1 = the average, which is null. */
-export function percentile(text: string): number | null {
+/** -1 = the average. */
+export function percentile(text: string): number {
   const value = Number(text);
-  if (text === '-1') return null;
+  if (text === '-1') return -1;
   if (text !== '' && value > 0 && value < 100) return value;
   throw new InvalidArgumentError('Expected a number between 0 and 100, or -1 for the average.');
 }

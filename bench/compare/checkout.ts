@@ -1,0 +1,67 @@
+import { cpSync, existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Workplace } from './workplace.js';
+
+/** A tree of sources that is built. */
+export interface Checkout {
+  readonly root: string;
+  readonly label: string;
+  /** What the compiler says of the benches of the working tree against these sources: they run all the same, where they can. */
+  readonly remarks: readonly string[];
+}
+
+/** What is built of a revision: its server, and the parts of the working tree. */
+const tsconfig = {
+  extends: './tsconfig.json',
+  include: ['src', 'workers', 'bench/micro/part-process.ts', 'bench/micro/parts', 'bench/micro/fixtures'],
+};
+const TSCONFIG = 'tsconfig.compare.json';
+
+/** The working tree, which was built by whoever started us. */
+export function workingTree(root: string): Checkout {
+  return { root, label: 'working tree', remarks: [] };
+}
+
+/**
+ * Checks a revision out into the workplace and builds it, with `bench/micro` of the working tree in the place of its own: both sides are
+ * measured by the same code.
+ * @param root of the working tree
+ * @param name of the folder
+ */
+export async function checkOut(workplace: Workplace, root: string, revision: string, name: string): Promise<Checkout> {
+  const commit = await commitOf(workplace, revision);
+  const path = await workplace.addWorktree(commit, name);
+  await installPackages(workplace, root, path);
+  rmSync(join(path, 'bench/micro'), { recursive: true, force: true });
+  cpSync(join(root, 'bench/micro'), join(path, 'bench/micro'), { recursive: true });
+  writeFileSync(join(path, TSCONFIG), JSON.stringify(tsconfig));
+  const { output } = await workplace.run('node_modules/.bin/tsc', ['-p', TSCONFIG], path);
+  const remarks = output.split('\n').filter((line) => line.includes('error TS'));
+  checkBuild(path, revision, remarks);
+  return { root: path, label: `${revision} (${commit.slice(0, 8)})`, remarks };
+}
+
+async function commitOf(workplace: Workplace, revision: string): Promise<string> {
+  try {
+    return await workplace.git('rev-parse', '--verify', '--quiet', `${revision}^{commit}`);
+  } catch {
+    throw new Error(`'${revision}' is no revision of this git checkout`);
+  }
+}
+
+/** Those of the working tree where the same are asked for; else its own, which takes a minute and the registry. */
+async function installPackages(workplace: Workplace, root: string, path: string): Promise<void> {
+  const lock = (folder: string) => readFileSync(join(folder, 'package-lock.json'), 'utf8');
+  if (lock(root) === lock(path)) symlinkSync(join(root, 'node_modules'), join(path, 'node_modules'));
+  else await workplace.must('npm', ['ci', '--no-audit', '--no-fund'], path);
+}
+
+/** The compiler writes what it can; only of the benches may it find fault. */
+function checkBuild(path: string, revision: string, remarks: readonly string[]): void {
+  const own = remarks.filter((line) => !line.startsWith('bench/micro/'));
+  const isWhole = ['dist/src/main.js', 'dist/bench/micro/part-process.js'].every((file) =>
+    existsSync(join(path, file)),
+  );
+  if (own.length > 0 || !isWhole)
+    throw new Error(`${revision} does not build:\n${[...own, ...remarks].slice(0, 20).join('\n')}`);
+}

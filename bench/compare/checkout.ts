@@ -10,6 +10,12 @@ export interface Checkout {
   readonly remarks: readonly string[];
 }
 
+/** A commit, and what it was called. */
+export interface Revision {
+  readonly text: string;
+  readonly commit: string;
+}
+
 /** What is built of a revision: its server, and the parts of the working tree. */
 const tsconfig = {
   extends: './tsconfig.json',
@@ -28,8 +34,12 @@ export function workingTree(root: string): Checkout {
  * @param root of the working tree
  * @param name of the folder
  */
-export async function checkOut(workplace: Workplace, root: string, revision: string, name: string): Promise<Checkout> {
-  const commit = await commitOf(workplace, revision);
+export async function checkOut(
+  workplace: Workplace,
+  root: string,
+  { text, commit }: Revision,
+  name: string,
+): Promise<Checkout> {
   const path = await workplace.addWorktree(commit, name);
   await installPackages(workplace, root, path);
   rmSync(join(path, 'bench/micro'), { recursive: true, force: true });
@@ -37,15 +47,18 @@ export async function checkOut(workplace: Workplace, root: string, revision: str
   writeFileSync(join(path, TSCONFIG), JSON.stringify(tsconfig));
   const { output } = await workplace.run('node_modules/.bin/tsc', ['-p', TSCONFIG], path);
   const remarks = output.split('\n').filter((line) => line.includes('error TS'));
-  checkBuild(path, revision, remarks);
-  return { root: path, label: `${revision} (${commit.slice(0, 8)})`, remarks };
+  checkBuild(path, text, remarks);
+  return { root: path, label: `${text} (${commit.slice(0, 8)})`, remarks };
 }
 
-async function commitOf(workplace: Workplace, revision: string): Promise<string> {
+/** Throws where git knows none of this name. */
+export async function findRevision(workplace: Workplace, text: string): Promise<Revision> {
+  const prefix = await workplace.git('rev-parse', '--show-prefix').catch(() => null);
+  if (prefix !== '') throw new Error('revisions are compared in a git checkout of the project, and this is none');
   try {
-    return await workplace.git('rev-parse', '--verify', '--quiet', `${revision}^{commit}`);
+    return { text, commit: await workplace.git('rev-parse', '--verify', '--quiet', `${text}^{commit}`) };
   } catch {
-    throw new Error(`'${revision}' is no revision of this git checkout`);
+    throw new Error(`'${text}' is no revision of this git checkout`);
   }
 }
 

@@ -1,6 +1,6 @@
 import { cpus } from 'node:os';
 import { packageRoot } from '../core/runner.js';
-import { type Checkout, checkOut, workingTree } from './checkout.js';
+import { type Checkout, checkOut, findRevision, type Revision, workingTree } from './checkout.js';
 import { type CompareOptions, parseCompareArgs, usage } from './command-line.js';
 import { compareLoad } from './load-side.js';
 import { compareMicro } from './micro-side.js';
@@ -19,12 +19,18 @@ function progress(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
-async function checkOutBoth(workplace: Workplace, { a, b }: CompareOptions): Promise<Sides> {
-  progress(`building ${a}`);
-  const older = await checkOut(workplace, packageRoot, a, 'a');
-  if (b === null) return { a: older, b: workingTree(packageRoot) };
-  progress(`building ${b}`);
-  return { a: older, b: await checkOut(workplace, packageRoot, b, 'b') };
+async function checkOutBoth(workplace: Workplace, options: CompareOptions): Promise<Sides> {
+  const revisions = { a: await findRevision(workplace, options.a), b: await newer(workplace, options) };
+  progress(`building ${revisions.a.text}`);
+  const a = await checkOut(workplace, packageRoot, revisions.a, 'a');
+  if (revisions.b === null) return { a, b: workingTree(packageRoot) };
+  if (revisions.b.commit === revisions.a.commit) return { a, b: a };
+  progress(`building ${revisions.b.text}`);
+  return { a, b: await checkOut(workplace, packageRoot, revisions.b, 'b') };
+}
+
+function newer(workplace: Workplace, { b }: CompareOptions): Promise<Revision | null> {
+  return b === null ? Promise.resolve(null) : findRevision(workplace, b);
 }
 
 function compare(workplace: Workplace, sides: Sides, options: CompareOptions): Promise<Comparison> {
@@ -47,7 +53,7 @@ async function main(options: CompareOptions): Promise<void> {
   const cpu = cpus()[0]?.model ?? 'unknown CPU';
   say(`A = ${sides.a.label}, B = ${sides.b.label}; ${options.rounds} rounds, ${cpu}, Node ${process.versions.node}\n`);
   say(comparisonText(comparison));
-  for (const side of [sides.a, sides.b]) if (options.bench === 'micro') sayRemarks(side);
+  for (const side of new Set([sides.a, sides.b])) if (options.bench === 'micro') sayRemarks(side);
 }
 
 function optionsOrUsage(): CompareOptions {

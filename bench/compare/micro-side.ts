@@ -23,7 +23,7 @@ export async function compareMicro(
   { only, rounds, samples }: MicroOrder,
   onRound: (done: number) => void,
 ): Promise<Comparison> {
-  const lists = { a: await listParts(sides.a.root), b: await listParts(sides.b.root) };
+  const lists = { a: await listParts(sides.a.root, only), b: await listParts(sides.b.root, only) };
   const { both, skipped } = sharedParts(lists.a, lists.b, only);
   const measurements = both.map((part) => new Measurement(part, samples));
   for (let round = 0; round < rounds; round++) {

@@ -40,11 +40,16 @@ export interface PartList {
 /** A part ends long before, unless it hangs. */
 const TIMEOUT_MS = 120_000;
 
-/** @param root of a package whose `dist` has bench/micro */
-export async function listParts(root: string): Promise<PartList> {
+/**
+ * @param root of a package whose `dist` has bench/micro
+ * @param starts files are left out whose parts begin with none of these
+ */
+export async function listParts(root: string, starts: readonly string[] = ['']): Promise<PartList> {
   const parts: ListedPart[] = [];
   const failures = new Map<string, string>();
   for (const file of partFiles) {
+    const group = `${file}/`;
+    if (!starts.some((start) => group.startsWith(start) || start.startsWith(group))) continue;
     const reply = await ask(root, { kind: 'list', file });
     if (reply.kind === 'failed') failures.set(file, reply.reason);
     else if (reply.kind === 'parts') parts.push(...reply.parts.map((part) => ({ ...part, file })));

@@ -34,7 +34,7 @@ function print(text: string): void {
 }
 
 async function measureAll({ only, rounds }: Command): Promise<MicroReport> {
-  const { parts, failures } = await listParts(packageRoot);
+  const { parts, failures } = await listParts(packageRoot, only);
   const failed: Record<string, string> = Object.fromEntries(failures);
   const results: PartResult[] = [];
   for (const part of chosenParts(parts, only)) {
@@ -49,7 +49,7 @@ async function measureAll({ only, rounds }: Command): Promise<MicroReport> {
 
 async function run(command: Command): Promise<void> {
   if (command.isList) {
-    const { parts } = await listParts(packageRoot);
+    const { parts } = await listParts(packageRoot, command.only);
     print(tableText({ header: ['part', 'one operation'], rows: parts.map(({ name, about }) => [name, about]) }));
     return;
   }

@@ -88,12 +88,18 @@ function showHover(
   isShown: readonly boolean[],
 ): void {
   const { idx, left = -1, top = 0 } = self.cursor;
-  if (idx === null || idx === undefined || left < 0) return hover.hide();
+  if (idx === null || idx === undefined || left < 0) {
+    hover.hide();
+    return;
+  }
   const rows = lines.flatMap((line, index) => {
     const text = isShown[index] ? line.text(idx) : null;
     return text === null ? [] : [{ colour: line.colour, name: line.name, text }];
   });
-  if (rows.length === 0) return hover.hide();
+  if (rows.length === 0) {
+    hover.hide();
+    return;
+  }
   hover.show(head(idx), isStack ? rows.reverse() : rows, self.valToPos(xs[idx]!, 'x'), top);
 }
 

@@ -1,5 +1,5 @@
 import { type BenchPageData, BINS_PER_DECADE, CURVE_STEPS, type LoadPoint } from './bench-data.js';
-import { durationText, durationTick, numberText, percentText, quantileText, shortText } from './format.js';
+import { durationText, numberText, percentText, quantileText, shortText } from './format.js';
 import { type Line, lineChart } from './line-chart.js';
 import { latencyAxis, seriesColour } from './over-load.js';
 import type { AxisSpec } from './plot.js';
@@ -33,7 +33,10 @@ export function oneLoad(grid: HTMLElement, { axis, reports }: BenchPageData): (p
 
 function drawHistogram(host: HTMLElement, chosen: readonly Chosen[]): void {
   const measured = chosen.filter(({ point }) => point.latency?.bins);
-  if (measured.length === 0) return host.replaceChildren(emptyNote('No request had a good answer.'));
+  if (measured.length === 0) {
+    host.replaceChildren(emptyNote('No request had a good answer.'));
+    return;
+  }
   const bins = measured.map(({ point }) => point.latency!.bins!);
   // One empty bin left and right, for the steps to come down to.
   const first = Math.min(...bins.map((of) => of.first)) - 1;
@@ -67,7 +70,10 @@ function drawHistogram(host: HTMLElement, chosen: readonly Chosen[]): void {
 
 function drawCurve(host: HTMLElement, chosen: readonly Chosen[]): void {
   const measured = chosen.filter(({ point }) => (point.latency?.curve.length ?? 0) > 0);
-  if (measured.length === 0) return host.replaceChildren(emptyNote('No request had a good answer.'));
+  if (measured.length === 0) {
+    host.replaceChildren(emptyNote('No request had a good answer.'));
+    return;
+  }
   const steps = Math.max(...measured.map(({ point }) => point.latency!.curve.length));
   const xs = Array.from({ length: steps }, (_, step) => 10 ** (step / CURVE_STEPS));
   const lines = measured.map(({ name, colour, point }): Line => {
@@ -134,7 +140,10 @@ function drawTimeline(
   const xs = [...new Set(chosen.flatMap(({ point }) => point.timeline.map(({ atSeconds }) => atSeconds)))].sort(
     (a, b) => a - b,
   );
-  if (xs.length === 0) return host.replaceChildren(emptyNote('The course of this load was not kept.'));
+  if (xs.length === 0) {
+    host.replaceChildren(emptyNote('The course of this load was not kept.'));
+    return;
+  }
   const lines = chosen.flatMap(({ name, colour, point }) => {
     const moments = new Map(point.timeline.map((moment) => [moment.atSeconds, moment]));
     return courses.map((course): Line => {

@@ -48,14 +48,18 @@ export function throughputChart(host: HTMLElement, data: BenchPageData): void {
 /** One report: all percentiles. Several: one percentile at a time, one line for each report. */
 export function latencyChart(host: HTMLElement, data: BenchPageData): void {
   const { reports, percentiles } = data;
-  if (percentiles.length === 0) return host.replaceChildren(emptyNote('No request had a good answer.'));
+  if (percentiles.length === 0) {
+    host.replaceChildren(emptyNote('No request had a good answer.'));
+    return;
+  }
   const line = (report: PageReport, percentile: string, name: string, colour: string) =>
     overLoadLine(data, report, name, colour, ({ latency }) => latency?.percentiles[percentile] ?? null, durationText);
   if (reports.length === 1) {
     const lines = percentiles.map((percentile, index) =>
       line(reports[0]!, percentile, `p${percentile}`, `--percentile-${Math.min(index, percentileColours - 1)}`),
     );
-    return drawOverLoad(host, data, latencyAxis('Latency (ms, logarithmic)'), lines, limits(data));
+    drawOverLoad(host, data, latencyAxis('Latency (ms, logarithmic)'), lines, limits(data));
+    return;
   }
   const place = element('div');
   const draw = (index: number) => {
@@ -82,8 +86,10 @@ export function tradeChart(host: HTMLElement, data: BenchPageData): void {
     const points = report.points.map((point, number) => tradePoint(point, number === report.knee, seriesColour(index)));
     return { name: report.label, colour: seriesColour(index), points: points.filter((point) => point !== null) };
   });
-  if (paths.every(({ points }) => points.length === 0))
-    return host.replaceChildren(emptyNote('No request had a good answer.'));
+  if (paths.every(({ points }) => points.length === 0)) {
+    host.replaceChildren(emptyNote('No request had a good answer.'));
+    return;
+  }
   const y = latencyAxis('Latency, p99 (logarithmic)');
   pathChart(host, { x: throughputAxis, y, paths, marks: limits(data), markedName: 'knee' });
 }
@@ -133,7 +139,10 @@ export function partsCard(host: HTMLElement, data: BenchPageData): void {
 
 function partsChart(host: HTMLElement, { points }: PageReport, data: BenchPageData, isShare: boolean): void {
   const measured = points.filter(({ parts }) => parts.length > 0);
-  if (measured.length === 0) return host.replaceChildren(emptyNote('No request had a good answer.'));
+  if (measured.length === 0) {
+    host.replaceChildren(emptyNote('No request had a good answer.'));
+    return;
+  }
   const present = (Object.keys(partNames) as PartName[]).filter((name) =>
     measured.some(({ parts }) => parts.some(({ part, us }) => part === name && us > 0)),
   );

@@ -106,7 +106,10 @@ function showNearest(self: uPlot, hover: Hover, points: readonly PathPoint[]): v
     Math.hypot(self.valToPos(point.x, 'x') - left, self.valToPos(point.y, 'y') - top),
   );
   const least = Math.min(...distances);
-  if (left < 0 || least > REACH) return hover.hide();
+  if (left < 0 || least > REACH) {
+    hover.hide();
+    return;
+  }
   const { head, rows, x, y } = points[distances.indexOf(least)]!;
   hover.show(head, rows, self.valToPos(x, 'x'), self.valToPos(y, 'y'));
 }

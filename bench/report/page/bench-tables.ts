@@ -11,10 +11,19 @@ interface Column {
 }
 
 /** A row for each load. */
-export function numbers(grid: HTMLElement, { points }: PageReport, percentiles: readonly string[]): void {
-  const columns = allColumns(percentiles).filter(({ text }) => points.some((point) => text(point) !== null));
-  const rows = points.map((point) => [loadName(point), ...columns.map(({ text }) => text(point))]);
-  card(grid, 'Loads', '', 'wide').append(table(['Load', ...columns.map(({ name }) => name)], rows));
+export function numbers(grid: HTMLElement, reports: readonly PageReport[], percentiles: readonly string[]): void {
+  for (const [index, { label, points }] of reports.entries()) {
+    const columns = allColumns(percentiles).filter(({ text }) => points.some((point) => text(point) !== null));
+    const rows = points.map((point) => [loadName(point), ...columns.map(({ text }) => text(point))]);
+    const content = card(grid, label, '', 'wide');
+    if (reports.length > 1) markCard(content, index);
+    content.append(table(['Load', ...columns.map(({ name }) => name)], rows));
+  }
+}
+
+/** With the colour that the report has in charts. */
+function markCard(content: HTMLElement, report: number): void {
+  content.parentElement!.querySelector('h3')!.prepend(swatch(seriesColour(report)));
 }
 
 function loadName({ name, isStable }: LoadPoint): HTMLElement {
@@ -72,21 +81,21 @@ function failureCount({ failures: all }: LoadPoint): number {
   return all.reduce((sum, { count }) => sum + count, 0);
 }
 
-export function failures(grid: HTMLElement, { points }: PageReport): void {
-  const rows = points.flatMap((point) =>
-    point.failures.map(({ kind, count, message }) => [
-      point.name,
-      kind,
-      numberText(count),
-      percentText(count / (point.requests + failureCount(point))),
-      element('code', {}, message),
-    ]),
+export function failures(grid: HTMLElement, reports: readonly PageReport[]): void {
+  const isOne = reports.length === 1;
+  const rows = reports.flatMap(({ label, points }) =>
+    points.flatMap((point) =>
+      point.failures.map(({ kind, count, message }) => [
+        ...(isOne ? [] : [label]),
+        ...[point.name, kind, numberText(count), percentText(count / (point.requests + failureCount(point)))],
+        element('code', {}, message),
+      ]),
+    ),
   );
-  const content = card(grid, 'Requests without a good answer', '', 'wide');
-  content.append(
-    rows.length === 0
-      ? emptyNote('None: every request had a good answer.')
-      : table(['Load', 'Kind', 'Count', 'Share', 'First message'], rows),
+  const head = [...(isOne ? [] : ['Report']), 'Load', 'Kind', 'Count', 'Share', 'First message'];
+  const none = emptyNote('None: every request had a good answer.');
+  card(grid, 'Requests without a good answer', '', 'wide').append(
+    rows.length === 0 ? none : table(head, rows, 'texts'),
   );
 }
 
@@ -97,7 +106,7 @@ export function facts(grid: HTMLElement, reports: readonly PageReport[]): void {
       return [element('dt', {}, name), element('dd', {}, shown)];
     });
     const content = card(grid, report.label, '', reports.length > 1 ? 'half' : 'wide');
-    if (reports.length > 1) content.parentElement!.querySelector('h3')!.prepend(swatch(seriesColour(index)));
+    if (reports.length > 1) markCard(content, index);
     content.append(element('dl', {}, ...pairs));
   }
 }

@@ -3,7 +3,8 @@ import { comparison, facts, failures, numbers } from './bench-tables.js';
 import { choice } from './dom.js';
 import { durationText, numberText } from './format.js';
 import { oneLoad } from './one-load.js';
-import { latencyChart, partsCard, throughputChart, tradeChart } from './over-load.js';
+import { latencyChart, throughputChart, tradeChart } from './over-load.js';
+import { partsCard } from './parts-chart.js';
 import { card, emptyNote, openPage, pageData, section, tile } from './shell.js';
 
 const data = pageData<BenchPageData>();
@@ -23,8 +24,8 @@ function drawPage(): void {
   tradeChart(card(overLoad, 'Throughput against p99', 'Down and right is better. Each point is a load.'), data);
   partsCard(card(overLoad, 'Where the time goes', 'What the mean latency of a request consists of.'), data);
   drawOneLoad();
-  for (const report of data.reports) numbers(section(page, `All numbers${suffix(report)}`), report, data.percentiles);
-  for (const report of data.reports) failures(section(page, `Failures${suffix(report)}`), report);
+  numbers(section(page, 'All numbers'), data.reports, data.percentiles);
+  failures(section(page, 'Failures'), data.reports);
   facts(section(page, 'What was measured'), data.reports);
 }
 
@@ -34,10 +35,6 @@ function drawOneLoad(): void {
   const buttons = choice(`${data.axis.title}:`, names, chosen, (index) => draw(index));
   const draw = oneLoad(section(page, 'One load', buttons), data);
   draw(chosen);
-}
-
-function suffix({ label }: PageReport): string {
-  return data.reports.length > 1 ? `: ${label}` : '';
 }
 
 /** The best load of the first report, else its knee, else the last one. */
@@ -72,7 +69,11 @@ function glance({ label, points, best, knee }: PageReport): HTMLElement[] {
       : tile(`${of}best load`, ...about(best));
   const bend =
     knee === null
-      ? tile(`${of}knee`, 'none', 'Latency does not bend within these loads.')
+      ? tile(
+          `${of}knee`,
+          'none',
+          points.length < 3 ? 'It takes three loads to see one.' : 'Latency does not bend within these loads.',
+        )
       : tile(`${of}knee`, ...about(knee));
   const fastest = points.reduce(
     (least, { latency }) => Math.min(least, latency?.percentiles['50'] ?? Number.POSITIVE_INFINITY),

@@ -45,8 +45,15 @@ export function choice(
   );
 }
 
-/** A table whose first column is a heading; numbers are right-aligned. The box around it scrolls sideways where it is too wide. */
-export function table(head: readonly string[], rows: readonly (readonly Child[])[]): HTMLElement {
+/**
+ * A table whose first column is a heading; cells are right-aligned where they are numbers. The box around it scrolls sideways where it is
+ * too wide.
+ */
+export function table(
+  head: readonly string[],
+  rows: readonly (readonly Child[])[],
+  cells: 'numbers' | 'texts' = 'numbers',
+): HTMLElement {
   const headings = head.map((name) => element('th', { scope: 'col' }, name));
   const body = rows.map(([first, ...rest]) =>
     element(
@@ -58,7 +65,7 @@ export function table(head: readonly string[], rows: readonly (readonly Child[])
   );
   const made = element(
     'table',
-    {},
+    { class: cells },
     element('thead', {}, element('tr', {}, ...headings)),
     element('tbody', {}, ...body),
   );

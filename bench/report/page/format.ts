@@ -30,9 +30,9 @@ export function durationTick(us: number): string {
   return `${Number(value.toPrecision(4))} ${unit}`;
 }
 
-/** 0..1 */
+/** Of 0..1, to a tenth of a percent. */
 export function percentText(share: number): string {
-  return `${numberText(share * 100)}%`;
+  return share > 0 && share < 0.001 ? '<0.1%' : `${Number((share * 100).toFixed(1))}%`;
 }
 
 export function bytesText(bytes: number): string {

@@ -26,7 +26,7 @@ export class Hover {
     this.#box.hidden = false;
     const { clientWidth, clientHeight } = this.#plot.over;
     const isLeft = left > clientWidth / 2;
-    this.#box.style.left = `${isLeft ? Math.max(0, left - this.#box.offsetWidth - 14) : left + 14}px`;
+    this.#box.style.left = `${isLeft ? Math.max(0, left - this.#box.offsetWidth - 14) : Math.min(left + 14, clientWidth - this.#box.offsetWidth)}px`;
     this.#box.style.top = `${Math.max(0, Math.min(top, clientHeight - this.#box.offsetHeight))}px`;
   }
 

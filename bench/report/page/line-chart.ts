@@ -8,8 +8,8 @@ export interface Line {
   readonly name: string;
   /** A custom property of the style. */
   readonly colour: string;
-  /** By x; null = no value there. */
-  readonly values: readonly (number | null)[];
+  /** By x; null = no value there, which breaks the line; undefined = nobody looked there, and the line goes on. */
+  readonly values: readonly (number | null | undefined)[];
   readonly style: 'line' | 'dashed' | 'step' | 'bar';
   /** The area down to the axis is tinted. */
   readonly isFilled: boolean;
@@ -41,6 +41,13 @@ export function lineChart(host: HTMLElement, chart: LineChart): void {
   const options = plotOptions(x, y, xs, ys);
   options.series = [{}, ...lines.map((line) => series(line, y))];
   let hover: Hover | null = null;
+  const hasSteps = lines.some(({ style }) => style === 'step');
+  options.cursor = {
+    ...options.cursor,
+    points: isStack ? { show: false } : { size: 9, width: 2, stroke: cardColour, fill: lineColour },
+    // A step belongs to the x at its left; elsewhere the cursor jumps to the nearest x.
+    ...(hasSteps ? { dataIdx: stepIndex } : { move: (self, left, top) => [snapped(self, xs, left), top] }),
+  };
   options.hooks = {
     drawAxes: [(self) => drawMarks(self, marks)],
     setCursor: [(self) => hover !== null && showHover(self, hover, chart, isShown)],
@@ -56,8 +63,8 @@ export function lineChart(host: HTMLElement, chart: LineChart): void {
   hover = new Hover(made);
 }
 
-function numbers(values: readonly (number | null)[]): number[] {
-  return values.filter((value) => value !== null);
+function numbers(values: readonly (number | null | undefined)[]): number[] {
+  return values.filter((value) => value !== null && value !== undefined);
 }
 
 function series(line: Line, y: AxisSpec): uPlot.Series {
@@ -81,13 +88,29 @@ function faded(rgb: string): string {
   return rgb.replace('rgb(', 'rgba(').replace(')', ', 0.14)');
 }
 
+const cardColour = () => colour('--card');
+
+function lineColour(self: uPlot, index: number): string {
+  const { stroke } = self.series[index]!;
+  return typeof stroke === 'function' ? (stroke(self, index) as string) : colour('--ink');
+}
+
+function stepIndex(self: uPlot, _series: number, closest: number, value: number): number {
+  return self.data[0]![closest]! > value ? Math.max(0, closest - 1) : closest;
+}
+
+function snapped(self: uPlot, xs: readonly number[], left: number): number {
+  return left < 0 ? left : self.valToPos(xs[self.posToIdx(left)]!, 'x');
+}
+
 function showHover(
   self: uPlot,
   hover: Hover,
   { lines, xs, head, isStack }: LineChart,
   isShown: readonly boolean[],
 ): void {
-  const { idx, left = -1, top = 0 } = self.cursor;
+  const { idxs, left = -1, top = 0 } = self.cursor;
+  const idx = idxs?.[1];
   if (idx === null || idx === undefined || left < 0) {
     hover.hide();
     return;

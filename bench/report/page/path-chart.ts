@@ -38,7 +38,7 @@ export function pathChart(host: HTMLElement, { x, y, paths, marks, markedName }:
   const options = plotOptions(x, y, xs, ys);
   let hover: Hover | null = null;
   options.series = [{}, { show: true, points: { show: false } }];
-  options.cursor = { ...options.cursor, x: false, points: { show: false } };
+  options.cursor = { ...options.cursor, x: false };
   options.hooks = {
     draw: [(self) => drawAll(self, paths, marks)],
     setCursor: [(self) => hover !== null && showNearest(self, hover, points)],
@@ -63,11 +63,16 @@ function drawAll(self: uPlot, paths: readonly Path[], marks: readonly Mark[]): v
   ctx.save();
   ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
   drawMarks(self, marks);
-  for (const path of paths) drawPath(self, path);
+  const reach = paths.map(({ points: of }) => Math.max(...of.map((point) => point.x)));
+  for (const [index, path] of paths.entries()) {
+    // Beside another path labels stand away from it: those of the one that goes furthest right below it, the others above.
+    const isBelow = paths.length > 1 && reach[index] === Math.max(...reach);
+    drawPath(self, path, isBelow ? 'below' : 'above');
+  }
   ctx.restore();
 }
 
-function drawPath(self: uPlot, path: Path): void {
+function drawPath(self: uPlot, path: Path, labels: 'above' | 'below'): void {
   const { ctx } = self;
   const places = path.points.map(
     (point) => [self.valToPos(point.x, 'x', true), self.valToPos(point.y, 'y', true)] as const,
@@ -77,24 +82,37 @@ function drawPath(self: uPlot, path: Path): void {
   ctx.beginPath();
   for (const [left, top] of places) ctx.lineTo(left, top);
   ctx.stroke();
-  for (const [index, [left, top]] of places.entries()) drawPoint(ctx, path, path.points[index]!, left, top);
+  for (const [index, [left, top]] of places.entries()) {
+    drawPoint(ctx, path, path.points[index]!, left, top);
+    drawLabel(ctx, path.points[index]!.label, left, top, labels);
+  }
 }
 
 function drawPoint(ctx: CanvasRenderingContext2D, path: Path, point: PathPoint, left: number, top: number): void {
-  const dot = (radius: number, line: number, fill: string, stroke: string) => {
-    ctx.fillStyle = fill;
+  const dot = (radius: number, stroke: string) => {
+    ctx.fillStyle = colour('--card');
     ctx.strokeStyle = stroke;
-    ctx.lineWidth = line * devicePixelRatio;
     ctx.beginPath();
     ctx.arc(left, top, radius * devicePixelRatio, 0, 2 * Math.PI);
     ctx.fill();
     ctx.stroke();
   };
-  if (point.isMarked) dot(8.5, 2, colour('--card'), colour('--ink'));
-  dot(3.5, 2, colour('--card'), colour(path.colour));
+  if (point.isMarked) dot(8.5, colour('--ink'));
+  dot(3.5, colour(path.colour));
+}
+
+/** In canvas pixels. */
+function drawLabel(
+  ctx: CanvasRenderingContext2D,
+  text: string,
+  left: number,
+  top: number,
+  side: 'above' | 'below',
+): void {
+  const [x, y] = side === 'above' ? [-9, -7] : [9, 15];
   ctx.fillStyle = colour('--ink-soft');
-  ctx.textAlign = 'right';
-  ctx.fillText(point.label, left - 9 * devicePixelRatio, top - 7 * devicePixelRatio);
+  ctx.textAlign = side === 'above' ? 'right' : 'left';
+  ctx.fillText(text, left + x * devicePixelRatio, top + y * devicePixelRatio);
 }
 
 /** Pixels within which a point is meant. */

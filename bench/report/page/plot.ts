@@ -17,7 +17,7 @@ const FONT = '12px system-ui, sans-serif';
 const TITLE_FONT = '600 12px system-ui, sans-serif';
 /** Pixels that a tick's text gets at least. */
 const X_GAP = 44;
-const Y_GAP = 34;
+const Y_GAP = 26;
 
 /** What all plots have in common: axes, grid, cursor line; colours are read anew whenever the plot is drawn. */
 export function plotOptions(
@@ -34,7 +34,7 @@ export function plotOptions(
     axes: [axis(x, 'x'), axis(y, 'y')],
     series: [],
     legend: { show: false },
-    cursor: { drag: { x: false, y: false, setScale: false }, points: { size: 8 }, y: false },
+    cursor: { drag: { x: false, y: false, setScale: false }, points: { show: false }, y: false },
   };
 }
 

@@ -13,11 +13,22 @@ import { ServerError } from './types/errors.js';
 export type CommandLine =
   | { readonly kind: 'serve'; readonly options: Options; readonly notes: readonly string[] }
   | ToolCommand
+  /** A command of the load test, which reads its own line. */
+  | { readonly kind: 'load'; readonly name: LoadCommand; readonly argv: readonly string[] }
   | { readonly kind: 'print'; readonly text: string; readonly stream: 'stdout' | 'stderr'; readonly exitCode: number };
+
+/** First words of a command line that belong to the load test, with what help says of them. */
+const loadCommands = {
+  bench: 'measures throughput and latency of a model, on any server of the protocol',
+  tune: 'looks for the configuration of a model with which it does best here',
+} as const;
+export type LoadCommand = keyof typeof loadCommands;
 
 /** `argv` without the program's name. Pure: nothing is printed, the process goes on, the environment is not read. */
 export function parseCommandLine(argv: readonly string[]): CommandLine {
-  if (isToolCommand(argv[0])) return parseToolCommand(argv);
+  const [name, ...rest] = argv;
+  if (isToolCommand(name)) return parseToolCommand(argv);
+  if (name === 'bench' || name === 'tune') return { kind: 'load', name, argv: rest };
   const program = new Program();
   try {
     return program.parse(argv);
@@ -94,7 +105,9 @@ class Program {
 }
 
 function otherCommands(): string {
-  const lines = Object.entries(toolCommands).map(([name, what]) => `  conch ${name.padEnd(8)}${what}`);
+  const lines = Object.entries({ ...toolCommands, ...loadCommands }).map(
+    ([name, what]) => `  conch ${name.padEnd(8)}${what}`,
+  );
   return `\nOther commands (conch COMMAND --help; a folder of such a name is served by conch serve DIR):\n${lines.join('\n')}`;
 }
 

@@ -3,7 +3,7 @@ import koffi from 'koffi';
 import { createLog, type ServerLog } from './base/log.js';
 import type { Terminal } from './check/check-command.js';
 import { runTool } from './check/run.js';
-import { packageVersion, parseCommandLine } from './cli.js';
+import { type LoadCommand, packageVersion, parseCommandLine } from './cli.js';
 import { Conch } from './conch.js';
 import type { Options } from './config/options.js';
 import { exampleCall, statusTable } from './status-table.js';
@@ -20,6 +20,10 @@ async function main(argv: readonly string[]): Promise<void> {
     process.exitCode = command.exitCode;
     return;
   }
+  if (command.kind === 'load') {
+    process.exitCode = await runLoadCommand(command.name, command.argv);
+    return;
+  }
   if (command.kind !== 'serve') {
     process.exitCode = await runTool(command, terminal());
     return;
@@ -27,6 +31,12 @@ async function main(argv: readonly string[]): Promise<void> {
   const log = openLog(command.options);
   for (const note of command.notes) log.warning(note);
   await serve(command.options, log);
+}
+
+/** A server has no use for the load test: it is loaded only where it is asked for. */
+async function runLoadCommand(name: LoadCommand, argv: readonly string[]): Promise<number> {
+  if (name === 'bench') return (await import('../bench/load/bench-command.js')).runBench(argv, terminal());
+  return (await import('../bench/tune/tune-command.js')).runTune(argv, terminal());
 }
 
 /** Colours are for people: not in files and pipes, nor where NO_COLOR is set (no-color.org). */

@@ -1,8 +1,8 @@
+import type { Random } from '../load/random.js';
 import type { Channel, ChannelUser, Vanishing, Way } from '../sequences/channel.js';
 import { GrpcChannel } from '../sequences/grpc-channel.js';
 import { WsChannel } from '../sequences/ws-channel.js';
 import { type Answer, readAnswer } from './answer.js';
-import type { Random } from '../load/random.js';
 import type { SequenceIds, SoakSequence } from './soak-sequence.js';
 import { StepWriter } from './step-writer.js';
 import type { Tally } from './tally.js';

@@ -1,5 +1,5 @@
-import { FIRST_SEQUENCE_ID } from '../sequences/step-template.js';
 import type { Random } from '../load/random.js';
+import { FIRST_SEQUENCE_ID } from '../sequences/step-template.js';
 import { Twin } from './twin.js';
 
 /** Ids that are used again had their client go away so long ago that the server knows it. */

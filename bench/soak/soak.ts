@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Contest } from '../core/contest.js';
-import { ObservedServer } from './observed-server.js';
 import { Random } from '../load/random.js';
+import { ObservedServer } from './observed-server.js';
 import { SoakClient, type SoakSurroundings } from './soak-client.js';
 import { SequenceIds } from './soak-sequence.js';
 import { Tally } from './tally.js';

@@ -70,12 +70,8 @@ export class InProcessTarget extends V2Target {
     traceSettings(this.core, model, new Map(wanted));
   }
 
-  close(): void {
-    void this.stop();
-  }
-
   /** Resolves when what is in flight is answered and all threads have ended. */
-  async stop(): Promise<void> {
+  async close(): Promise<void> {
     await this.#conch.stop();
   }
 }

@@ -7,7 +7,7 @@ import type { ModelCounters, Target, TargetModel } from './target.js';
 /** Looks at a server, and at what of it can be seen on this machine. */
 export class ServerObserver implements Observer {
   readonly #target: Target;
-  readonly #models: readonly { readonly name: string; readonly version: string }[];
+  readonly #model: TargetModel;
   readonly #process: ProcessSampler | null;
   readonly #metrics: MetricsSampler | null;
 
@@ -18,7 +18,7 @@ export class ServerObserver implements Observer {
     metrics: MetricsSampler | null,
   ) {
     this.#target = target;
-    this.#models = [{ name: model.name, version: model.version }, ...model.composing];
+    this.#model = model;
     this.#process = process;
     this.#metrics = metrics;
   }
@@ -40,7 +40,7 @@ export class ServerObserver implements Observer {
 
   async look(): Promise<Look> {
     const [counters, process, metrics] = await Promise.all([
-      this.#counters(),
+      countersOf(this.#target, this.#model),
       this.#process?.look() ?? null,
       this.#metrics === null ? null : samplesOf(this.#metrics),
     ]);
@@ -50,16 +50,17 @@ export class ServerObserver implements Observer {
   close(): void {
     this.#metrics?.close();
   }
+}
 
-  async #counters(): Promise<readonly ModelCounters[] | null> {
-    const all: ModelCounters[] = [];
-    for (const { name, version } of this.#models) {
-      const counters = await this.#target.statistics(name, version);
-      if (counters === null) return null;
-      all.push(...counters);
-    }
-    return all;
+/** Of the model, and of those that it is made of; null = the server keeps none. */
+export async function countersOf(target: Target, model: TargetModel): Promise<readonly ModelCounters[] | null> {
+  const all: ModelCounters[] = [];
+  for (const { name, version } of [model, ...model.composing]) {
+    const counters = await target.statistics(name, version);
+    if (counters === null) return null;
+    all.push(...counters);
   }
+  return all;
 }
 
 /** The mean of a window counts as one sample of it. */

@@ -14,7 +14,7 @@ export interface Target {
   unregisterRegion(name: string): Promise<void>;
   /** Of `--trace-*`. */
   setTrace(model: string, settings: Readonly<Record<string, string | readonly string[]>>): Promise<void>;
-  close(): void;
+  close(): void | Promise<void>;
 }
 
 export interface TargetTensor {

@@ -52,7 +52,7 @@ export abstract class V2Target implements Target {
   abstract registerRegion(name: string, key: string, bytes: number): Promise<void>;
   abstract unregisterRegion(name: string): Promise<void>;
   abstract setTrace(model: string, settings: Readonly<Record<string, string | readonly string[]>>): Promise<void>;
-  abstract close(): void;
+  abstract close(): void | Promise<void>;
 
   /** null = it is ready. */
   async #notReady(model: ModelName): Promise<string | null> {

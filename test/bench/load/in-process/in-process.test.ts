@@ -31,7 +31,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await target.stop();
+  await target.close();
   rmSync(folder, { recursive: true });
 });
 
@@ -218,5 +218,5 @@ test('a model that is not there, or cannot be loaded, is named with the reason',
 test('only the models that are asked for are loaded', async () => {
   const some = await InProcessTarget.start([folder], ['simple']);
   expect(some.core.modelNames()).toEqual(['simple']);
-  await some.stop();
+  await some.close();
 });

@@ -1,0 +1,67 @@
+import { writeFile } from 'node:fs/promises';
+import type { Terminal } from '../../src/check/check-command.js';
+import { USAGE_EXIT_CODE } from '../../src/check/command-line.js';
+import { benchPage } from '../report/bench-page.js';
+import { runCompare } from '../report/compare-command.js';
+import { type BenchCommand, parseBenchCommand } from './command-line.js';
+import { csvOf } from './print/csv.js';
+import { reportText } from './print/report-file.js';
+import { summaryOf } from './print/summary.js';
+import { progressOn } from './print/terminal-progress.js';
+import type { LoadReport } from './report.js';
+import { runLoad } from './run-load.js';
+import { partsOf } from './run-parts.js';
+
+/** The load was measured, but not all went well. */
+const TROUBLE_EXIT_CODE = 1;
+
+/** `conch bench`; `argv` is what follows. Resolves with the exit code. */
+export async function runBench(argv: readonly string[], terminal: Terminal): Promise<number> {
+  const command = parseBenchCommand(argv);
+  if (command.kind === 'print') {
+    (command.stream === 'stdout' ? terminal.out : terminal.error)(command.text);
+    return command.exitCode;
+  }
+  try {
+    if (command.kind === 'bench') return await measure(command, argv, terminal);
+    terminal.out(await runCompare({ ...command, colors: terminal.colors }));
+    return 0;
+  } catch (error) {
+    terminal.error(`conch bench: ${(error as Error).message}\n`);
+    return USAGE_EXIT_CODE;
+  }
+}
+
+async function measure(
+  { options, outputs, notes }: Extract<BenchCommand, { kind: 'bench' }>,
+  argv: readonly string[],
+  terminal: Terminal,
+): Promise<number> {
+  for (const note of notes) terminal.error(`conch bench: ${note}\n`);
+  const interrupt = new AbortController();
+  const onInterrupt = () => interrupt.abort();
+  // A second one ends the process at once, as usual.
+  process.once('SIGINT', onInterrupt);
+  const progress = progressOn(process.stderr, { isQuiet: outputs.isQuiet, isCi: Boolean(process.env.CI) });
+  const command = ['conch', 'bench', ...argv].join(' ');
+  const { report, trouble } = await runLoad(options, partsOf(options), {
+    signal: interrupt.signal,
+    progress,
+    command,
+  }).finally(() => process.off('SIGINT', onInterrupt));
+  const hasColor = outputs.color === 'always' || (outputs.color === 'auto' && terminal.colors);
+  if (!outputs.isQuiet) terminal.out(summaryOf(report, { hasColor }));
+  await writeFiles(report, outputs);
+  if (trouble !== null) terminal.error(`conch bench: ${trouble}\n`);
+  const hasFailures = report.results.some(({ failures }) => failures.length > 0);
+  return trouble !== null || hasFailures ? TROUBLE_EXIT_CODE : 0;
+}
+
+async function writeFiles(
+  report: LoadReport,
+  { csv, isCsvVerbose, json, html }: Extract<BenchCommand, { kind: 'bench' }>['outputs'],
+): Promise<void> {
+  if (csv !== null) await writeFile(csv, csvOf(report, isCsvVerbose));
+  if (json !== null) await writeFile(json, reportText(report));
+  if (html !== null) await writeFile(html, benchPage([report]));
+}

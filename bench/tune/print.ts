@@ -1,0 +1,90 @@
+import Table from 'cli-table3';
+import { createTwoFilesPatch } from 'diff';
+import { inMs, latencyName, shortNumber } from '../load/print/format.js';
+import type { Trial } from './search.js';
+import type { Candidate } from './space.js';
+import type { Confirmed, TuneReport } from './tune.js';
+
+/** What the terminal shows at the end. */
+export function tuneSummary(report: TuneReport, colors: boolean): string {
+  const { model, trials, gridPoints, isPartial, cores } = report;
+  const title = `${model}: ${trials.length} of ${gridPoints} points measured on ${cores} cores${isPartial ? ', then the time was up' : ''}`;
+  const lines = [title, resultTable(report, colors), verdict(report)];
+  const patch = configPatch(report);
+  if (patch !== '') lines.push(patch);
+  return `${lines.join('\n')}\n`;
+}
+
+function resultTable({ best, current, percentile }: TuneReport, colors: boolean): string {
+  const head = [
+    '',
+    'instances',
+    'max\nbatch',
+    'delay\nus',
+    'threads',
+    'in flight',
+    'infer/s',
+    `${latencyName(percentile)}\nms`,
+  ];
+  const table = new Table({
+    head: [...head, 'memory\nMiB'],
+    style: { head: colors ? ['bold'] : [], border: colors ? ['grey'] : [], compact: true },
+    colAligns: ['left', ...Array.from({ length: head.length }, () => 'right' as const)],
+  });
+  best.forEach((confirmed, index) => table.push(rowOf(confirmed === current ? 'now' : String(index + 1), confirmed)));
+  if (!best.includes(current)) table.push(rowOf('now', current));
+  return table.toString();
+}
+
+function rowOf(name: string, { point, measurement }: Trial): string[] {
+  const { instances, maxBatchSize, queueDelayUs, threads, concurrency } = point;
+  const settings = [instances, maxBatchSize, queueDelayUs ?? '-', threads ?? '-', concurrency].map(String);
+  const { throughput, latencyUs, memoryBytes } = measurement;
+  const memory = memoryBytes === 0 ? '-' : shortNumber(memoryBytes / 2 ** 20);
+  return [name, ...settings, shortNumber(throughput), inMs(latencyUs), memory];
+}
+
+function verdict({ best, current, limits, percentile, trials }: TuneReport): string {
+  const [first] = best;
+  if (first === undefined) {
+    const least = Math.min(...trials.map(({ measurement }) => measurement.latencyUs));
+    return limits.latencyUs === null
+      ? 'Nothing that was tried is within the limits.'
+      : `Nothing that was tried is within the limits; the least ${latencyName(percentile)} was ${inMs(least)} ms.`;
+  }
+  if (first === current) return 'What the model has now is the best that was found.';
+  return `${ratioText(first, current)} what the model has now.`;
+}
+
+function ratioText(best: Confirmed, current: Confirmed): string {
+  if (!current.isWithinLimits)
+    return `${shortNumber(best.measurement.throughput)} infer/s within the limits, which are missed with`;
+  return `${(best.measurement.throughput / current.measurement.throughput).toFixed(2)} times`;
+}
+
+/** '' = nothing is to be changed. */
+export function configPatch({ model, configBefore, configAfter }: TuneReport): string {
+  if (configBefore === configAfter) return '';
+  const name = `${model}/config.pbtxt`;
+  const patch = createTwoFilesPatch(`a/${name}`, `b/${name}`, configBefore, configAfter);
+  // Without the line that only Subversion reads.
+  return patch.slice(patch.indexOf('---'));
+}
+
+/** One line while it runs. */
+export function trialLine({ point, measurement, isWithinLimits }: Trial, count: number, stage: string): string {
+  const { throughput, latencyUs, failures } = measurement;
+  const outcome =
+    failures > 0
+      ? 'failed'
+      : `${shortNumber(throughput)} infer/s, ${inMs(latencyUs)} ms${isWithinLimits ? '' : ', beyond the limits'}`;
+  return `${stage} ${count}: ${candidateText(point)}, ${point.concurrency} in flight: ${outcome}\n`;
+}
+
+export function candidateText({ instances, maxBatchSize, queueDelayUs, threads }: Candidate): string {
+  const parts = [`${instances} instances`];
+  if (maxBatchSize > 0) parts.push(`batches of ${maxBatchSize}`);
+  if (queueDelayUs !== null) parts.push(`delay ${queueDelayUs} us`);
+  if (threads !== null) parts.push(`${threads} threads`);
+  return parts.join(', ');
+}

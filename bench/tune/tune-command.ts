@@ -1,0 +1,53 @@
+import { writeFile } from 'node:fs/promises';
+import type { Terminal } from '../../src/check/check-command.js';
+import { USAGE_EXIT_CODE } from '../../src/check/command-line.js';
+import { parseTuneCommand, type TuneCommand } from './command-line.js';
+import { trialLine, tuneSummary } from './print.js';
+import { type TuneReport, tune } from './tune.js';
+
+const NOTHING_FOUND_EXIT_CODE = 1;
+
+/** `conch tune`; `argv` is what follows. Resolves with the exit code. */
+export async function runTune(argv: readonly string[], terminal: Terminal): Promise<number> {
+  const command = parseTuneCommand(argv);
+  if (command.kind === 'print') {
+    (command.stream === 'stdout' ? terminal.out : terminal.error)(command.text);
+    return command.exitCode;
+  }
+  try {
+    const report = await search(command, argv, terminal);
+    terminal.out(tuneSummary(report, terminal.colors));
+    await writeFiles(report, command);
+    return report.best.length > 0 ? 0 : NOTHING_FOUND_EXIT_CODE;
+  } catch (error) {
+    terminal.error(`conch tune: ${(error as Error).message}\n`);
+    return USAGE_EXIT_CODE;
+  }
+}
+
+async function search(
+  { options, outputs }: TuneCommand,
+  argv: readonly string[],
+  terminal: Terminal,
+): Promise<TuneReport> {
+  const interrupt = new AbortController();
+  const onInterrupt = () => interrupt.abort();
+  process.once('SIGINT', onInterrupt);
+  try {
+    return await tune(options, {
+      signal: interrupt.signal,
+      command: ['conch', 'tune', ...argv].join(' '),
+      onTrial: (trial, count, stage) => {
+        if (!outputs.isQuiet) terminal.error(trialLine(trial, count, stage));
+      },
+    });
+  } finally {
+    process.off('SIGINT', onInterrupt);
+  }
+}
+
+async function writeFiles(report: TuneReport, { outputs }: TuneCommand): Promise<void> {
+  const { json, config } = outputs;
+  if (json !== null) await writeFile(json, `${JSON.stringify(report, null, 1)}\n`);
+  if (config !== null) await writeFile(config, report.configAfter);
+}

@@ -1,5 +1,5 @@
 import type { TuneBounds } from './options.js';
-import type { Point, SearchSpace } from './space.js';
+import type { Candidate, Point, SearchSpace } from './space.js';
 
 /** What matters of a model's configuration, as the server completed it. */
 export interface ModelSettings {
@@ -55,6 +55,18 @@ export function startPoint(model: ModelSettings, space: SearchSpace, cores: numb
   };
 }
 
+/** What has to be written so that the model is the candidate: what it has already is left out. */
+export function changesTo(candidate: Candidate, model: ModelSettings, cores: number): Partial<Candidate> {
+  const { instances, maxBatchSize, queueDelayUs, threads } = candidate;
+  const unsaid = model.threads > 0 ? model.threads : usualThreads(instances, cores);
+  return {
+    ...(instances !== model.instances && { instances }),
+    ...(maxBatchSize !== model.maxBatchSize && { maxBatchSize }),
+    ...(queueDelayUs !== model.queueDelayUs && { queueDelayUs }),
+    ...(threads !== null && threads !== unsaid && { threads }),
+  };
+}
+
 function refuse({ name, scheduler, maxBatchSize, steps }: ModelSettings, bounds: TuneBounds): void {
   if (scheduler === 'ensemble') {
     throw new Error(
@@ -80,9 +92,13 @@ function delays({ queueDelayUs }: ModelSettings, bounds: TuneBounds): (number | 
   return queueDelayUs === null ? [null, ...values] : withValue(values, queueDelayUs);
 }
 
-/** What the server takes where the configuration says nothing: the cores shared by the instances. */
 function startThreads({ threads, instances }: ModelSettings, cores: number): number {
-  return threads > 0 ? threads : Math.max(1, Math.floor(cores / instances));
+  return threads > 0 ? threads : usualThreads(instances, cores);
+}
+
+/** What the server takes where the configuration says nothing: the cores shared by the instances. */
+function usualThreads(instances: number, cores: number): number {
+  return Math.max(1, Math.floor(cores / instances));
 }
 
 function withValue(values: readonly number[], value: number): number[] {

@@ -31,7 +31,9 @@ function resultTable({ best, current, percentile }: TuneReport, colors: boolean)
     style: { head: colors ? ['bold'] : [], border: colors ? ['grey'] : [], compact: true },
     colAligns: ['left', ...Array.from({ length: head.length }, () => 'right' as const)],
   });
-  best.forEach((confirmed, index) => table.push(rowOf(confirmed === current ? 'now' : String(index + 1), confirmed)));
+  for (const [index, confirmed] of best.entries()) {
+    table.push(rowOf(confirmed === current ? 'now' : String(index + 1), confirmed));
+  }
   if (!best.includes(current)) table.push(rowOf('now', current));
   return table.toString();
 }

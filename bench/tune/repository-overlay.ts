@@ -39,13 +39,16 @@ export class RepositoryOverlay {
     return new RepositoryOverlay(folder, model, configFile, await readIfThere(configFile));
   }
 
-  /** The configuration is that of the candidate from now on; null = as it is. @returns its text */
-  async become(candidate: Candidate | null): Promise<string> {
-    const text = candidate === null ? this.configText : tunedConfig(this.configText, this.configFile, candidate);
+  /** @returns the text of the configuration with these values */
+  textWith(changes: Partial<Candidate>): string {
+    return tunedConfig(this.configText, this.configFile, changes);
+  }
+
+  /** The model has this configuration from now on; '' = no file. */
+  async write(text: string): Promise<void> {
     const file = join(this.folder, this.#model, CONFIG);
     if (text === '') await rm(file, { force: true });
     else await writeFile(file, text);
-    return text;
   }
 
   async remove(): Promise<void> {

@@ -9,7 +9,6 @@ import { runLoad } from '../load/run-load.js';
 import type { ModelSettings } from './model-space.js';
 import type { TuneOptions } from './options.js';
 import type { RepositoryOverlay } from './repository-overlay.js';
-import type { Candidate, Point } from './space.js';
 
 /** How a point is measured. */
 export interface Care {
@@ -33,19 +32,19 @@ export class TrialServer {
 
   /** Of the model as it is. */
   async settings(): Promise<ModelSettings> {
-    const server = await this.#serve(null);
+    const server = await this.#serve(this.#overlay.configText);
     const url = `http://127.0.0.1:${server.httpPort}/v2/models/${encodeURIComponent(this.#options.model)}/config`;
     const answer = await fetch(url);
     if (!answer.ok) throw new Error(`asked ${url}, got HTTP ${answer.status}: ${await answer.text()}`);
     return readSettings((await answer.json()) as ServedConfig);
   }
 
-  /** Rejects where the server does not start with it, or does not answer. */
-  async measure(point: Point, { intervalMs, maxTrials }: Care): Promise<LoadResult> {
-    const server = await this.#serve(point);
+  /** Rejects where the server does not start with the configuration, or does not answer. */
+  async measure(config: string, concurrency: number, { intervalMs, maxTrials }: Care): Promise<LoadResult> {
+    const server = await this.#serve(config);
     const load: LoadOptions['loads'] = {
       kind: 'concurrency',
-      range: { start: point.concurrency, end: point.concurrency, step: 1 },
+      range: { start: concurrency, end: concurrency, step: 1 },
       search: 'linear',
     };
     const { protocol, streaming, batchSize, data, sequences, model, percentile } = this.#options;
@@ -59,7 +58,7 @@ export class TrialServer {
         loads: load,
       },
       networkParts,
-      { signal: this.#signal, progress: silentProgress, command: '' },
+      { signal: AbortSignal.any([this.#signal]), progress: silentProgress, command: '' },
     );
     const result = report.results[0];
     if (result === undefined) throw new Error(trouble ?? 'nothing was measured');
@@ -72,10 +71,10 @@ export class TrialServer {
     this.#served = '';
   }
 
-  async #serve(candidate: Candidate | null): Promise<ServerProcess> {
-    const config = await this.#overlay.become(candidate);
+  async #serve(config: string): Promise<ServerProcess> {
     if (this.#server !== null && this.#served === config) return this.#server;
     await this.stop();
+    await this.#overlay.write(config);
     this.#server = await ServerProcess.start({
       mainFile: fileURLToPath(new URL('../../src/main.js', import.meta.url)),
       repository: this.#overlay.folder,

@@ -1,13 +1,12 @@
 import { availableParallelism } from 'node:os';
 import { resultLatencyUs } from '../load/measure/distribution.js';
 import type { LoadResult } from '../load/report.js';
-import { searchSpace, startPoint } from './model-space.js';
+import { changesTo, type ModelSettings, searchSpace, startPoint } from './model-space.js';
 import type { TuneOptions } from './options.js';
 import { RepositoryOverlay } from './repository-overlay.js';
 import { isWithin, type Limits, type Measurement, ranking, Search, type Trial } from './search.js';
 import { type Candidate, type Point, type SearchSpace, sizeOf } from './space.js';
-import { TrialServer } from './trial-server.js';
-import { tunedConfig } from './tuned-config.js';
+import { type Care, TrialServer } from './trial-server.js';
 
 /** What `conch tune` found out. */
 export interface TuneReport {
@@ -48,6 +47,8 @@ export interface TuneHooks {
   onTrial(trial: Trial, count: number, stage: 'search' | 'confirm'): void;
 }
 
+const CORES = availableParallelism();
+
 /** A first look is short; one that decides waits until it is stable. */
 const CONFIRM_TRIALS = 6;
 const SEARCH_TRIALS = 1;
@@ -72,6 +73,7 @@ class Tuning {
   readonly #server: TrialServer;
   readonly #limits: Limits;
   #count = 0;
+  #settings: ModelSettings | null = null;
 
   constructor(options: TuneOptions, hooks: TuneHooks, overlay: RepositoryOverlay, server: TrialServer) {
     this.#options = options;
@@ -84,10 +86,10 @@ class Tuning {
   async run(): Promise<TuneReport> {
     const { model, bounds, percentile, best } = this.#options;
     const startedAt = new Date().toISOString();
-    const cores = availableParallelism();
     const settings = await this.#server.settings();
-    const space = searchSpace(settings, bounds, cores);
-    const start = startPoint(settings, space, cores);
+    this.#settings = settings;
+    const space = searchSpace(settings, bounds, CORES);
+    const start = startPoint(settings, space, CORES);
     const search = new Search({
       space,
       limits: this.#limits,
@@ -109,14 +111,15 @@ class Tuning {
     const { configText, configFile } = this.#overlay;
     return {
       format: 'conch-tune-1',
-      ...{ model, startedAt, cores, percentile, space, current, configFile },
+      ...{ model, startedAt, percentile, space, current, configFile },
+      cores: CORES,
       command: this.#hooks.command,
       limits: this.#limits,
       gridPoints: sizeOf(space),
       trials: search.trials,
       best: good,
       configBefore: configText,
-      configAfter: good.length === 0 ? configText : tunedConfig(configText, configFile, good[0]!.point),
+      configAfter: good.length === 0 ? configText : this.#configOf(good[0]!.point),
       isPartial: search.isCutShort,
     };
   }
@@ -125,7 +128,7 @@ class Tuning {
   async #look(point: Point): Promise<Measurement | null> {
     try {
       const care = { intervalMs: this.#options.intervalMs, maxTrials: SEARCH_TRIALS };
-      return measurementOf(await this.#server.measure(point, care), this.#options.percentile);
+      return measurementOf(await this.#measure(point, care), this.#options.percentile);
     } catch {
       return this.#hooks.signal.aborted ? null : NOTHING;
     }
@@ -134,7 +137,7 @@ class Tuning {
   async #confirm(trial: Trial): Promise<Confirmed> {
     if (this.#hooks.signal.aborted) return { ...trial, result: null };
     const care = { intervalMs: this.#options.intervalMs * CONFIRM_FACTOR, maxTrials: CONFIRM_TRIALS };
-    const result = await this.#server.measure(trial.point, care).catch((error: Error) => {
+    const result = await this.#measure(trial.point, care).catch((error: Error) => {
       if (this.#hooks.signal.aborted) return null;
       throw error;
     });
@@ -143,6 +146,14 @@ class Tuning {
     const confirmed = { point: trial.point, measurement, isWithinLimits: isWithin(measurement, this.#limits) };
     this.#hooks.onTrial(confirmed, ++this.#count, 'confirm');
     return { ...confirmed, result };
+  }
+
+  #measure(point: Point, care: Care): Promise<LoadResult> {
+    return this.#server.measure(this.#configOf(point), point.concurrency, care);
+  }
+
+  #configOf(candidate: Candidate): string {
+    return this.#overlay.textWith(changesTo(candidate, this.#settings!, CORES));
   }
 
   #deadline(): () => boolean {

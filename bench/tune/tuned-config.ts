@@ -7,18 +7,18 @@ import type { Candidate } from './space.js';
 const THREADS: FieldPath = ['parameters', { key: 'intra_op_thread_count' }];
 
 /**
- * The text of a configuration with the values of a candidate; everything else, comments among it, stays as it is. `text` '' = the model has
- * no file. Throws where the text has several instance groups: which of them is meant cannot be known.
+ * The text of a configuration with these values; what is left out, and everything else, comments among it, stays as it is. `text` '' = the model
+ * has no file. Throws where the text has several instance groups and their number changes: which of them is meant cannot be known.
  */
-export function tunedConfig(text: string, file: string, candidate: Candidate): string {
-  const changes = [
-    (source: ConfigSource) => setInstances(source, candidate.instances),
-    (source: ConfigSource) => setBatchSize(source, candidate.maxBatchSize),
-    (source: ConfigSource) => setQueueDelay(source, candidate.queueDelayUs),
-    (source: ConfigSource) => setThreads(source, candidate.threads),
-  ];
-  // One after another, each on the text that the one before has left: so their edits cannot overlap.
-  return changes.reduce((before, change) => change(parseWithSource(before, file).source), text);
+export function tunedConfig(text: string, file: string, changes: Partial<Candidate>): string {
+  const { instances, maxBatchSize, queueDelayUs, threads } = changes;
+  const edits: ((source: ConfigSource) => string)[] = [];
+  if (instances !== undefined) edits.push((source) => setInstances(source, instances));
+  if (maxBatchSize !== undefined) edits.push((source) => setBatchSize(source, maxBatchSize));
+  if (queueDelayUs !== undefined) edits.push((source) => setQueueDelay(source, queueDelayUs));
+  if (threads !== undefined) edits.push((source) => setThreads(source, threads));
+  // One after another, each on the text that the one before has left: so they cannot overlap.
+  return edits.reduce((before, edit) => edit(parseWithSource(before, file).source), text);
 }
 
 function setInstances(source: ConfigSource, count: number): string {

@@ -1,8 +1,9 @@
-import { GrpcMessageReader } from './grpc-message-reader.js';
+import { grpcMessageBytes, PREFIX_BYTES } from './grpc-prefix.js';
 import { failureOfCall, failureOfReset, grpcFailure } from './grpc-status.js';
 import type { AnswerFields } from './http2/answer-fields.js';
 import { ClientStream } from './http2/client-stream.js';
 import { Http2Wire } from './http2-wire.js';
+import { UnitSplitter } from './unit-splitter.js';
 import type { Failure, WireTarget, WireUser } from './wire.js';
 
 const NO_BYTES = Buffer.alloc(0);
@@ -94,7 +95,9 @@ class Call extends ClientStream {
   end = 0;
   firstByteMs = 0;
   readonly #user: CallUser;
-  readonly #reader = new GrpcMessageReader((bytes, start, end) => this.#onMessage(bytes, start, end));
+  readonly #reader = new UnitSplitter(grpcMessageBytes, (bytes, at, end) =>
+    this.#onMessage(bytes, at + PREFIX_BYTES, end),
+  );
   #copy = NO_BYTES;
   #messages = 0;
   #httpStatus = -1;
@@ -112,6 +115,8 @@ class Call extends ClientStream {
     this.#messages = 0;
     this.#httpStatus = -1;
     this.#trailers = null;
+    this.pieces.length = 0;
+    this.sentBytes = 0;
   }
 
   override onFields(fields: AnswerFields): void {

@@ -37,7 +37,7 @@ export abstract class Http2Wire extends SocketWire implements Http2User {
 
   protected override disconnect(): void {
     super.disconnect();
-    if (this.client !== null) this.client.isStopped = true;
+    this.client?.stop();
     this.client = null;
   }
 }

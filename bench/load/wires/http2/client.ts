@@ -2,6 +2,7 @@ import {
   ErrorCode,
   errorName,
   Flag,
+  FRAME_BYTES_MIN,
   FRAME_HEADER_BYTES,
   FrameType,
   frameName,
@@ -17,11 +18,11 @@ import { ByteCollector } from '../byte-collector.js';
 import { BadAnswer } from '../failures.js';
 import { stamp, stampedPieces } from '../stamp.js';
 import type { TurnWriter } from '../turn-writer.js';
+import { UnitSplitter } from '../unit-splitter.js';
 import type { Failure } from '../wire.js';
 import { FieldSectionReader } from './answer-fields.js';
 import type { ClientStream } from './client-stream.js';
 import { frame, opening, uint32 } from './control-frames.js';
-import { FrameReader, type FrameUser } from './frame-reader.js';
 import type { RequestHead } from './request-head.js';
 import { ServerSettings } from './server-settings.js';
 
@@ -41,13 +42,12 @@ const COPIED_BYTES_MAX = 16 * 1024;
 const REOPEN_BYTES = 2 ** 28;
 
 /** The client's end of HTTP/2 (RFC 9113): bytes in, bytes out. Throws a `BadAnswer` or `ConnectionError` where the server breaks the rules. */
-export class Http2Client implements FrameUser {
-  isStopped = false;
+export class Http2Client {
   readonly settings = new ServerSettings();
   readonly #writer: TurnWriter;
   readonly #head: RequestHead;
   readonly #user: Http2User;
-  readonly #frames = new FrameReader(this);
+  readonly #frames = new UnitSplitter(frameBytes, (bytes, start, end) => this.#onFrame(bytes, start, end));
   readonly #sections = new FieldSectionReader();
   readonly #streams = new Map<number, ClientStream>();
   /** Their bodies wait for a window. */
@@ -72,6 +72,11 @@ export class Http2Client implements FrameUser {
 
   receive(bytes: Buffer, start: number, end: number): void {
     this.#frames.feed(bytes, start, end);
+  }
+
+  /** Takes no notice of what comes any more. */
+  stop(): void {
+    this.#frames.isStopped = true;
   }
 
   /** Whether a stream can begin now. */
@@ -110,7 +115,11 @@ export class Http2Client implements FrameUser {
     this.#pump(stream);
   }
 
-  onFrame(type: number, flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
+  #onFrame(bytes: Buffer, at: number, end: number): void {
+    const type = bytes[at + 3]!;
+    const flags = bytes[at + 4]!;
+    const streamId = bytes.readInt32BE(at + 5) & STREAM_ID_MAX;
+    const start = at + FRAME_HEADER_BYTES;
     if (this.#sectionStream !== 0 && type !== FrameType.CONTINUATION) {
       throw new BadAnswer(`expected CONTINUATION, the server sent ${frameName(type)}`);
     }
@@ -225,7 +234,7 @@ export class Http2Client implements FrameUser {
   }
 
   #reportDrained(): void {
-    if (this.#isDraining && this.#streams.size === 0 && !this.isStopped) this.#user.onDrained();
+    if (this.#isDraining && this.#streams.size === 0 && !this.#frames.isStopped) this.#user.onDrained();
   }
 
   /** The server answered before it had the whole request. */
@@ -295,6 +304,14 @@ export class Http2Client implements FrameUser {
 }
 
 const NO_BYTES = Buffer.alloc(0);
+
+/** Of the frame that begins at `at`, with its header; 0 = its length has not come. We let the server send no longer ones than it may anyway. */
+function frameBytes(bytes: Buffer, at: number, available: number): number {
+  if (available < 3) return 0;
+  const payload = (bytes[at]! << 16) | (bytes[at + 1]! << 8) | bytes[at + 2]!;
+  if (payload <= FRAME_BYTES_MIN) return FRAME_HEADER_BYTES + payload;
+  throw new BadAnswer(`a frame of ${payload} bytes, where at most ${FRAME_BYTES_MIN} are allowed; is this HTTP/2?`);
+}
 
 /** 6.1: the length of the padding stands before the data. */
 function unpadded(bytes: Buffer, start: number, end: number): readonly [start: number, end: number] {

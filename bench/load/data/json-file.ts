@@ -49,7 +49,7 @@ class Section {
     const list = asList(value, `${path}, '${name}'`, 'steps, or of streams of steps');
     this.isFlat = !list.some(Array.isArray);
     this.streams = (this.isFlat ? [list] : list).map((steps, stream) =>
-      asList(steps, this.where(stream, -1), 'steps: either all that is in it are streams, or nothing').map((step, at) =>
+      asList(steps, this.where(stream, -1), `steps, as other members of '${name}' are arrays`).map((step, at) =>
         asMembers(step, this.where(stream, at)),
       ),
     );

@@ -127,9 +127,9 @@ function flatten(array: readonly unknown[], nesting: Shape, depth: number, eleme
       Array.isArray(element) === isInnermost ||
       (!isInnermost && (element as unknown[]).length !== nesting[depth + 1])
     ) {
-      const level = nesting.slice(depth + 1);
-      const expected = isInnermost ? 'no array' : `an array nested as ${shapeText(level)}, as the first is`;
-      throw new DataError(`${where}: expected ${expected} at depth ${depth + 1}, found ${shown(element)}`);
+      const level = shapeText(nesting.slice(depth + 1));
+      const expected = isInnermost ? 'no array in it' : `arrays in it nested as ${level}, as the first is`;
+      throw new DataError(`${where}: expected ${expected}, found ${shown(element)}`);
     }
     if (isInnermost) elements.push(element);
     else flatten(element as unknown[], nesting, depth + 1, elements, where);

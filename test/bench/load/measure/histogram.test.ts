@@ -37,5 +37,6 @@ test('merging gives what recording everything in one gives', () => {
       }
       expect(merged.mean).toBeCloseTo(one.mean, 6);
     }),
+    { numRuns: 30 },
   );
 });

@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import {
+  atLeastZero,
   collect,
   header,
   idRange,
@@ -80,7 +81,7 @@ function addLoadFlags(command: Command): void {
       oneOf('constant', 'poisson'),
     )
     .option('--binary-search', 'the highest load of the range within the latency threshold, to a step')
-    .option('-l, --latency-threshold <ms>', 'no further load once it is passed; 0 = none (default: 0)', whole(0));
+    .option('-l, --latency-threshold <ms>', 'no further load once it is passed; 0 = none (default: 0)', atLeastZero);
 }
 
 function addMeasurementFlags(command: Command): void {

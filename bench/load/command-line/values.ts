@@ -18,6 +18,11 @@ export function positive(text: string): number {
   throw new InvalidArgumentError('Expected a number greater than 0.');
 }
 
+export function atLeastZero(text: string): number {
+  if (/^[0-9]*\.?[0-9]+$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('Expected a number from 0 on.');
+}
+
 /** -1 = the average. */
 export function percentile(text: string): number {
   const value = Number(text);

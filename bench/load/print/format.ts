@@ -6,6 +6,11 @@ export function shortNumber(value: number): string {
   return value >= 0.9995 ? value.toFixed(2) : value.toFixed(3);
 }
 
+/** Of things. */
+export function count(value: number): string {
+  return value.toLocaleString('en-US');
+}
+
 /** Microseconds as milliseconds, without the unit. */
 export function inMs(us: number): string {
   return shortNumber(us / 1000);

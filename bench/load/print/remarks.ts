@@ -1,7 +1,7 @@
 import { resultLatencyUs } from '../measure/distribution.js';
 import type { LoadReport, LoadResult } from '../report.js';
 import { levelOf } from '../search/next-load.js';
-import { inMs, latencyName, shortNumber } from './format.js';
+import { count, inMs, latencyName, shortNumber } from './format.js';
 
 /** From this part of their time on, generators may be what limits the result. */
 const BUSY = 0.8;
@@ -33,14 +33,14 @@ function remarksOfResult(result: LoadResult, { percentile }: LoadReport): string
   const { lateness, requests } = result;
   if (lateness !== null && lateness.late > 0) {
     const { late, backlog, delay } = lateness;
-    const waiting = backlog > 0 ? `, and ${shortNumber(backlog)} were still waiting at the end` : '';
+    const waiting = backlog > 0 ? `, and ${count(backlog)} were still waiting at the end` : '';
     say(
-      `${shortNumber(late)} of ${shortNumber(requests)} requests left late, by ${inMs(delay.mean)} ms on average${waiting}; ` +
+      `${count(late)} of ${count(requests)} requests left late, by ${inMs(delay.mean)} ms on average${waiting}; ` +
         'their latency counts from when they were due.',
     );
   }
-  for (const { kind, count, message } of result.failures) {
-    say(`${shortNumber(count)} requests failed with ${kind}${message === '' ? '' : `: ${message}`}`);
+  for (const { kind, count: failed, message } of result.failures) {
+    say(`${count(failed)} requests failed with ${kind}${message === '' ? '' : `: ${message}`}`);
   }
   return remarks;
 }

@@ -1,6 +1,6 @@
 import Table from 'cli-table3';
 import type { LoadReport, LoadResult, ServerShare } from '../report.js';
-import { inMs, shortNumber } from './format.js';
+import { count, inMs, shortNumber } from './format.js';
 
 /** A column of the table; one that says nothing about any row is left out. */
 interface Column {
@@ -82,8 +82,8 @@ const serverColumns: Column[] = [
 ];
 
 const troubleColumns: Column[] = [
-  { head: 'errors', cell: (result) => (failuresOf(result) > 0 ? shortNumber(failuresOf(result)) : null) },
-  { head: 'late', cell: ({ lateness }) => (lateness === null ? null : shortNumber(lateness.late)) },
+  { head: 'errors', cell: (result) => (failuresOf(result) > 0 ? count(failuresOf(result)) : null) },
+  { head: 'late', cell: ({ lateness }) => (lateness === null ? null : count(lateness.late)) },
 ];
 
 function ofServer(cell: (model: ServerShare) => string | null) {
@@ -100,7 +100,7 @@ function cacheHits({ cacheHits: hits, cacheMisses: misses }: ServerShare): strin
 }
 
 export function failuresOf({ failures }: LoadResult): number {
-  return failures.reduce((sum, { count }) => sum + count, 0);
+  return failures.reduce((sum, failure) => sum + failure.count, 0);
 }
 
 /** Those of everyday use, and the one that was asked for. */

@@ -37,6 +37,9 @@ export interface PartList {
   readonly failures: ReadonlyMap<string, string>;
 }
 
+/** With helpers of the garbage collector, what a part costs depends on how busy the other cores are. */
+const execArgv = ['--single-threaded-gc'];
+
 /** A part ends long before, unless it hangs. */
 const TIMEOUT_MS = 120_000;
 
@@ -70,6 +73,7 @@ export async function measureIn(
 function ask(root: string, order: Order): Promise<Reply> {
   const child = fork(join(root, 'dist/bench/micro/part-process.js'), {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    execArgv,
   });
   const kill = () => void child.kill('SIGKILL');
   process.once('exit', kill);

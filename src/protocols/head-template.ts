@@ -14,7 +14,7 @@ export interface DataRange {
 /**
  * The text of a head around its JSON `data`, its id and that of its sequence. Requests repeat but for these: one that has the same bytes around them needs
  * neither be parsed nor be checked against its model again. 190 ns for the model `simple`, where parsing takes 640
- * (`bench/json.bench.ts`).
+ * (`npm run bench:micro -- --only json/head`).
  */
 export class HeadTemplate {
   /** One per input with JSON data, in the order of the head; those of the last match, overwritten by the next call of `match`. */

@@ -1,24 +1,13 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { checkAnswer } from '../encode/check-answer.js';
 import { openWire } from '../wires/open-wire.js';
-import type { Answer, Failure } from '../wires/wire.js';
+import { answerChecker } from './answer-checker.js';
 import { LoadDriver } from './driver.js';
-import type { Place } from './lane.js';
 import { revived, type ThreadCommand, type ThreadEvent, type ThreadOrder } from './order.js';
 
 /** The thread of a `ThreadDriver`. */
 const order = workerData as ThreadOrder;
 const { part, answered } = order;
 const material = revived(order.material);
-
-function hasExpectations(): boolean {
-  return material.streams.some((steps) => steps.some(({ expected }) => expected !== null));
-}
-
-function check(answer: Answer, place: Place): Failure | null {
-  const { expected } = place.step!;
-  return expected === null || answer.isEmpty ? null : checkAnswer(material.target.protocol, expected, answer);
-}
 
 function post(event: ThreadEvent): void {
   parentPort!.postMessage(event);
@@ -28,7 +17,7 @@ const driver = new LoadDriver({
   material,
   part,
   makeWire: (user) => openWire(material.target, user),
-  check: hasExpectations() ? check : null,
+  check: answerChecker(material.target.protocol, material.streams),
   answered: new Int32Array(answered),
   mayNap: true,
   onExhausted: () => post({ kind: 'exhausted' }),

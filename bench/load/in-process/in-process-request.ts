@@ -1,3 +1,4 @@
+import type { InferPlan } from '../../../src/core/check-request.js';
 import type { InferHead, ParameterValue } from '../../../src/types/infer.js';
 import type { DataSet, Step } from '../data/data-set.js';
 import type { PreparedRequest, PreparedStep, PreparedStreams, StepPlace } from '../encode/prepared-request.js';
@@ -8,6 +9,14 @@ export interface InProcessRequest extends PreparedRequest {
   readonly place: StepPlace;
   /** What its model is asked, but for the id of the sequence. */
   readonly head: InferHead;
+  /** Held against its model, when it is first sent; null = it was not yet. */
+  checked: CheckedRequest | null;
+}
+
+/** `sizes` are the bytes of its inputs. */
+export interface CheckedRequest {
+  readonly plan: InferPlan;
+  readonly sizes: readonly number[];
 }
 
 const NO_BYTES = Buffer.alloc(0);
@@ -15,10 +24,20 @@ const NO_BYTES = Buffer.alloc(0);
 const SOME_SEQUENCE = 1;
 const SEQUENCE_PLACES: readonly StepPlace[] = ['first', 'middle', 'last', 'only'];
 
-/** The requests of a data set. @param hasSequences steps are those of sequences */
-export function prepareInProcess(data: DataSet, hasSequences: boolean): PreparedStreams {
+type Parameters = Step['parameters'];
+
+/**
+ * The requests of a data set.
+ * @param hasSequences steps are those of sequences
+ * @param parameters of all requests; a step may have others of the same names
+ */
+export function prepareInProcess(data: DataSet, hasSequences: boolean, parameters: Parameters = {}): PreparedStreams {
   const places: readonly StepPlace[] = hasSequences ? SEQUENCE_PLACES : ['middle'];
-  return data.streams.map((steps) => steps.map((step) => prepareStep(step, places, hasSequences)));
+  const prepare = (step: Step) => {
+    const whole = { ...step, parameters: { ...parameters, ...step.parameters } };
+    return prepareStep(whole, places, hasSequences);
+  };
+  return data.streams.map((steps) => steps.map(prepare));
 }
 
 function prepareStep(step: Step, places: readonly StepPlace[], hasSequences: boolean): PreparedStep {
@@ -35,6 +54,7 @@ function prepareRequest(step: Step, place: StepPlace, hasSequences: boolean): In
     step,
     place,
     head: headOf(step, place, hasSequences),
+    checked: null,
   };
 }
 

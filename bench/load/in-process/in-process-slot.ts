@@ -1,18 +1,11 @@
-import type { InferPlan } from '../../../src/core/check-request.js';
 import type { AcceptedRequest, InferResponse, Responder } from '../../../src/core/infer-response.js';
 import type { ServedModel } from '../../../src/core/served-model.js';
 import { buildReply } from '../../../src/protocols/infer-reply.js';
 import { asServerError, type ServerError } from '../../../src/types/errors.js';
 import type { Answer, Failure, WireUser } from '../wires/wire.js';
-import type { InProcessRequest } from './in-process-request.js';
+import type { CheckedRequest, InProcessRequest } from './in-process-request.js';
 
 const NOTHING = Buffer.alloc(0);
-
-/** A request for the core; `sizes` are the bytes of its inputs. */
-export interface CoreRequest {
-  readonly plan: InferPlan;
-  readonly sizes: readonly number[];
-}
 
 /** One request at a time. */
 export class InProcessSlot implements Responder {
@@ -42,7 +35,12 @@ export class InProcessSlot implements Responder {
   }
 
   /** Throws a ServerError where the request is refused at once: then no answer comes. */
-  begin(model: ServedModel, { plan, sizes }: CoreRequest, { step, head }: InProcessRequest, sequenceId: number): void {
+  begin(
+    model: ServedModel,
+    { plan, sizes }: CheckedRequest,
+    { step, head }: InProcessRequest,
+    sequenceId: number,
+  ): void {
     const { sequenceStart, sequenceEnd } = head;
     const request = model.admit(plan, sizes, this, { sequenceId, sequenceStart, sequenceEnd });
     const { bytes } = request.model.arena;

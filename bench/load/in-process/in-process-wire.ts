@@ -3,8 +3,8 @@ import type { ServedModel } from '../../../src/core/served-model.js';
 import type { InferenceServer } from '../../../src/core/server.js';
 import type { PreparedRequest } from '../encode/prepared-request.js';
 import type { Wire, WireTarget, WireUser } from '../wires/wire.js';
-import type { InProcessRequest } from './in-process-request.js';
-import { type CoreRequest, InProcessSlot } from './in-process-slot.js';
+import type { CheckedRequest, InProcessRequest } from './in-process-request.js';
+import { InProcessSlot } from './in-process-slot.js';
 
 /** So many requests go to the core in one turn of the event loop: answers that are there at once must not keep all else from running. */
 const MOST_PER_TURN = 1024;
@@ -24,7 +24,6 @@ export class InProcessWire implements Wire {
   readonly #version: string;
   readonly #timeoutMs: number;
   readonly #slots: readonly InProcessSlot[];
-  readonly #requests = new Map<InProcessRequest, CoreRequest>();
   #model: ServedModel | null = null;
   /** Of this turn of the event loop. */
   #sent = 0;
@@ -72,7 +71,8 @@ export class InProcessWire implements Wire {
 
   #begin(slot: InProcessSlot, request: InProcessRequest, sequenceId: number): void {
     try {
-      slot.begin(this.#model!, this.#requestOf(request), request, sequenceId);
+      request.checked ??= this.#check(request);
+      slot.begin(this.#model!, request.checked, request, sequenceId);
     } catch (error) {
       slot.refuse(error);
       this.#refused.push(slot);
@@ -80,14 +80,10 @@ export class InProcessWire implements Wire {
   }
 
   /** Throws a ServerError for what does not fit the model. */
-  #requestOf(request: InProcessRequest): CoreRequest {
-    const known = this.#requests.get(request);
-    if (known !== undefined) return known;
+  #check(request: InProcessRequest): CheckedRequest {
     const { name, tensors } = this.#model!;
     const plan = checkRequest(name, tensors, request.head);
-    const made = { plan, sizes: request.step.inputs.map(({ bytes }) => bytes.length) };
-    this.#requests.set(request, made);
-    return made;
+    return { plan, sizes: request.step.inputs.map(({ bytes }) => bytes.length) };
   }
 
   readonly #onTurn = (): void => {

@@ -38,6 +38,11 @@ export class ServerObserver implements Observer {
     return new ServerObserver(target, model, await ProcessSampler.find(host, port), sampler);
   }
 
+  /** Looks at its statistics alone. */
+  static ofTarget(target: Target, model: TargetModel): ServerObserver {
+    return new ServerObserver(target, model, null, null);
+  }
+
   async look(): Promise<Look> {
     const [counters, process, metrics] = await Promise.all([
       countersOf(this.#target, this.#model),
@@ -53,7 +58,7 @@ export class ServerObserver implements Observer {
 }
 
 /** Of the model, and of those that it is made of; null = the server keeps none. */
-export async function countersOf(target: Target, model: TargetModel): Promise<readonly ModelCounters[] | null> {
+async function countersOf(target: Target, model: TargetModel): Promise<readonly ModelCounters[] | null> {
   const all: ModelCounters[] = [];
   for (const { name, version } of [model, ...model.composing]) {
     const counters = await target.statistics(name, version);

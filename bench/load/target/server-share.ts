@@ -3,12 +3,6 @@ import type { CounterPair, ModelCounters } from './target.js';
 
 const ZERO: CounterPair = { count: 0, ns: 0 };
 
-/** Of several models or versions; `notes` are for the user. */
-export interface ServerShares {
-  readonly shares: readonly ServerShare[];
-  readonly notes: readonly string[];
-}
-
 /**
  * What a version did between two looks at its counters. As perf_analyzer, the durations are those of requests that began earlier too:
  * only what ended in between counts, and all of it.
@@ -44,19 +38,21 @@ export function serverShare(before: ModelCounters | null, after: ModelCounters):
   };
 }
 
-/** Of each version that did anything in between; where none did, of the greatest of each model. */
-export function serverShares(before: readonly ModelCounters[], after: readonly ModelCounters[]): ServerShares {
-  const shares: ServerShare[] = [];
-  const notes: string[] = [];
-  for (const counters of after) {
-    const earlier = before.find(({ name, version }) => name === counters.name && version === counters.version);
-    const share = serverShare(earlier ?? null, counters);
-    if (share !== null) shares.push(share);
-    else notes.push(wentBack(counters));
-  }
-  const busy = shares.filter(isBusy);
-  const idle = shares.filter((share) => isLatest(share, after) && !busy.some(({ model }) => model === share.model));
-  return { shares: [...busy, ...idle], notes };
+/**
+ * Of each version that did anything in between, in the order of `after`; of a model of which none did, of the greatest. What is not known
+ * is left out.
+ */
+export function serverShares(before: readonly ModelCounters[], after: readonly ModelCounters[]): ServerShare[] {
+  const earlier = new Map(before.map((counters) => [keyOf(counters), counters]));
+  const shares = after
+    .map((counters) => serverShare(earlier.get(keyOf(counters)) ?? null, counters))
+    .filter((share) => share !== null);
+  const busy = new Set(shares.filter(isBusy).map(({ model }) => model));
+  return shares.filter((share) => isBusy(share) || (!busy.has(share.model) && isLatest(share, after)));
+}
+
+function keyOf({ name, version }: ModelCounters): string {
+  return `${name}/${version}`;
 }
 
 type PairName = (typeof PAIRS)[number];
@@ -86,8 +82,4 @@ function isBusy({ requests, failed, executions, inferences }: ServerShare): bool
 
 function isLatest({ model, version }: ServerShare, all: readonly ModelCounters[]): boolean {
   return all.every((other) => other.name !== model || Number(other.version) <= Number(version));
-}
-
-function wentBack({ name, version }: ModelCounters): string {
-  return `the counters of model '${name}' version ${version} went back: it was loaded anew meanwhile, or the server was started anew`;
 }

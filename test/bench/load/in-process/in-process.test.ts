@@ -131,7 +131,7 @@ describe('the server in this process', () => {
     const [wire, user] = await open('simple', 2);
     wire.send(0, requestOf(stepOf(SUM)), 0);
     wire.send(1, requestOf(stepOf(SUM, false)), 0);
-    const heard = await user.ended(2);
+    const heard = (await user.ended(2)).toSorted((a, b) => a.slot - b.slot);
     const answer = { isFinal: true, isEmpty: false, failure: '' };
     const outputs = { OUTPUT0: COUNTING.map((value) => value + 1), OUTPUT1: COUNTING.map((value) => value - 1) };
     expect(heard).toEqual([

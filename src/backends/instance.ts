@@ -23,18 +23,20 @@ export interface Instance {
   readonly openKey: string;
   /**
    * Begins a batch with the first `count` of `requests`; only where `canBegin`. False = no memory for outputs: nothing was taken.
-   * @param reason why it has no more; left out = there are none
+   * @param usual why it has no more as long as nothing else is known: `idle_instance` or `end_of_queue`
+   * @param noted what is known; null = nothing is
    */
-  begin(requests: readonly InferRequest[], count: number, reason?: CloseReason): boolean;
-  /** Why the next request does not join the open batch. */
-  noteClosing(reason: CloseReason): void;
+  begin(requests: readonly InferRequest[], count: number, usual: CloseReason, noted: CloseReason | null): boolean;
+  /** Why the newest batch gets no more, until it does; null = nobody is kept out of it any more. */
+  noteClosing(reason: CloseReason | null): void;
   /** Adds to the open batch; false = it was sealed meanwhile, or is full. */
   grow(request: InferRequest): boolean;
   /**
    * The open batch has the first `count` of `requests` instead of those that it has; 0 = it is taken back. False = it was sealed meanwhile, or
    * there is none: nothing changed.
+   * @param reason why it gets no more; null = nothing says more than when it was begun
    */
-  replace(requests: readonly InferRequest[], count: number): boolean;
+  replace(requests: readonly InferRequest[], count: number, reason: CloseReason | null): boolean;
   /** Takes a cancelled request out of the open batch; false = it runs already. */
   withdraw(request: InferRequest): boolean;
 }

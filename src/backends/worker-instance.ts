@@ -109,9 +109,8 @@ export class WorkerInstance implements Instance, TurnMember {
     await this.#warmUp();
   }
 
-  begin(requests: readonly InferRequest[], count: number, reason?: CloseReason): boolean {
+  begin(requests: readonly InferRequest[], count: number, usual: CloseReason, noted: CloseReason | null): boolean {
     assert(this.canBegin, `instance ${this.name} cannot begin a batch`);
-    const usual = this.isIdle ? 'idle_instance' : 'end_of_queue';
     const sequence = this.#ring.next;
     const record = this.#records.at(sequence);
     for (let i = 0; i < count; i++) {
@@ -125,7 +124,7 @@ export class WorkerInstance implements Instance, TurnMember {
     }
     record.slot = slot;
     record.key = requests[0]!.batchKey;
-    record.reason = reason ?? usual;
+    record.closing.begin(usual, noted);
     this.#ring.open(slot.offset / ARENA_UNIT, slot.bytes / ARENA_UNIT, count);
     this.#came(record, record.rows);
     return true;
@@ -134,20 +133,20 @@ export class WorkerInstance implements Instance, TurnMember {
   grow(request: InferRequest): boolean {
     const sequence = this.#ring.newest;
     const record = this.#records.at(sequence);
-    if (record.rows + request.rows > this.#spec.maxRows) {
-      record.reason = 'full';
-      return false;
-    }
+    if (record.rows + request.rows > this.#spec.maxRows) return false;
     if (!this.#append(sequence, record, request)) return false;
+    record.closing.change(record.rows === this.#spec.maxRows ? 'full' : null);
     this.#came(record, request.rows);
     return true;
   }
 
-  noteClosing(reason: CloseReason): void {
-    if (this.openRows > 0) this.#records.at(this.#ring.newest).reason = reason;
+  noteClosing(reason: CloseReason | null): void {
+    const { closing, rows } = this.#records.at(this.#ring.newest);
+    if (reason === null) closing.admit(rows > 1 && rows === this.#spec.maxRows);
+    else closing.note(reason);
   }
 
-  replace(requests: readonly InferRequest[], count: number): boolean {
+  replace(requests: readonly InferRequest[], count: number, reason: CloseReason | null): boolean {
     if (this.#ring.inFlight === 0) return false;
     const sequence = this.#ring.newest;
     const record = this.#records.at(sequence);
@@ -165,6 +164,7 @@ export class WorkerInstance implements Instance, TurnMember {
       changed++;
     }
     record.become(requests, count);
+    record.closing.change(reason);
     this.#ring.reopen(sequence, count);
     this.#came(record, changed);
     // A worker that looked meanwhile took it for none.
@@ -177,7 +177,7 @@ export class WorkerInstance implements Instance, TurnMember {
     const { requests, count } = this.#records.at(this.#ring.newest);
     const index = requests.indexOf(request);
     if (index < 0 || index >= count) return false;
-    return this.replace(requests.slice(0, count).toSpliced(index, 1), count - 1);
+    return this.replace(requests.slice(0, count).toSpliced(index, 1), count - 1, null);
   }
 
   /** Finishes what was begun, then ends the thread. */
@@ -236,7 +236,6 @@ export class WorkerInstance implements Instance, TurnMember {
   /** `rows` of the open batch are new: looks whether the worker should begin, and whether it has ended one meanwhile. */
   #came(record: BatchRecord, rows: number): void {
     const isFull = record.rows === this.#spec.maxRows;
-    if (isFull && record.rows > 1) record.reason = 'full';
     if (this.#pace.add(rows) || isFull || this.#wakesAtOnce) this.#ring.ring();
     currentTurn.add(rows);
     if (!this.#isInTurn) {
@@ -331,7 +330,7 @@ export class WorkerInstance implements Instance, TurnMember {
     const outputs = new BatchOutputs(this.#arena, slot, this.#form, {
       rows: record.rows,
       entries: record.count,
-      reason: record.reason,
+      reason: record.closing.reason,
       instance: this.name,
       requests: record.requests,
       times: executionTimes(memory, base),

@@ -140,7 +140,7 @@ export class Warmup {
     const slot = this.#takeSlot(tensors);
     const state = hasStates ? STATE_GIVEN : NO_STATE;
     const request = new WarmupRequest(slot, state, requests, this.#surroundings);
-    if (!instance.begin(Array<InferRequest>(requests).fill(request), requests)) {
+    if (!instance.begin(Array<InferRequest>(requests).fill(request), requests, 'idle_instance', null)) {
       this.#surroundings.arena.give(slot);
       throw outOfMemory(model);
     }

@@ -43,7 +43,7 @@ const NOTHING: BatchPlan = { take: 0, waitUs: -1, reason: null };
  */
 export function planBatch(policy: BatchPolicy, open: OpenBatch, pending: PendingView, oldestAgeUs: number): BatchPlan {
   if (pending.length === 0) return NOTHING;
-  if (policy.single) return { take: open.rows === 0 ? 1 : 0, waitUs: -1, reason: null };
+  if (policy.single) return open.rows === 0 ? planSingle(policy, pending) : NOTHING;
   const walk = walkPending(policy, open, pending);
   const isDue = policy.delayUs === 0 || oldestAgeUs >= policy.delayUs;
   if (walk.best >= 0 && (policy.delayUs === 0 || !isDue)) {
@@ -55,6 +55,12 @@ export function planBatch(policy: BatchPolicy, open: OpenBatch, pending: Pending
     return { take: walk.taken, waitUs: -1, reason };
   }
   return { take: 0, waitUs: policy.delayUs - oldestAgeUs, reason: null };
+}
+
+/** Whoever waits behind it cannot join. */
+function planSingle({ maxRows }: BatchPolicy, pending: PendingView): BatchPlan {
+  const isFull = pending.length > 1 || (maxRows > 1 && pending.rowsAt(0) === maxRows);
+  return { take: 1, waitUs: -1, reason: isFull ? 'full' : null };
 }
 
 interface Walk {

@@ -37,6 +37,8 @@ export class DynamicScheduler implements Scheduler {
   #plain: boolean;
   #cancelTimer: (() => void) | null = null;
   #timerDueUs = Number.POSITIVE_INFINITY;
+  /** An open batch may have been told that the first that waits does not join it. */
+  #keepsOut = false;
   #stopped = false;
 
   constructor(settings: DynamicSettings, queue: RequestQueue, pool: InstancePool, clock: Clock) {
@@ -73,14 +75,16 @@ export class DynamicScheduler implements Scheduler {
     if (this.#stopped) throw stopping();
     if (!this.#pool.isAvailable) throw unavailable(this.#settings.model);
     if (this.#joined(request, nowUs)) return;
+    const isFirst = this.#queue.length === 0;
     this.#queue.push(request, nowUs);
-    this.#handOutAll(nowUs);
+    this.#handOutAll(nowUs, isFirst);
   }
 
   /** Takes several of which none begins before all are there. Its queue must have no bound. */
   enqueueAll(requests: readonly InferRequest[], nowUs: number): void {
+    const areFirst = this.#queue.length === 0;
     for (const request of requests) this.#queue.push(request, nowUs);
-    this.#handOutAll(nowUs);
+    this.#handOutAll(nowUs, areFirst);
   }
 
   cancel(request: InferRequest): void {
@@ -109,19 +113,21 @@ export class DynamicScheduler implements Scheduler {
 
   /** Hands out what can run now, and sets the timer for what cannot yet. */
   run(): void {
-    this.#handOutAll(this.#clock.nowUs());
+    this.#handOutAll(this.#clock.nowUs(), false);
   }
 
-  #handOutAll(nowUs: number): void {
+  /** @param isNew what waits came just now: an instance that is idle had nothing to do */
+  #handOutAll(nowUs: number, isNew: boolean): void {
     this.#expire(nowUs);
     if (!this.#pool.isAvailable) this.#failAll();
     while (this.#queue.length > 0) {
-      const waitUs = this.#handOut(nowUs);
+      const waitUs = this.#handOut(nowUs, isNew);
       if (waitUs === 0) continue;
       this.#setTimer(waitUs < 0 ? Number.POSITIVE_INFINITY : nowUs + waitUs);
       return;
     }
     this.#setTimer(Number.POSITIVE_INFINITY);
+    if (this.#keepsOut) this.#admit();
   }
 
   /** The shortest way: an open batch with room, nobody before it, and no policy that could say no. */
@@ -148,16 +154,19 @@ export class DynamicScheduler implements Scheduler {
   }
 
   /** 0 = something was handed out; else as `BatchPlan.waitUs`. */
-  #handOut(nowUs: number): number {
+  #handOut(nowUs: number, isNew: boolean): number {
     const instance = this.#target();
     if (instance === null) return -1;
     const rows = instance.openRows;
     const open = rows === 0 ? NOTHING_OPEN : { rows, key: instance.openKey };
     const plan = planBatch(this.#settings.policy, open, this.#queue, nowUs - this.#queue.oldestUs);
     if (plan.take === 0) return plan.waitUs;
-    if (rows === 0) return this.#begin(instance, this.#trim(plan.take), plan.reason) ? 0 : -1;
-    this.#grow(instance, plan.take);
-    if (plan.reason !== null) instance.noteClosing(plan.reason);
+    if (plan.reason !== null) this.#keepsOut = true;
+    if (rows === 0) {
+      const usual = isNew && instance.isIdle ? 'idle_instance' : 'end_of_queue';
+      return this.#begin(instance, this.#trim(plan.take), usual, plan.reason) ? 0 : -1;
+    }
+    if (this.#grow(instance, plan.take) && plan.reason !== null) instance.noteClosing(plan.reason);
     return 0;
   }
 
@@ -176,11 +185,25 @@ export class DynamicScheduler implements Scheduler {
 
   #canJoin(instance: Instance): boolean {
     const rows = instance.openRows;
-    if (rows === 0 || this.#settings.policy.single) return false;
-    const fits = rows + this.#queue.rowsAt(0) <= this.#settings.policy.maxRows;
-    const isAlike = instance.openKey === this.#queue.keyAt(0);
-    if (!fits || !isAlike) instance.noteClosing(fits ? 'shape_changed' : 'full');
-    return fits && isAlike && !this.#opensBlock(0);
+    if (rows === 0) return false;
+    const obstacle = this.#obstacle(instance, rows);
+    instance.noteClosing(obstacle);
+    if (obstacle !== null) this.#keepsOut = true;
+    return obstacle === null;
+  }
+
+  /** Why the first that waits does not join these open rows; null = it may. */
+  #obstacle(instance: Instance, rows: number): CloseReason | null {
+    const { single, maxRows } = this.#settings.policy;
+    if (single || rows + this.#queue.rowsAt(0) > maxRows) return 'full';
+    if (instance.openKey !== this.#queue.keyAt(0)) return 'shape_changed';
+    return this.#opensBlock(0) ? 'full' : null;
+  }
+
+  /** Nobody waits: no open batch keeps anybody out. */
+  #admit(): void {
+    this.#keepsOut = false;
+    for (const instance of this.#pool.instances) if (instance.openRows > 0) instance.noteClosing(null);
   }
 
   /** The request begins a block of rows and more follow: a batch that begins with it will be contiguous. */
@@ -202,10 +225,10 @@ export class DynamicScheduler implements Scheduler {
    * False = there is no memory for the outputs now: the requests wait for a batch that runs, whose end brings some back. Where none runs
    * they fail, because nobody would say when to try again.
    */
-  #begin(instance: Instance, take: number, reason: CloseReason | null): boolean {
+  #begin(instance: Instance, take: number, usual: CloseReason, noted: CloseReason | null): boolean {
     const requests: InferRequest[] = [];
     for (let i = 0; i < take; i++) requests.push(this.#queue.at(i));
-    const begun = instance.begin(requests, take, reason ?? undefined);
+    const begun = instance.begin(requests, take, usual, noted);
     if (!begun && this.#pool.instances.some(({ isIdle }) => !isIdle)) return false;
     for (let i = 0; i < take; i++) this.#queue.shift();
     if (!begun) this.#failForMemory(requests);
@@ -217,11 +240,13 @@ export class DynamicScheduler implements Scheduler {
     for (const request of requests) request.fail(error, 'REJECTED');
   }
 
-  #grow(instance: Instance, take: number): void {
+  /** False = the batch was sealed before all had joined it. */
+  #grow(instance: Instance, take: number): boolean {
     for (let i = 0; i < take; i++) {
-      if (!instance.grow(this.#queue.at(0))) return;
+      if (!instance.grow(this.#queue.at(0))) return false;
       this.#queue.shift();
     }
+    return true;
   }
 
   #expire(nowUs: number): void {

@@ -1,5 +1,6 @@
 import type { BatchOutputs } from '../../src/backends/batch-outputs.js';
 import type { Instance, InstanceState } from '../../src/backends/instance.js';
+import { Closing } from '../../src/backends/open-batches.js';
 import type { InferRequest } from '../../src/backends/request.js';
 import type { CloseReason } from '../../src/telemetry/close-reasons.js';
 import { ServerError } from '../../src/types/errors.js';
@@ -15,14 +16,15 @@ export class PuppetInstance implements Instance {
   hasMemory = true;
   /** The worker takes the open batch just before the next `replace` or `withdraw`. */
   isQuick = false;
-  /** Why the open batch has no more, as it was last told. */
-  closing: CloseReason | null = null;
+  readonly #closing = new Closing();
   running: InferRequest[] = [];
   open: InferRequest[] = [];
   /** Called when a batch ends, before its requests are told. */
   onRoom: () => void = () => {};
   /** Every batch that was sealed, as sizes in rows. */
   readonly sealed: number[] = [];
+  /** Why they had no more. */
+  readonly reasons: CloseReason[] = [];
 
   constructor(name: string, maxRows: number) {
     this.name = name;
@@ -45,26 +47,29 @@ export class PuppetInstance implements Instance {
     return this.open[0]?.batchKey ?? '';
   }
 
-  begin(requests: readonly InferRequest[], count: number, reason?: CloseReason): boolean {
+  begin(requests: readonly InferRequest[], count: number, usual: CloseReason, noted: CloseReason | null): boolean {
     if (!this.hasMemory) return false;
-    this.closing = reason ?? null;
+    this.#closing.begin(usual, noted);
     this.open = requests.slice(0, count);
     return true;
   }
 
-  noteClosing(reason: CloseReason): void {
-    this.closing = reason;
+  noteClosing(reason: CloseReason | null): void {
+    if (reason === null) this.#closing.admit(this.maxRows > 1 && this.openRows === this.maxRows);
+    else this.#closing.note(reason);
   }
 
   grow(request: InferRequest): boolean {
     if (this.open.length === 0 || this.openRows + request.rows > this.maxRows) return false;
     this.open.push(request);
+    this.#closing.change(this.openRows === this.maxRows ? 'full' : null);
     return true;
   }
 
-  replace(requests: readonly InferRequest[], count: number): boolean {
+  replace(requests: readonly InferRequest[], count: number, reason: CloseReason | null): boolean {
     this.#hurry();
     if (this.open.length === 0) return false;
+    this.#closing.change(reason);
     this.open = requests.slice(0, count);
     return true;
   }
@@ -72,7 +77,10 @@ export class PuppetInstance implements Instance {
   withdraw(request: InferRequest): boolean {
     this.#hurry();
     const index = this.open.indexOf(request);
-    if (index >= 0) this.open.splice(index, 1);
+    if (index >= 0) {
+      this.open.splice(index, 1);
+      this.#closing.change(null);
+    }
     return index >= 0;
   }
 
@@ -82,6 +90,7 @@ export class PuppetInstance implements Instance {
     this.running = this.open;
     this.open = [];
     this.sealed.push(rowsOf(this.running));
+    this.reasons.push(this.#closing.reason);
   }
 
   #hurry(): void {

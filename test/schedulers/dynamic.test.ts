@@ -92,6 +92,111 @@ describe('delay', () => {
   });
 });
 
+describe('why a batch has no more rows', () => {
+  const named = (name: string, key: string) => new FakeRequest(name, { key });
+
+  test('an instance that had nothing to do when the request came is idle, one that became free is not', () => {
+    for (const options of [{}, { queue: { maxSize: 4 } }]) {
+      const { instance, scheduler, send } = setUp(options);
+      send('a');
+      instance.seal();
+      send('b');
+      instance.finish();
+      scheduler.run();
+      instance.seal();
+      instance.finish();
+      scheduler.run();
+      send('c');
+      instance.seal();
+      expect(instance.reasons).toEqual(['idle_instance', 'end_of_queue', 'idle_instance']);
+    }
+  });
+
+  test('without dynamic batching others behind it make a request full', () => {
+    for (const options of [{}, { queue: { maxSize: 4 } }]) {
+      const { instance, scheduler, send } = setUp({ policy: { single: true }, ...options });
+      send('a');
+      instance.seal();
+      for (const name of ['b', 'c', 'd']) send(name);
+      for (let i = 0; i < 3; i++) {
+        instance.finish();
+        scheduler.run();
+        instance.seal();
+      }
+      expect(instance.reasons).toEqual(['idle_instance', 'full', 'full', 'end_of_queue']);
+    }
+  });
+
+  test('it grew after another request could not join it', () => {
+    const { instance, scheduler, send } = setUp();
+    send('a');
+    instance.seal();
+    send('b', named('b', 'x'));
+    const other = send('other', named('other', 'y'));
+    scheduler.cancel(other);
+    send('c', named('c', 'x'));
+    instance.finish();
+    expect(instance.reasons).toEqual(['idle_instance', 'end_of_queue']);
+  });
+
+  test.each([
+    ['another shape', () => named('other', 'y'), 'shape_changed'],
+    ['too many rows', () => new FakeRequest('other', { rows: 4 }), 'full'],
+  ] as const)('%s keeps a request out, until it is cancelled', (_, make, reason) => {
+    for (const isCancelled of [false, true]) {
+      const { instance, scheduler, send } = setUp();
+      send('a');
+      instance.seal();
+      send('b');
+      const other = send('other', make());
+      if (isCancelled) scheduler.cancel(other);
+      instance.finish();
+      expect(instance.reasons).toEqual(['idle_instance', isCancelled ? 'end_of_queue' : reason]);
+    }
+  });
+
+  test('the request that could not join went to another instance', () => {
+    const { instances, send } = setUp({ instances: 2 });
+    const [first, second] = [instances[0]!, instances[1]!];
+    for (const instance of instances) {
+      send(instance.name, named('a', 'x'));
+      instance.seal();
+    }
+    send('b', named('b', 'x'));
+    send('other', named('other', 'y'));
+    first.finish();
+    second.finish();
+    expect([first.reasons, second.reasons]).toEqual([
+      ['idle_instance', 'end_of_queue'],
+      ['idle_instance', 'end_of_queue'],
+    ]);
+  });
+
+  test('it was full until one of its requests was cancelled', () => {
+    const { instance, scheduler, send } = setUp();
+    send('a');
+    instance.seal();
+    const [gone] = ['b', 'c', 'd', 'e'].map((name) => send(name));
+    scheduler.cancel(gone!);
+    instance.finish();
+    for (const name of ['f', 'g', 'h', 'i']) send(name);
+    instance.finish();
+    expect(instance.reasons).toEqual(['idle_instance', 'end_of_queue', 'full']);
+  });
+
+  test('it waited for its delay, or has a preferred size, whoever comes and goes behind it', () => {
+    const { clock, instance, scheduler, send } = setUp({ policy: { maxRows: 4, preferred: [2, 4], delayUs: 100 } });
+    send('a');
+    clock.advance(100);
+    instance.seal();
+    send('b');
+    send('c');
+    scheduler.cancel(send('other', named('other', 'y')));
+    instance.finish();
+    expect(instance.reasons).toEqual(['delay', 'preferred']);
+  });
+});
+
 describe('time-outs', () => {
   test('a request that waits too long is refused when its time comes, not when an instance is free', () => {
     const { clock, instance, send } = setUp({ queue: { defaultTimeoutUs: 1000 } });

@@ -1,5 +1,6 @@
 import type { Instance } from '../../backends/instance.js';
 import type { InferRequest } from '../../backends/request.js';
+import type { CloseReason } from '../../telemetry/close-reasons.js';
 import type { FailureReason } from '../../telemetry/statistics.js';
 import type { ServerError } from '../../types/errors.js';
 import { type DirectPlan, type DirectPolicy, planDirect, type WaitingSlots } from './direct-plan.js';
@@ -32,6 +33,10 @@ export class DirectLane implements Lane, WaitingSlots {
   /** By row: what the last batch was begun with, until it is seen to be sealed. */
   #open: readonly InferRequest[] = [];
   #openKey = '';
+  /** It was begun because its oldest request had waited for the delay. */
+  #isDelayed = false;
+  /** Something waits that came while the instance was busy. */
+  #cameLate = false;
   /** Requests that came since the last plan; infinite = it could not have or do what can be now. */
   #news = 0;
   /** So many make another plan worth while. */
@@ -54,6 +59,7 @@ export class DirectLane implements Lane, WaitingSlots {
 
   offer(): void {
     this.#news++;
+    if (!this.instance.isIdle) this.#cameLate = true;
     this.#host.runSoon();
   }
 
@@ -67,13 +73,15 @@ export class DirectLane implements Lane, WaitingSlots {
       this.#news = 0;
       this.#missing = plan.missing;
       this.#dueUs = plan.dueUs;
+      if (plan.rows === 0) this.#noteWaiting(plan);
       if (plan.rows === 0 || this.#hand(plan)) return plan.dueUs;
     }
   }
 
   /** The whole open batch: rows are slots, so that none can be taken out. */
   takeBack(sequence: Sequence): void {
-    if (!this.#isOpen(sequence) || !this.instance.replace([], 0)) return;
+    this.#news = Number.POSITIVE_INFINITY;
+    if (!this.#isOpen(sequence) || !this.instance.replace([], 0, null)) return;
     this.#undo(this.#open);
     this.#open = [];
   }
@@ -125,7 +133,8 @@ export class DirectLane implements Lane, WaitingSlots {
   }
 
   /** Begins a batch, or has the open one replaced; false = that one was sealed meanwhile: plan again. */
-  #hand({ rows, key }: DirectPlan): boolean {
+  #hand(plan: DirectPlan): boolean {
+    const { rows, key } = plan;
     const open = this.#open;
     const batch: InferRequest[] = [];
     const added: InferRequest[] = [];
@@ -137,11 +146,14 @@ export class DirectLane implements Lane, WaitingSlots {
       if (request !== open[slot]) added.push(request);
     }
     const hasFillers = batch.length === rows;
-    if (open.length > 0 && hasFillers && !this.instance.replace(batch, rows)) {
+    if (open.length === 0) this.#isDelayed = plan.reason === 'delay';
+    const reason = this.#closingOf(batch, plan);
+    if (open.length > 0 && hasFillers && !this.instance.replace(batch, rows, reason)) {
       this.#undo(added);
       return false;
     }
-    if (!hasFillers || (open.length === 0 && !this.instance.begin(batch, rows))) {
+    const usual = this.#cameLate || !this.instance.isIdle ? 'end_of_queue' : 'idle_instance';
+    if (!hasFillers || (open.length === 0 && !this.instance.begin(batch, rows, usual, reason))) {
       this.#giveUp(added);
       return true;
     }
@@ -150,7 +162,29 @@ export class DirectLane implements Lane, WaitingSlots {
     });
     this.#open = batch;
     this.#openKey = key;
+    this.#cameLate = this.#hasWaiting;
     return true;
+  }
+
+  /** What waits cannot be in a batch now. */
+  #noteWaiting({ reason }: DirectPlan): void {
+    this.#cameLate &&= this.#hasWaiting;
+    if (this.#open.length > 0) this.instance.noteClosing(reason);
+  }
+
+  get #hasWaiting(): boolean {
+    for (let slot = 0; slot < this.length; slot++) {
+      const sequence = this.slots.at(slot);
+      if (sequence !== null && sequence.waiting.length > 0) return true;
+    }
+    return false;
+  }
+
+  /** Why a batch has no more requests; null = none wait. */
+  #closingOf(batch: readonly InferRequest[], { reason }: DirectPlan): CloseReason | null {
+    const isFull = batch.length === this.length && batch.every((request) => request instanceof Step);
+    if (isFull && this.length > 1) return 'full';
+    return reason ?? (this.#isDelayed ? 'delay' : null);
   }
 
   #firstWith(key: string): InferRequest {

@@ -1,3 +1,4 @@
+import type { CloseReason } from '../../telemetry/close-reasons.js';
 import type { OpenBatch } from '../batch-plan.js';
 
 /** When the slots of an instance become a batch; from `sequence_batching { direct }` (fact sheet 5.5). */
@@ -26,9 +27,11 @@ export interface DirectPlan {
   readonly key: string;
   readonly dueUs: number;
   readonly missing: number;
+  /** Why slots that may have requests are not in the batch, or do not join the open one; null = none wait. */
+  readonly reason: CloseReason | null;
 }
 
-const NOTHING: DirectPlan = { rows: 0, key: '', dueUs: Number.POSITIVE_INFINITY, missing: 1 };
+const NOTHING: DirectPlan = { rows: 0, key: '', dueUs: Number.POSITIVE_INFINITY, missing: 1, reason: null };
 
 /**
  * One pass of Triton's direct sequence batch. Of several keys the one goes that has waited longest, so that none waits for ever. A batch that
@@ -55,12 +58,23 @@ export function planDirect(policy: DirectPolicy, slots: WaitingSlots, open: Open
     const missing = Math.max(1, Math.floor(minUtilization * slots.length) - ready);
     return { ...NOTHING, dueUs: oldestUs + delayUs, missing };
   }
-  return { ...NOTHING, rows: rowsWith(slots, key), key };
+  const reason = hasOther(slots, key) ? 'shape_changed' : mayWait ? 'delay' : null;
+  return { ...NOTHING, rows: rowsWith(slots, key), key, reason };
 }
 
 function planJoin(slots: WaitingSlots, { rows, key }: OpenBatch): DirectPlan {
   const joining = rowsWith(slots, key);
-  return joining === 0 ? NOTHING : { ...NOTHING, rows: Math.max(rows, joining), key };
+  const reason = hasOther(slots, key) ? 'shape_changed' : null;
+  return joining === 0 ? { ...NOTHING, reason } : { ...NOTHING, rows: Math.max(rows, joining), key, reason };
+}
+
+/** Something waits with another key. */
+function hasOther(slots: WaitingSlots, key: string): boolean {
+  for (let slot = 0; slot < slots.length; slot++) {
+    const slotKey = slots.keyAt(slot);
+    if (slotKey !== null && slotKey !== key) return true;
+  }
+  return false;
 }
 
 /** Up to the last slot that waits with this key; 0 = none does. */

@@ -38,7 +38,7 @@ test.each([
   'slots %s, delay %d, utilization %d, at %d',
   (text, delayUs, minUtilization, nowUs, rows, key, dueUs, missing = 1) => {
     const plan = planDirect({ delayUs, minUtilization }, slots(text), NOTHING_OPEN, nowUs);
-    expect(plan).toEqual({ rows, key, dueUs, missing });
+    expect(plan).toMatchObject({ rows, key, dueUs, missing });
   },
 );
 
@@ -53,5 +53,19 @@ test.each([
   ['b@0 . a@5 b@7', 2, 3],
 ])('slots %s join %d open rows at once, whatever the delay', (text, open, rows) => {
   const plan = planDirect({ delayUs: 100, minUtilization: 1 }, slots(text), { rows: open, key: 'a' }, 50);
-  expect(plan).toEqual({ rows, key: rows === 0 ? '' : 'a', dueUs: NEVER, missing: 1 });
+  expect(plan).toMatchObject({ rows, key: rows === 0 ? '' : 'a', dueUs: NEVER, missing: 1 });
+});
+
+test.each([
+  // slots, rows of the open batch (0 = none), now -> why no more
+  ['a@0 . . .', 0, 0, null],
+  ['a@0 . . a@0', 0, 10, null],
+  ['a@0 . . .', 0, 100, 'delay'],
+  ['a@0 b@50 . .', 0, 100, 'shape_changed'],
+  ['b@0 a@50 . .', 2, 60, 'shape_changed'],
+  ['b@0 . . .', 2, 60, 'shape_changed'],
+  ['. a@50 . .', 2, 60, null],
+] as const)('slots %s beside %d open rows at %d: %s', (text, open, nowUs, reason) => {
+  const from = open === 0 ? NOTHING_OPEN : { rows: open, key: 'a' };
+  expect(planDirect({ delayUs: 100, minUtilization: 0.5 }, slots(text), from, nowUs).reason).toBe(reason);
 });

@@ -295,6 +295,68 @@ describe('direct', () => {
   });
 });
 
+describe('direct: why a batch has no more requests', () => {
+  test('an instance was idle, it became free, or all slots have one', () => {
+    const bench = new Bench({ slots: 2 });
+    bench.send(1, 's');
+    bench.turn();
+    bench.send(2, 's');
+    bench.finish();
+    bench.finish();
+    bench.send(1);
+    bench.turn();
+    for (const id of [1, 2]) bench.send(id);
+    bench.finish();
+    bench.finish();
+    // The first row is a filler.
+    bench.send(2);
+    bench.finish();
+    expect(bench.instance.reasons).toEqual(['idle_instance', 'end_of_queue', 'idle_instance', 'full', 'idle_instance']);
+  });
+
+  test.each(['hasVariableState', 'overwritesState'])('a step that waited for the one before (%s)', (kind) => {
+    const kinds = { hasState: true, hasVariableState: false, overwritesState: false, isIterative: false, [kind]: true };
+    const bench = new Bench({ kinds });
+    for (const flags of ['s', '']) bench.send(1, flags);
+    bench.finish();
+    bench.finish();
+    bench.send(1);
+    bench.finish();
+    expect(bench.instance.reasons).toEqual(['idle_instance', 'end_of_queue', 'idle_instance']);
+  });
+
+  test('it waited for its delay, or for its share of slots', () => {
+    const bench = new Bench({ strategy: direct(500, 0.5) });
+    bench.send(1, 's');
+    bench.turn();
+    bench.clock.advance(500);
+    bench.finish();
+    for (const id of [2, 1]) bench.send(id, id === 2 ? 's' : '');
+    bench.finish();
+    expect(bench.instance.reasons).toEqual(['delay', 'idle_instance']);
+  });
+
+  test('another slot waits with another shape, until it is cancelled', () => {
+    for (const isCancelled of [false, true]) {
+      const bench = new Bench();
+      bench.send(1, 's', { key: 'a' });
+      bench.send(2, 's', { key: 'b' });
+      bench.turn();
+      bench.send(3, 's', { key: 'b' });
+      bench.clock.advance(1);
+      const other = bench.send(1, '', { key: 'a' });
+      bench.turn();
+      expect(bench.open()).toBe('- 2s 3s');
+      if (isCancelled) bench.scheduler.cancel(other);
+      bench.finish();
+      expect(bench.instance.reasons.slice(0, 2)).toEqual([
+        'shape_changed',
+        isCancelled ? 'end_of_queue' : 'shape_changed',
+      ]);
+    }
+  });
+});
+
 describe('oldest', () => {
   test('has no fillers, and the next request of a sequence enters when the last is over', () => {
     const bench = new Bench({ strategy: oldest(), slots: 8 });

@@ -90,10 +90,11 @@ function shares(config: ModelConfig, { executions, sizes, reasons }: BatchingNum
 }
 
 function because(reason: CloseReason, config: ModelConfig): string {
-  const delayUs = Number(config.dynamic_batching?.max_queue_delay_microseconds ?? 0);
-  const preferred = config.dynamic_batching?.preferred_batch_size ?? [];
+  const { direct, oldest } = config.sequence_batching ?? {};
+  const delayUs = Number((config.dynamic_batching ?? oldest ?? direct)?.max_queue_delay_microseconds ?? 0);
+  const preferred = (config.dynamic_batching ?? oldest)?.preferred_batch_size ?? [];
   const texts: Readonly<Record<CloseReason, string>> = {
-    full: `had as many rows as max_batch_size ${config.max_batch_size} allows, or too few left for the next request`,
+    full: becauseFull(config),
     preferred: `had a preferred size (${preferred.join(', ')})`,
     delay: `had waited for max_queue_delay_microseconds ${delayUs}`,
     shape_changed: 'ended where the next request had other shapes or inputs',
@@ -101,6 +102,13 @@ function because(reason: CloseReason, config: ModelConfig): string {
     end_of_queue: 'took all that had come while the instance was busy',
   };
   return texts[reason];
+}
+
+function becauseFull({ max_batch_size, dynamic_batching, sequence_batching }: ModelConfig): string {
+  if (max_batch_size === 0 || (dynamic_batching === undefined && sequence_batching === undefined)) {
+    return 'had others waiting behind them, which run alone too';
+  }
+  return `had as many rows as max_batch_size ${max_batch_size} allows, or too few left for the next request`;
 }
 
 /** Whether to wait would make larger batches, by how many rows come meanwhile. */

@@ -55,6 +55,21 @@ describe('why batches are as large as they are', () => {
       { ...lonely, reasons: { ...reasons, delay: 100 } },
       '100 % had waited for max_queue_delay_microseconds 500.',
     ],
+    [
+      'max_batch_size: 8 sequence_batching { oldest { max_candidate_sequences: 4 max_queue_delay_microseconds: 700 } }',
+      { ...lonely, reasons: { ...reasons, delay: 100 } },
+      '100 % had waited for max_queue_delay_microseconds 700.',
+    ],
+    [
+      'max_batch_size: 8 sequence_batching { direct { minimum_slot_utilization: 1 max_queue_delay_microseconds: 700 } }',
+      { ...lonely, reasons: { ...reasons, delay: 100 } },
+      '100 % had waited for max_queue_delay_microseconds 700.',
+    ],
+    [
+      'max_batch_size: 8',
+      { ...lonely, reasons: { ...reasons, full: 100 } },
+      '100 % had others waiting behind them, which run alone too.',
+    ],
   ])('%s, %j: %s', (config, numbers, sentence) => {
     expect(report(config, numbers).sentences.join('\n')).toContain(sentence);
   });

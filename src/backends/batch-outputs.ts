@@ -48,8 +48,8 @@ export interface ExecutedBatch {
   /** The batch was one contiguous range of its planes. */
   readonly contiguous: boolean;
   readonly instance: string;
-  /** The first `entries` of these ran. */
-  readonly requests: readonly { readonly requestId: string }[];
+  /** The first `entries` of these ran; what nobody waits for fills rows up. */
+  readonly requests: readonly { readonly requestId: string; readonly isAwaited: boolean }[];
   /** Why it had no more requests. */
   readonly reason: CloseReason;
   /** Of the states that the batch left, where they can change; equal for equal shapes. */

@@ -20,10 +20,13 @@ export interface ModelExplanation {
   readonly answer_us: number;
   readonly total_us: number;
   readonly batch: {
+    /** Those of requests, its own among them. */
     readonly rows: number;
     readonly requests: number;
-    /** Of the requests that ran with it, those that have one. */
+    /** Those that clients gave, its own among them. */
     readonly ids: readonly string[];
+    /** More rows, of zeros, where slots of a model with sequences had nothing to run; absent = none. */
+    readonly filler_rows?: number;
     /** Why it had no more rows: the reasons of conch_batches_closed_total. */
     readonly reason: CloseReason;
   };
@@ -48,7 +51,6 @@ export interface ExplainedRequest {
 export function explainExecution({ model, arrivedUs }: ExplainedRequest, batch: ExecutedBatch): ModelExplanation {
   const { startUs, inputsUs, inferUs, endUs } = batch.times;
   const now = model.nowUs;
-  const ids = batch.requests.slice(0, batch.entries).map(({ requestId }) => requestId);
   return {
     model: model.name,
     version: String(model.version),
@@ -59,7 +61,21 @@ export function explainExecution({ model, arrivedUs }: ExplainedRequest, batch: 
     output_us: whole(endUs - inferUs),
     answer_us: whole(now - endUs),
     total_us: whole(now - arrivedUs),
-    batch: { rows: batch.rows, requests: batch.entries, ids: ids.filter((id) => id !== ''), reason: batch.reason },
+    batch: companyIn(batch),
+  };
+}
+
+/** Fillers have one row each, and are nobody. */
+function companyIn({ requests, entries, rows, reason }: ExecutedBatch): ModelExplanation['batch'] {
+  const company = requests.slice(0, entries).filter(({ isAwaited }) => isAwaited);
+  const ids = company.map(({ requestId }) => requestId).filter((id) => id !== '');
+  const fillers = entries - company.length;
+  return {
+    rows: rows - fillers,
+    requests: company.length,
+    ids,
+    ...(fillers > 0 && { filler_rows: fillers }),
+    reason,
   };
 }
 

@@ -1,10 +1,11 @@
+import { EXPLAIN } from '../core/explanation.js';
 import { type DataType, elementBytes } from '../types/datatype.js';
 import { invalid, type ServerError } from '../types/errors.js';
 import type { InferHead, InputHead, ParameterValue } from '../types/infer.js';
 import type { Shape } from '../types/tensor.js';
 import { JsonScanner, textBegin } from './json-scanner.js';
 import { jsonTensorBytes } from './json-tensor.js';
-import { asString, customParameter, NO_PARAMETERS } from './v2-json-values.js';
+import { asBoolean, asString, customParameter, NO_PARAMETERS } from './v2-json-values.js';
 
 /** What the mapping needs of the model. */
 export interface GenerateModel {
@@ -37,7 +38,7 @@ const NESTED = 'parameters';
 
 /**
  * Makes an inference request of a `generate` body, bytes `begin` to `end` (fact sheet 1.12): members named as an input are tensors, all
- * others are parameters. Throws INVALID_ARGUMENT with Triton's texts. @param maxInputBytes `--http-max-input-size`, for all tensors together
+ * others are parameters, of which `conch_explain` alone means something here. Throws INVALID_ARGUMENT with Triton's texts. @param maxInputBytes `--http-max-input-size`, for all tensors together
  */
 export function parseGenerate(
   body: Buffer,
@@ -65,6 +66,7 @@ class GenerateReader {
   readonly #sizes: number[] = [];
   readonly #parameters = new Map<string, ParameterValue>();
   #id = '';
+  #explain: boolean | null = null;
   #hasNested = false;
   /** Of all tensors so far. */
   #bytes = 0;
@@ -95,6 +97,7 @@ class GenerateReader {
       inputs: this.#inputs,
       outputs: [],
       parameters: this.#parameters,
+      ...(this.#explain === true && { explain: true }),
     };
     return { head, sizes: this.#sizes };
   }
@@ -120,6 +123,10 @@ class GenerateReader {
     }
     const value = this.#scanner.value();
     // Of members given twice the first counts.
+    if (name === EXPLAIN) {
+      this.#explain ??= asBoolean(value, name);
+      return;
+    }
     if (this.#parameters.has(name)) return;
     if (name === 'id' && isOuter) this.#id = asString(value, name);
     this.#parameters.set(name, customParameter(value, name));

@@ -4,7 +4,7 @@ import { BytesClient } from '../protocols/grpc/engine-fixture.js';
 import { callGrpc } from './control.js';
 import { Crowd } from './crowd.js';
 import { chain, chainOutputs, chainSteps, ensembleFiles } from './ensembles.js';
-import { ask, binaryOutputs, infer, oneNumber, outputsOf, simpleInputs } from './requests.js';
+import { ask, binaryOutputs, infer, oneNumber, outputsOf, post, simpleInputs } from './requests.js';
 import { onEachEngine, ServerProcess } from './server.js';
 import { messageOf, SocketClient } from './socket-client.js';
 
@@ -15,8 +15,9 @@ onEachEngine((engine) => {
   beforeAll(async () => {
     server = await ServerProcess.start({
       engine,
-      models: ['simple', 'delayed'],
-      copies: chainSteps,
+      models: ['simple', 'delayed', 'sequence_direct', 'sequence_oldest', 'identity_int64', 'slow_queue'],
+      edits: { slow_single: (text) => text.replace('dynamic_batching { }', '') },
+      copies: { ...chainSteps, slow_single: 'slow' },
       files: ensembleFiles({ chain }),
     });
   });
@@ -71,6 +72,52 @@ onEachEngine((engine) => {
     }
   });
 
+  test.each([
+    ['slow_queue', ['end_of_queue']],
+    ['slow_single', ['full', 'full', 'end_of_queue']],
+  ])('%s: what waited for the instance says so, and only the last had nobody behind it', async (model, expected) => {
+    const requests = ['', ...expected].map((_, nth) => infer(model, oneNumber(nth), { head: asked }));
+    const answers = await (await Crowd.ask(server, requests)).answers;
+    const reasons = answers.map(({ body }) => {
+      const { parameters } = JSON.parse(String(body));
+      return (JSON.parse(parameters.conch_explain) as ModelExplanation).batch.reason;
+    });
+    // Others may have come before the worker began with the first.
+    expect(reasons.slice(1)).toEqual(expected);
+  });
+
+  test.each(['sequence_direct', 'sequence_oldest'])(
+    'of %s: requests of sequences have their ids, and fillers are nobody',
+    async (model) => {
+      const tensor = { name: 'INPUT', datatype: 'INT32' as const, shape: [1, 1], data: [7] };
+      const step = (id: number, flag: string) => {
+        const parameters = { sequence_id: id, [flag]: true, conch_explain: true };
+        return ask(server.httpPort, infer(model, [tensor], { head: { id: `r${id}`, parameters } }));
+      };
+      const explanationOf = ({ body }: { body: Buffer }) =>
+        (JSON.parse(JSON.parse(String(body)).parameters.conch_explain) as ModelExplanation).batch;
+      await step(1, 'sequence_start');
+      // Of direct sequences this is in the second slot.
+      const second = explanationOf(await step(2, 'sequence_start'));
+      for (const id of [1, 2]) await step(id, 'sequence_end');
+      const fillers = model === 'sequence_direct' ? { filler_rows: 1 } : {};
+      expect(second).toEqual({ rows: 1, requests: 1, ids: ['r2'], reason: 'idle_instance', ...fillers });
+    },
+  );
+
+  test.each([1, 50_000])('over generate, with %i numbers', async (count) => {
+    const body = { INPUT0: new Array(count).fill(5), id: 'g', conch_explain: true };
+    const generated = post('/v2/models/identity_int64/generate', JSON.stringify(body));
+    const answer = JSON.parse(String((await ask(server.httpPort, generated)).body));
+    expect(JSON.parse(answer.conch_explain).batch).toMatchObject({ rows: 1, requests: 1, ids: ['g'] });
+    expect(answer.INPUT0).toBe(undefined);
+    const events = post('/v2/models/simple/generate_stream', JSON.stringify(simple({ conch_explain: true })));
+    expect(String((await ask(server.httpPort, events)).body)).toContain('\\"reason\\":\\"idle_instance\\"');
+    const nested = post('/v2/models/simple/generate', JSON.stringify(simple({ parameters: { conch_explain: 1 } })));
+    const refused = await ask(server.httpPort, nested);
+    expect([refused.status, String(refused.body)]).toEqual([400, expect.stringContaining('conch_explain')]);
+  });
+
   test('over WebSocket', async () => {
     const client = await SocketClient.open(server.httpPort, '/v2/models/simple/infer');
     client.send(messageOf(infer('simple', simpleInputs(1), { head: asked })));
@@ -87,6 +134,11 @@ onEachEngine((engine) => {
     expect(answer.status).toBe(400);
   });
 });
+
+/** A body of `generate`. */
+function simple(more: object): object {
+  return { INPUT0: ones, INPUT1: ones, ...more };
+}
 
 const ones = new Array(16).fill(1);
 

@@ -40,6 +40,7 @@ export class Step extends InferRequest {
     super();
     this.sequenceOf = of;
     this.request = request;
+    this.requestId = request.requestId;
     this.batchKey = batchKey;
     this.slotOffset = request.slotOffset;
     this.row = request.row;

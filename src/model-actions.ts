@@ -67,7 +67,7 @@ export class ModelActions implements ManagerActions<ServedModel> {
     const scope = await this.#scopeOf(source, steps);
     const settings = { ...this.#settings, cacheOf: this.#cacheOf(scope, steps) };
     const loaded = isEnsemble(source.config)
-      ? await loadEnsemble(source, steps, settings, { arena: this.#arena, clock: systemClock })
+      ? await loadEnsemble(source, steps, settings, { arena: this.#arena, clock: systemClock, log: this.#log })
       : await this.#loadModel(source, settings, signal);
     this.#cache?.remember(loaded, scope);
     loaded.statistics.loadSeconds = (monotonicUs() - startUs) / 1e6;

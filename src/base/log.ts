@@ -11,6 +11,7 @@ export interface Log {
 
 /** The request that a line is about. */
 export interface LogSubject {
+  /** '' = that is not known. */
   readonly model: string;
   /** '' = it has none. */
   readonly requestId: string;
@@ -154,8 +155,9 @@ class LogWriter {
 const levels: Readonly<Record<Severity, string>> = { I: 'info', W: 'warning', E: 'error' };
 
 function jsonLine(severity: Severity, area: string, msg: string, now: Date, about?: LogSubject): string {
-  const { model, requestId = '' } = about ?? {};
-  const line = { time: now.toISOString(), level: levels[severity], pid: process.pid, area, model, msg };
+  const { model = '', requestId = '' } = about ?? {};
+  const of = model === '' ? {} : { model };
+  const line = { time: now.toISOString(), level: levels[severity], pid: process.pid, area, ...of, msg };
   return `${JSON.stringify(requestId === '' ? line : { ...line, request_id: requestId })}\n`;
 }
 

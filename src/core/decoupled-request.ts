@@ -44,13 +44,14 @@ export class DecoupledRequest extends AdmittedRequest {
   #answers = 0;
   /** When the last one came, or the request was cancelled. */
   #sinceUs = 0;
-  /** Nothing more reaches the client but what is kept, and `#error` behind it. */
+  /** Nothing more reaches the client but what is kept, and `error` behind it. */
   #isClosed = false;
   /** The client is gone. */
   #isGone = false;
   /** The model has given its final answer. */
   #isAnswered = false;
-  #error: ServerError | null = null;
+  /** What its client is told behind its answers; null = nothing, or not yet. */
+  error: ServerError | null = null;
   /** How the request counts; null = as a success. */
   #failure: FailureReason | null = null;
 
@@ -119,7 +120,7 @@ export class DecoupledRequest extends AdmittedRequest {
 
   override deliver(): void {
     this.onTurn();
-    if (this.#error !== null && !this.#isGone) this.responder.onError(this.#error);
+    if (this.error !== null && !this.#isGone) this.responder.onError(this.error);
   }
 
   override onTurn(): void {
@@ -171,7 +172,7 @@ export class DecoupledRequest extends AdmittedRequest {
   /** Nothing follows to what the client has got, but `error`. */
   #close(error: ServerError | null): void {
     this.#isClosed = true;
-    this.#error = error;
+    this.error = error;
     this.model.deliver(this);
   }
 

@@ -22,8 +22,9 @@ import type { ServerError } from '../types/errors.js';
 import type { SequenceFlags, SequenceId } from '../types/infer.js';
 import type { AdmittedRequest } from './admitted-request.js';
 import type { ModelCache } from './cache/model-cache.js';
-import { checkRequest, type InferPlan, requestTag } from './check-request.js';
+import { checkRequest, type InferPlan } from './check-request.js';
 import { DecoupledRequest } from './decoupled-request.js';
+import { noteFailure } from './failure-line.js';
 import type { AcceptedRequest, Responder } from './infer-response.js';
 import { checkAlike, Lineage } from './lineage.js';
 import { ModelCalls } from './model-calls.js';
@@ -244,8 +245,7 @@ export class Model implements ServedModel, InputSpace {
   }
 
   onFailed(request: ModelRequest, reason: FailureReason, { message }: ServerError): void {
-    const about = { model: this.name, requestId: request.requestId };
-    this.#log.verbose(1, `${requestTag(about.requestId)}model '${this.name}', ${reason}: ${message}`, about);
+    noteFailure(this.#log, { model: this.name, requestId: request.requestId }, reason, message);
     this.statistics.requestFailed(reason, this.#clock.nowUs() - request.arrivedUs, request.plan.head.requests);
     this.#ended(request);
   }
@@ -269,8 +269,10 @@ export class Model implements ServedModel, InputSpace {
   /** It was delivered before. @param failure null = it ended well, and `times` are those of its execution */
   onEnded(request: DecoupledRequest, failure: FailureReason | null, times: ExecutionTimes | null): void {
     const requestUs = this.#clock.nowUs() - request.arrivedUs;
-    if (failure !== null) this.statistics.requestFailed(failure, requestUs);
-    else {
+    if (failure !== null) {
+      noteFailure(this.#log, { model: this.name, requestId: request.requestId }, failure, request.error?.message ?? '');
+      this.statistics.requestFailed(failure, requestUs);
+    } else {
       const { queueUs, inputUs, inferUs, outputUs } = spentWith(request.spent, request.queuedUs, times!);
       this.statistics.requestEnded(request.rows, requestUs, queueUs, inputUs, inferUs, outputUs);
     }

@@ -33,7 +33,7 @@ export interface EnsembleHost extends AnsweringEnsemble {
   stepBegins(run: StepRun, request: EnsembleRequest): void;
   stepEnded(run: StepRun, request: EnsembleRequest): void;
   onSucceeded(request: EnsembleRequest): void;
-  onFailed(request: EnsembleRequest, reason: FailureReason): void;
+  onFailed(request: EnsembleRequest, reason: FailureReason, message: string): void;
   /** The request is over, and has given its memory back. */
   letGo(): void;
 }
@@ -151,7 +151,7 @@ export class EnsembleRequest implements AcceptedRequest, FlowOwner, AnsweredRequ
       else run.request.cancel();
       this.model.stepEnded(run, this);
     }
-    this.#fail('CANCELED');
+    this.#fail('CANCELED', '');
   }
 
   startStep(run: StepRun): void {
@@ -321,13 +321,13 @@ export class EnsembleRequest implements AcceptedRequest, FlowOwner, AnsweredRequ
 
   #deliverError(error: ServerError): void {
     if (this.#state === 'over') return;
-    this.#fail('OTHER');
+    this.#fail('OTHER', error.message);
     this.#responder.onError(error);
   }
 
-  #fail(reason: FailureReason): void {
+  #fail(reason: FailureReason, message: string): void {
     this.#end();
-    this.model.onFailed(this, reason);
+    this.model.onFailed(this, reason, message);
   }
 
   #end(): void {

@@ -1,5 +1,6 @@
 import { outOfMemory } from '../../backends/failures.js';
 import type { Clock } from '../../base/clock.js';
+import type { Log } from '../../base/log.js';
 import type { ModelConfig } from '../../config/model-config.js';
 import type { Arena } from '../../memory/arena.js';
 import type { RowPlanes } from '../../memory/planes.js';
@@ -9,6 +10,7 @@ import type { FailureReason, ModelStatistics } from '../../telemetry/statistics.
 import type { SequenceFlags } from '../../types/infer.js';
 import type { ModelCache } from '../cache/model-cache.js';
 import { checkRequest, type InferPlan } from '../check-request.js';
+import { noteFailure } from '../failure-line.js';
 import type { AcceptedRequest, Responder } from '../infer-response.js';
 import type { ModelTensors } from '../model-tensors.js';
 import { Occupancy } from '../occupancy.js';
@@ -41,6 +43,7 @@ export interface EnsembleParts {
 export interface EnsembleSurroundings {
   readonly arena: Arena;
   readonly clock: Clock;
+  readonly log: Log;
 }
 
 /**
@@ -62,6 +65,7 @@ export class Ensemble implements ServedModel, InputSpace, EnsembleHost {
   readonly isDecoupled: boolean;
   readonly steps: readonly ServedModel[];
   readonly #clock: Clock;
+  readonly #log: Log;
   /** By step; null = any number of requests may be at its model. */
   readonly #gates: readonly (StepGate | null)[];
   /** By the outputs that were asked for. */
@@ -75,7 +79,7 @@ export class Ensemble implements ServedModel, InputSpace, EnsembleHost {
   #isStopped = false;
   #isOver = false;
 
-  constructor(parts: EnsembleParts, { arena, clock }: EnsembleSurroundings) {
+  constructor(parts: EnsembleParts, { arena, clock, log }: EnsembleSurroundings) {
     this.name = parts.name;
     this.version = parts.version;
     this.config = parts.config;
@@ -86,6 +90,7 @@ export class Ensemble implements ServedModel, InputSpace, EnsembleHost {
     this.steps = parts.graph.steps.map(({ model }) => model);
     this.arena = arena;
     this.#clock = clock;
+    this.#log = log;
     this.planes = parts.tensors.planesIn(arena);
     this.isDecoupled = this.#routeTo(this.graph.outputs).depth > 0;
     const limit = parts.config.ensemble_scheduling?.max_inflight_requests ?? 0;
@@ -235,7 +240,8 @@ export class Ensemble implements ServedModel, InputSpace, EnsembleHost {
     this.#occupancy.settle();
   }
 
-  onFailed({ arrivedUs }: EnsembleRequest, reason: FailureReason): void {
+  onFailed({ arrivedUs, requestId }: EnsembleRequest, reason: FailureReason, message: string): void {
+    noteFailure(this.#log, { model: this.name, requestId }, reason, message);
     this.statistics.requestFailed(reason, this.#clock.nowUs() - arrivedUs);
     this.#occupancy.end();
     this.#occupancy.settle();

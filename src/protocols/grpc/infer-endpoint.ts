@@ -4,6 +4,7 @@ import type { Tracing } from '../../telemetry/trace/tracing.js';
 import { ServerError } from '../../types/errors.js';
 import type { BodyBudget } from '../body-buffer.js';
 import type { HeaderForward } from '../header-forward.js';
+import { RefusalLog } from '../refusal-log.js';
 import type { GrpcCall } from './engine.js';
 import { InferReader } from './infer-reader.js';
 import { InferStream } from './infer-stream.js';
@@ -17,6 +18,7 @@ export class InferEndpoint {
   readonly unaryReader: InferReader;
   readonly budget: BodyBudget;
   readonly tracing: Tracing;
+  readonly refusals: RefusalLog;
   readonly #unary: UnaryInfer[] = [];
   readonly #tasks: StreamTask[] = [];
   readonly #streams = new Set<InferStream>();
@@ -31,6 +33,7 @@ export class InferEndpoint {
     });
     this.budget = budget;
     this.tracing = server.tracing;
+    this.refusals = new RefusalLog(server.log);
     this.#forward = forward;
   }
 

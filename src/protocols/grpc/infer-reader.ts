@@ -49,6 +49,8 @@ export class InferReader {
   /** Where the id lies in the message; also set when `read` throws for what comes behind it. */
   idBegin = 0;
   idEnd = 0;
+  /** As the client wrote it; '' = it was not read yet. */
+  modelName = '';
   /** Bytes of each input, in the order of the plan. */
   sizes: readonly number[] = [];
   readonly #models: ModelFinder;
@@ -107,6 +109,7 @@ export class InferReader {
     const wire = parseInferRequest(message, 0, message.length);
     this.idEnd = wire.idField.end;
     this.idBegin = this.idEnd - Buffer.byteLength(wire.id);
+    this.modelName = wire.modelName;
     const model = this.#models.find(wire.modelName, wire.modelVersion);
     this.plan = checkRequest(
       model.name,
@@ -131,6 +134,7 @@ export class InferReader {
   /** True = the message is one that was read before, but for its id and its tensors. */
   #recall(message: Buffer, isWhole: boolean): boolean {
     this.#typed = null;
+    this.modelName = '';
     this.idBegin = 0;
     this.idEnd = 0;
     const remembered = this.#remembered;
@@ -149,6 +153,7 @@ export class InferReader {
   #use(message: Buffer, { template, prepared }: Remembered): boolean {
     this.idBegin = template.idBegin;
     this.idEnd = template.idEnd;
+    this.modelName = prepared.modelName;
     if (this.#models.find(prepared.modelName, prepared.modelVersion) !== prepared.model) {
       this.#remembered.shift();
       return false;

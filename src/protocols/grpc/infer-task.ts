@@ -4,6 +4,7 @@ import type { ServedModel } from '../../core/served-model.js';
 import { asServerError, type ServerError } from '../../types/errors.js';
 import type { CallTrace } from '../call-trace.js';
 import { type ForwardedHeaders, planWithHeaders } from '../header-forward.js';
+import type { RefusalLog } from '../refusal-log.js';
 import type { PartsHolder } from './engine.js';
 import { IdBytes } from './id-bytes.js';
 import type { InferReader, PreparedInfer } from './infer-reader.js';
@@ -27,6 +28,13 @@ export abstract class InferTask implements Responder, PartsHolder {
   protected readonly id = new IdBytes();
   /** Null = none. */
   protected forwarded: ForwardedHeaders | null = null;
+  /** '' = that is not known yet. */
+  #modelName = '';
+  readonly #refusals: RefusalLog;
+
+  constructor(refusals: RefusalLog) {
+    this.#refusals = refusals;
+  }
 
   /** Its model has memory for it and was told nothing yet. */
   protected admitted(_model: ServedModel): void {}
@@ -49,9 +57,9 @@ export abstract class InferTask implements Responder, PartsHolder {
   /** As `start`, for a message that came in pieces. */
   startPieces(reader: InferReader, pieces: MessagePieces): void {
     try {
+      this.#takeNames(pieces);
       this.request = pieces.finish();
       this.prepared = pieces.prepared;
-      this.id.set(pieces.id.bytes, 0, pieces.id.length);
       if (this.request === null) this.#read(reader, pieces.whole);
       this.#submit();
     } catch (error) {
@@ -63,13 +71,14 @@ export abstract class InferTask implements Responder, PartsHolder {
 
   /** For a message that was refused while it came in pieces. */
   refusePieces(pieces: MessagePieces, error: unknown): void {
-    this.id.set(pieces.id.bytes, 0, pieces.id.length);
+    this.#takeNames(pieces);
     pieces.clear();
     this.refuse(error);
   }
 
   /** It is not one that can be queued. */
   refuse(error: unknown): void {
+    this.noteRefusal(error);
     this.cancel();
     this.error = asServerError(error);
     this.settled();
@@ -96,6 +105,12 @@ export abstract class InferTask implements Responder, PartsHolder {
     this.#releaseResponse();
   }
 
+  /** For the log: no model had it, or its answer cannot be written. */
+  protected noteRefusal(error: unknown): void {
+    const { view } = this.id;
+    if (this.#refusals.isOn) this.#refusals.note(this.#modelName, Buffer.from(view).toString(), error);
+  }
+
   /** Its answer is sent, or it was cancelled: it can be used for another. */
   protected clear(): void {
     this.request = null;
@@ -107,6 +122,12 @@ export abstract class InferTask implements Responder, PartsHolder {
     this.error = null;
     this.wasAccepted = false;
     this.id.clear();
+    this.#modelName = '';
+  }
+
+  #takeNames({ id, modelName }: MessagePieces): void {
+    this.id.set(id.bytes, 0, id.length);
+    this.#modelName = modelName;
   }
 
   #releaseResponse(): void {
@@ -120,6 +141,7 @@ export abstract class InferTask implements Responder, PartsHolder {
       reader.read(message);
     } finally {
       this.id.set(message, reader.idBegin, reader.idEnd);
+      this.#modelName = reader.modelName;
     }
     const { prepared, sizes, sequence } = reader;
     const { model } = prepared;

@@ -21,6 +21,8 @@ type PiecesState = 'head' | 'tensors' | 'whole';
 export class MessagePieces {
   prepared: PreparedInfer | null = null;
   readonly id = new IdBytes();
+  /** '' = it is not known yet. */
+  modelName = '';
   readonly #reader: InferReader;
   readonly #body: BodyBuffer;
   #responder: Responder | null = null;
@@ -83,6 +85,7 @@ export class MessagePieces {
     this.#scanned = 0;
     this.#body.clear();
     this.id.clear();
+    this.modelName = '';
   }
 
   get #isFilling(): boolean {
@@ -116,6 +119,7 @@ export class MessagePieces {
       reader.readHead(head);
     } finally {
       this.id.set(head, reader.idBegin, reader.idEnd);
+      this.modelName = reader.modelName;
     }
     this.prepared = reader.prepared;
     if (reader.isTyped || reader.prepared.hasStrings || reader.plan.usesRegions) return;

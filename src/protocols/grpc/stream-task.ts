@@ -30,7 +30,7 @@ export class StreamTask extends InferTask {
   readonly #sent = new Fifo<InferResponse>();
 
   constructor(endpoint: InferEndpoint) {
-    super();
+    super(endpoint.refusals);
     this.#endpoint = endpoint;
   }
 
@@ -123,6 +123,7 @@ export class StreamTask extends InferTask {
 
   /** It cannot be answered as it should be. */
   #giveUp(error: ServerError): void {
+    this.noteRefusal(error);
     this.cancel();
     while (this.hasAnswers) this.#answers.shift().release();
     this.wasAccepted = true;

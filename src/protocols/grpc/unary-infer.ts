@@ -19,7 +19,7 @@ export class UnaryInfer extends InferTask implements GrpcCallOwner {
   #pieces: MessagePieces | null = null;
 
   constructor(endpoint: InferEndpoint) {
-    super();
+    super(endpoint.refusals);
     this.#endpoint = endpoint;
   }
 
@@ -49,7 +49,7 @@ export class UnaryInfer extends InferTask implements GrpcCallOwner {
     try {
       this.#pieces!.add(piece);
     } catch (error) {
-      this.refuse(error);
+      this.refusePieces(this.#pieces!, error);
     }
   }
 
@@ -85,6 +85,7 @@ export class UnaryInfer extends InferTask implements GrpcCallOwner {
     try {
       if (sendUnary(call, this.prepared!, this.response!, this.id, this)) this.#recycle();
     } catch (error) {
+      this.noteRefusal(error);
       this.error = asServerError(error);
     }
   }

@@ -10,6 +10,7 @@ import { type GenerateRequest, parseGenerate } from '../generate.js';
 import { type JsonPool, LARGE_JSON_BYTES } from '../json-pool.js';
 import { readJsonTensor } from '../json-tensor.js';
 import { readLargeGenerate } from '../large-generate.js';
+import type { RefusalLog } from '../refusal-log.js';
 import type { BodySink, ExchangeOwner, HttpExchange } from './engine.js';
 import { replyError } from './reply.js';
 
@@ -18,13 +19,22 @@ export interface GenerateHost {
   readonly limits: { readonly maxInputBytes: number };
   readonly budget: BodyBudget;
   readonly pool: JsonPool;
+  readonly refusals: RefusalLog;
   readonly server: { readonly tracing: Tracing; find(name: string, version: string): ServedModel };
+}
+
+/** Who asked, as long as the answers are not all there. */
+export interface Asker {
+  /** Nothing more is wanted. */
+  cancel(): void;
+  /** For the log: what its model answered cannot be its answer. */
+  noteRefusal(error: unknown): void;
 }
 
 /** How the answers of a model become the answer to a client. Each response is its to release. */
 export interface GenerateAnswers {
-  /** The request is complete. @param id '' = none @param call is told when nothing more is wanted */
-  begin(id: string, call: { cancel(): void }): void;
+  /** The request is complete. @param id '' = none */
+  begin(id: string, call: Asker): void;
   take(response: InferResponse): void;
   /** The last one. */
   takeError(error: ServerError): void;
@@ -35,7 +45,7 @@ export interface GenerateAnswers {
 }
 
 /** One request to `generate` or `generate_stream`, from its head to the last byte of its answer. */
-export class GenerateCall implements BodySink, ExchangeOwner, Responder {
+export class GenerateCall implements BodySink, ExchangeOwner, Responder, Asker {
   readonly #host: GenerateHost;
   readonly #answers: GenerateAnswers;
   readonly #body: BodyBuffer;
@@ -44,6 +54,8 @@ export class GenerateCall implements BodySink, ExchangeOwner, Responder {
   /** As the client wrote them. */
   #name = '';
   #version = '';
+  /** Of the request, where a line of the log would have it. */
+  #id = '';
   /** Until its last answer. */
   #request: AcceptedRequest | null = null;
   /** Null = nothing is traced. */
@@ -120,9 +132,15 @@ export class GenerateCall implements BodySink, ExchangeOwner, Responder {
     this.#request = null;
     request?.cancel();
   }
+
+  noteRefusal(error: unknown): void {
+    this.#host.refusals.note(this.#name, this.#id, error);
+  }
+
   /** The body is complete: its data goes to the memory of the request. */
   #run(body: Buffer): void {
     this.#hasBody = true;
+    this.#id = this.#host.refusals.idIn(body, 0, body.length);
     // It may have been loaded anew since the head of the request came.
     if (this.#model.isRetired) this.#model = this.#host.server.find(this.#name, this.#version);
     if (body.length > LARGE_JSON_BYTES) {
@@ -179,6 +197,7 @@ export class GenerateCall implements BodySink, ExchangeOwner, Responder {
   }
 
   #fail(error: unknown): void {
+    this.noteRefusal(error);
     this.cancel();
     replyError(this.#exchange, error);
   }

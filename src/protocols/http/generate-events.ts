@@ -6,7 +6,7 @@ import type { JsonPool } from '../json-pool.js';
 import { isLargeAnswer, writeLargeAnswer } from '../large-generate.js';
 import { httpStatus } from '../status.js';
 import type { HttpExchange } from './engine.js';
-import type { GenerateAnswers } from './generate-call.js';
+import type { Asker, GenerateAnswers } from './generate-call.js';
 import { errorHeaders } from './reply.js';
 
 const EVENT_HEADERS: readonly string[] = ['Content-Type', 'text/event-stream; charset=utf-8'];
@@ -19,7 +19,7 @@ export class GenerateEvents implements GenerateAnswers {
   readonly #exchange: HttpExchange;
   readonly #pool: JsonPool;
   #id = '';
-  #call: { cancel(): void } | null = null;
+  #call: Asker | null = null;
   #hasBegun = false;
   /** No other is begun before it is done: another thread writes it, or it is written and there is no room for more. */
   #current: InferResponse | null = null;
@@ -36,7 +36,7 @@ export class GenerateEvents implements GenerateAnswers {
     this.#pool = pool;
   }
 
-  begin(id: string, call: { cancel(): void }): void {
+  begin(id: string, call: Asker): void {
     this.#id = id;
     this.#call = call;
   }
@@ -119,6 +119,7 @@ export class GenerateEvents implements GenerateAnswers {
     this.#current = null;
     response.release();
     if (this.#isOver) return;
+    this.#call!.noteRefusal(error);
     this.#call!.cancel();
     this.#writeError(asServerError(error));
   }

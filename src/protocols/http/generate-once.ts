@@ -4,7 +4,7 @@ import { type GenerateAnswer, generateAnswer, generateJson } from '../generate-r
 import type { JsonPool } from '../json-pool.js';
 import { isLargeAnswer, writeLargeAnswer } from '../large-generate.js';
 import type { HttpExchange } from './engine.js';
-import type { GenerateAnswers } from './generate-call.js';
+import type { Asker, GenerateAnswers } from './generate-call.js';
 import { JSON_HEADERS, replyBytes, replyError } from './reply.js';
 
 /** `generate`: exactly one response of the model is the answer. */
@@ -12,7 +12,7 @@ export class GenerateOnce implements GenerateAnswers {
   readonly #exchange: HttpExchange;
   readonly #pool: JsonPool;
   #id = '';
-  #call: { cancel(): void } | null = null;
+  #call: Asker | null = null;
   #hasResponse = false;
   /** Of that response, as soon as it is written. */
   #text: Uint8Array | null = null;
@@ -26,7 +26,7 @@ export class GenerateOnce implements GenerateAnswers {
     this.#pool = pool;
   }
 
-  begin(id: string, call: { cancel(): void }): void {
+  begin(id: string, call: Asker): void {
     this.#id = id;
     this.#call = call;
   }
@@ -37,7 +37,7 @@ export class GenerateOnce implements GenerateAnswers {
     this.#isComplete = response.isFinal;
     if (isSecond || !this.#hasResponse) {
       response.release();
-      this.#fail(notOne());
+      this.#refuse(notOne());
     } else if (response.isEmpty) {
       response.release();
       this.#send();
@@ -69,7 +69,7 @@ export class GenerateOnce implements GenerateAnswers {
       this.#text = response.isFinal ? text : text.slice();
       this.#send();
     } catch (error) {
-      this.#fail(error);
+      this.#refuse(error);
     } finally {
       response.release();
     }
@@ -82,7 +82,7 @@ export class GenerateOnce implements GenerateAnswers {
       this.#text = text;
       this.#send();
     } catch (error) {
-      this.#fail(error);
+      this.#refuse(error);
     } finally {
       response.release();
     }
@@ -91,6 +91,12 @@ export class GenerateOnce implements GenerateAnswers {
   /** As soon as the text is there, and it is known that no other follows. */
   #send(): void {
     if (this.#isComplete && this.#text !== null) replyBytes(this.#exchange, 200, JSON_HEADERS, this.#text);
+  }
+
+  /** What its model answered cannot be its answer. */
+  #refuse(error: unknown): void {
+    if (!this.#isOver) this.#call!.noteRefusal(error);
+    this.#fail(error);
   }
 
   #fail(error: unknown): void {

@@ -1,6 +1,7 @@
 import type { InferenceServer } from '../../core/server.js';
 import type { BodyBudget } from '../body-buffer.js';
 import type { JsonPool } from '../json-pool.js';
+import { RefusalLog } from '../refusal-log.js';
 import type { HttpExchange } from './engine.js';
 import { GenerateCall } from './generate-call.js';
 import { GenerateEvents } from './generate-events.js';
@@ -13,6 +14,7 @@ export class GenerateEndpoint {
   readonly limits: Pick<InferSettings, 'maxInputBytes'>;
   readonly budget: BodyBudget;
   readonly pool: JsonPool;
+  readonly refusals: RefusalLog;
 
   constructor(
     server: InferenceServer,
@@ -24,6 +26,7 @@ export class GenerateEndpoint {
     this.limits = limits;
     this.budget = budget;
     this.pool = pool;
+    this.refusals = new RefusalLog(server.log);
   }
 
   handle(exchange: HttpExchange, name: string, version: string): void {

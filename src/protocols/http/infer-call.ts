@@ -20,6 +20,7 @@ import type { InferReply } from '../infer-reply.js';
 import { type JsonPool, LARGE_JSON_BYTES } from '../json-pool.js';
 import { JSON_ALONE } from '../prepared-reply.js';
 import { rawContent, rawHead } from '../raw-request.js';
+import type { RefusalLog } from '../refusal-log.js';
 import { reservedParameter } from '../v2-json-values.js';
 import { compress, decompress } from './compress.js';
 import { chooseEncoding, type Encoding } from './encoding.js';
@@ -39,6 +40,7 @@ export interface InferHost {
   readonly pool: JsonPool;
   headerLength(text: string, bodyBytes: number): number;
   readonly heads: HeadCaches;
+  readonly refusals: RefusalLog;
   readonly server: {
     readonly regions: ClientRegions;
     readonly tracing: Tracing;
@@ -135,7 +137,7 @@ export class InferCall extends BodyInfer implements BodySink, ExchangeOwner {
 
   onError(error: ServerError): void {
     this.request = null;
-    this.fail(error);
+    this.#replyError(error);
   }
 
   sendText(text: Uint8Array): void {
@@ -160,11 +162,9 @@ export class InferCall extends BodyInfer implements BodySink, ExchangeOwner {
 
   /** The request is dropped, where there is one that cannot be submitted any more. */
   protected override fail(error: unknown): void {
+    this.#endpoint.refusals.note(this.model.name, this.id, error);
     this.cancelRequest();
-    this.#state = 'done';
-    this.#body.clear();
-    this.callTrace?.sending();
-    replyError(this.#exchange!, asServerError(error));
+    this.#replyError(asServerError(error));
   }
 
   protected override submit(): void {
@@ -175,6 +175,13 @@ export class InferCall extends BodyInfer implements BodySink, ExchangeOwner {
 
   protected override onWritten(reply: InferReply): void {
     this.#sendReply(reply);
+  }
+
+  #replyError(error: ServerError): void {
+    this.#state = 'done';
+    this.#body.clear();
+    this.callTrace?.sending();
+    replyError(this.#exchange!, error);
   }
 
   #readHeaders(exchange: HttpExchange): void {
@@ -230,6 +237,7 @@ export class InferCall extends BodyInfer implements BodySink, ExchangeOwner {
       return;
     }
     const headBytes = headBytesOf(body.length, this.#headerLength);
+    this.id = this.#endpoint.refusals.idIn(body, 0, headBytes);
     if (headBytes > LARGE_JSON_BYTES) {
       void this.takeLarge(body, headBytes);
       return;
@@ -260,6 +268,7 @@ export class InferCall extends BodyInfer implements BodySink, ExchangeOwner {
       return;
     }
     this.#findAgain();
+    this.id = this.#endpoint.refusals.idIn(this.#body.view, 0, this.#headerLength);
     const prepared = this.#endpoint.heads.of(this.model).prepare(this.#body.view, 0, this.#headerLength);
     if (this.#exchange!.contentLength >= 0)
       this.checkRest(prepared, this.#exchange!.contentLength - this.#headerLength);
@@ -334,6 +343,7 @@ export class InferCall extends BodyInfer implements BodySink, ExchangeOwner {
     this.request = null;
     this.releaseResponse();
     this.prepared = null;
+    this.id = '';
     this.forwarded = null;
     this.#timing = '';
     this.#exchange = null;

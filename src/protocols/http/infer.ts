@@ -4,6 +4,7 @@ import { WHOLE_BODY } from '../body-checks.js';
 import { HeadCaches } from '../head-cache.js';
 import type { HeaderForward } from '../header-forward.js';
 import type { JsonPool } from '../json-pool.js';
+import { RefusalLog } from '../refusal-log.js';
 import type { HttpExchange } from './engine.js';
 import { parseHeaderLength } from './header-length.js';
 import { InferCall } from './infer-call.js';
@@ -24,6 +25,7 @@ export class InferEndpoint {
   readonly budget: BodyBudget;
   readonly pool: JsonPool;
   readonly heads: HeadCaches;
+  readonly refusals: RefusalLog;
   readonly #idle: InferCall[] = [];
   #headerLengthText = '';
   #headerLength = WHOLE_BODY;
@@ -31,6 +33,7 @@ export class InferEndpoint {
   constructor(server: InferenceServer, settings: InferSettings, budget: BodyBudget, pool: JsonPool) {
     this.server = server;
     this.heads = new HeadCaches(server.regions.isAllowed);
+    this.refusals = new RefusalLog(server.log);
     this.settings = settings;
     this.budget = budget;
     this.pool = pool;

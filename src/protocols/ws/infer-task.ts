@@ -1,18 +1,20 @@
 import { Fifo } from '../../base/fifo.js';
 import type { InferResponse } from '../../core/infer-response.js';
+import type { ServedModel } from '../../core/served-model.js';
 import type { Tracing } from '../../telemetry/trace/tracing.js';
 import { asServerError, invalid, ServerError } from '../../types/errors.js';
 import type { ParameterValue } from '../../types/infer.js';
 import { checkBodySize, checkJsonSize, checkTensorBytes } from '../body-checks.js';
 import { BodyInfer } from '../body-infer.js';
 import { socketTrace } from '../call-trace.js';
+import { findId, readEnvelope } from '../envelope.js';
 import type { PreparedHead } from '../head-cache.js';
 import type { InferReply } from '../infer-reply.js';
 import { LARGE_JSON_BYTES } from '../json-pool.js';
 import { JSON_ALONE } from '../prepared-reply.js';
 import { rawContent, rawHead } from '../raw-request.js';
+import type { RefusalLog } from '../refusal-log.js';
 import { type MessageSocket, type PartsHolder, TEXT } from '../web-socket.js';
-import { findId, readEnvelope } from './envelope.js';
 import { errorText } from './error-text.js';
 import type { ModelChoice } from './model-choice.js';
 import type { Sent, Task, TaskOwner } from './session.js';
@@ -28,6 +30,7 @@ const FINAL_RESPONSE = 'triton_final_response';
 export interface TaskHost {
   readonly maxInputBytes: number;
   readonly tracing: Tracing;
+  readonly refusals: RefusalLog;
   /** Nobody has the task any more. */
   recycle(task: InferTask): void;
 }
@@ -53,6 +56,8 @@ export class InferTask extends BodyInfer implements Task, PartsHolder {
   /** What is known of its head before it is begun; null = it is read in another thread, or is wrong. */
   #known: PreparedHead | null = null;
   #error: ServerError | null = null;
+  /** '' = that is not known yet. */
+  #modelName = '';
   /** Behind the one that is `response`, or `#reply`. */
   readonly #answers = new Fifo<InferResponse>();
   /** Nothing follows to that one. */
@@ -94,6 +99,7 @@ export class InferTask extends BodyInfer implements Task, PartsHolder {
   refuse(error: ServerError, message: Buffer): void {
     this.#error = error;
     this.#findId(message);
+    this.#noteRefusal(error);
   }
 
   begin(message: Buffer, owner: TaskOwner): void {
@@ -113,7 +119,7 @@ export class InferTask extends BodyInfer implements Task, PartsHolder {
   }
 
   cancel(): void {
-    this.fail(new ServerError('CANCELLED', 'the request was cancelled'));
+    this.#giveUp(new ServerError('CANCELLED', 'the request was cancelled'));
   }
 
   abandon(): void {
@@ -128,6 +134,7 @@ export class InferTask extends BodyInfer implements Task, PartsHolder {
     try {
       sent = this.#sendNext();
     } catch (error) {
+      this.#noteRefusal(error);
       this.#drop();
       sent = this.#sendError(asServerError(error));
     }
@@ -183,6 +190,11 @@ export class InferTask extends BodyInfer implements Task, PartsHolder {
   }
 
   protected override fail(error: unknown): void {
+    this.#noteRefusal(error);
+    this.#giveUp(error);
+  }
+
+  #giveUp(error: unknown): void {
     this.#drop();
     this.#error = asServerError(error);
     if (this.#state !== 'ready') this.#ready();
@@ -196,6 +208,10 @@ export class InferTask extends BodyInfer implements Task, PartsHolder {
   protected override parametersOf(response: InferResponse): ReadonlyMap<string, ParameterValue> | null {
     const { parameters, isFinal } = response;
     return this.model.isDecoupled ? new Map(parameters ?? []).set(FINAL_RESPONSE, isFinal) : parameters;
+  }
+
+  #noteRefusal(error: unknown): void {
+    this.#host.refusals.note(this.#modelName, this.id, error);
   }
 
   get #headBytes(): number {
@@ -221,7 +237,7 @@ export class InferTask extends BodyInfer implements Task, PartsHolder {
   #readHead(message: Buffer, models: ModelChoice): string | null {
     const known = models.known(message, this.#headBegin, this.#headEnd);
     if (known !== null) {
-      this.model = models.model;
+      this.#takeModel(models.model);
       this.#known = known;
       return null;
     }
@@ -229,9 +245,14 @@ export class InferTask extends BodyInfer implements Task, PartsHolder {
     const envelope = readEnvelope(message, this.#headBegin, this.#headEnd);
     if (envelope.cancel !== null) return envelope.cancel;
     this.id = envelope.id;
-    this.model = models.find(envelope);
+    this.#takeModel(models.find(envelope));
     if (this.#headBytes <= LARGE_JSON_BYTES) this.#known = models.prepare(message, this.#headBegin, this.#headEnd);
     return null;
+  }
+
+  #takeModel(model: ServedModel): void {
+    this.model = model;
+    this.#modelName = model.name;
   }
 
   /** For an error, where nobody has looked for it. */
@@ -244,7 +265,7 @@ export class InferTask extends BodyInfer implements Task, PartsHolder {
     if (this.#isText) throw invalid('failed to parse the request JSON buffer: The document is empty. at 0');
     const bytes = message.length - this.#headEnd;
     checkBodySize(bytes, 0, this.#host.maxInputBytes);
-    this.model = models.find({ modelName: '', modelVersion: '' });
+    this.#takeModel(models.find({ modelName: '', modelVersion: '' }));
     return rawHead(this.model, rawContent(this.model, message.subarray(this.#headEnd)).length);
   }
 
@@ -341,6 +362,7 @@ export class InferTask extends BodyInfer implements Task, PartsHolder {
     this.#socket = null;
     this.#known = null;
     this.#error = null;
+    this.#modelName = '';
     this.#reply = null;
     this.#host.recycle(this);
   }

@@ -5,6 +5,7 @@ import type { Tracing } from '../../telemetry/trace/tracing.js';
 import { asServerError, ServerError } from '../../types/errors.js';
 import { HeadCaches } from '../head-cache.js';
 import type { JsonPool } from '../json-pool.js';
+import { RefusalLog } from '../refusal-log.js';
 import { Router } from '../routes.js';
 import { httpStatus } from '../status.js';
 import type { SocketDecision, SocketHandler, SocketLimits, SocketRequest } from '../web-socket.js';
@@ -39,6 +40,7 @@ export class SocketService implements SocketHandler, SessionHost, TaskHost {
   readonly limits: SocketServiceLimits;
   readonly maxInputBytes: number;
   readonly tracing: Tracing;
+  readonly refusals: RefusalLog;
   nowMs = 0;
   readonly #server: InferenceServer;
   readonly #pool: JsonPool;
@@ -61,6 +63,7 @@ export class SocketService implements SocketHandler, SessionHost, TaskHost {
     this.#pathCaches = new HeadCaches(server.regions.isAllowed);
     this.#messageCaches = new HeadCaches(server.regions.isAllowed);
     this.tracing = server.tracing;
+    this.refusals = new RefusalLog(server.log);
     this.limits = limits;
     this.maxInputBytes = limits.maxInputBytes;
     this.#origins = origins;

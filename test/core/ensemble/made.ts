@@ -1,3 +1,4 @@
+import { silentLog } from '../../../src/base/log.js';
 import { Ensemble } from '../../../src/core/ensemble/ensemble.js';
 import { ensembleGraph } from '../../../src/core/ensemble/graph.js';
 import { ModelTensors } from '../../../src/core/model-tensors.js';
@@ -32,7 +33,10 @@ export function makeEnsemble(
   const served = steps.map((step) => models[step.split(' ')[0]!]!);
   const graph = ensembleGraph(config, tensors, served);
   const statistics = new ModelStatistics();
-  return new Ensemble({ name, version: 1, config, tensors, graph, statistics }, { arena, clock: new HandClock() });
+  return new Ensemble(
+    { name, version: 1, config, tensors, graph, statistics },
+    { arena, clock: new HandClock(), log: silentLog },
+  );
 }
 
 function stepText(step: StepText): string {

@@ -1,3 +1,4 @@
+import { silentLog } from '../../../src/base/log.js';
 import { Ensemble } from '../../../src/core/ensemble/ensemble.js';
 import { ensembleGraph } from '../../../src/core/ensemble/graph.js';
 import { ModelTensors } from '../../../src/core/model-tensors.js';
@@ -169,7 +170,7 @@ export class RandomModels {
     const statistics = new ModelStatistics();
     const served = new Ensemble(
       { name, version: 1, config, tensors, graph, statistics },
-      { arena, clock: new HandClock() },
+      { arena, clock: new HandClock(), log: silentLog },
     );
     return { kind: 'ensemble', served, ...parts };
   }

@@ -1,4 +1,5 @@
 import { expect, test, vi } from 'vitest';
+import { silentLog } from '../../../src/base/log.js';
 import { checkRequest } from '../../../src/core/check-request.js';
 import { Ensemble } from '../../../src/core/ensemble/ensemble.js';
 import { ensembleGraph } from '../../../src/core/ensemble/graph.js';
@@ -45,7 +46,7 @@ async function setUp() {
   const statistics = new ModelStatistics();
   const ensemble = new Ensemble(
     { name: 'e', version: 1, config, tensors, statistics, graph },
-    { arena: step.arena, clock },
+    { arena: step.arena, clock, log: silentLog },
   );
   return { clock, step, ensemble };
 }

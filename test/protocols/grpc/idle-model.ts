@@ -1,4 +1,5 @@
 import { systemClock } from '../../../src/base/clock.js';
+import { silentLog } from '../../../src/base/log.js';
 import { normalizeConfig } from '../../../src/config/normalize.js';
 import { parseModelConfig } from '../../../src/config/pbtxt.js';
 import type { AcceptedRequest, Responder } from '../../../src/core/infer-response.js';
@@ -54,6 +55,7 @@ export function serverOf(...models: Model[]): InferenceServer {
     find,
     regions: new ClientRegions(false),
     tracing: { isOn: false, readsParents: false },
+    log: { ...silentLog, settings: { verbose: 0 } },
   } as unknown as InferenceServer;
 }
 

@@ -63,7 +63,7 @@ let exchange: Exchange;
 let pool: Pool;
 /** Times that the request was given up. */
 let cancels: number;
-const call = { cancel: () => void cancels++ };
+const call = { cancel: () => void cancels++, noteRefusal: () => {} };
 
 const newOnce = () => new GenerateOnce(exchange as unknown as HttpExchange, pool as unknown as JsonPool);
 const newEvents = () => new GenerateEvents(exchange as unknown as HttpExchange, pool as unknown as JsonPool);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { findId, readEnvelope } from '../../../src/protocols/ws/envelope.js';
+import { findId, readEnvelope } from '../../../src/protocols/envelope.js';
 import { ServerError } from '../../../src/types/errors.js';
 
 const read = (text: string) => readEnvelope(Buffer.from(text), 0, Buffer.byteLength(text));

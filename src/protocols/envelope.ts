@@ -1,6 +1,6 @@
-import { invalid } from '../../types/errors.js';
-import { JsonScanner } from '../json-scanner.js';
-import { asString } from '../v2-json-values.js';
+import { invalid } from '../types/errors.js';
+import { JsonScanner } from './json-scanner.js';
+import { asString } from './v2-json-values.js';
 
 /** What a message says beside the inference: its outermost members that are this protocol's own. */
 export interface Envelope {

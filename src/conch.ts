@@ -140,7 +140,6 @@ export class Conch {
     this.#sockets?.stop();
     if (inTime) await this.server.stop();
     await Promise.all([watched, repositories, this.#tracing.close()]);
-    await Promise.all([watched, repositories]);
     this.#store?.close();
     this.#telemetry?.stop();
     await this.#metrics?.close();

@@ -91,6 +91,8 @@ export class Ensembles<Loaded extends object> {
 
   /** A model was unloaded: the ensembles that need it go with it, at once. */
   takeAlong(name: string): void {
+    // At the end each of them is unloaded by itself.
+    if (this.#isOver) return;
     for (const record of this.#above(name)) {
       if (record.served().length === 0) continue;
       const binding = bindSteps(record.wanted!, this.#records);

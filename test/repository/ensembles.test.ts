@@ -407,4 +407,16 @@ describe('an ensemble', () => {
     await gone;
     expect(stage.manager.loaded()).toEqual([]);
   });
+
+  it('goes without a word when the server stops, in whatever order its steps do', async () => {
+    await applyAll(m(), n());
+    await applyAll(e, ensemble('top', ['e', 'n']));
+    const before = stage.lines.length;
+    const gone = stage.manager.unloadAll();
+    await settled();
+    expect(stage.lines.slice(before).filter((line) => line.includes('not available'))).toEqual([]);
+    while (hand.unloading.length > 0) await hand.unloaded(hand.unloading[0]!.thing.name);
+    await gone;
+    expect(stage.manager.loaded()).toEqual([]);
+  });
 });

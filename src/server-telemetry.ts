@@ -1,10 +1,12 @@
 import type { ModelConfig } from './config/model-config.js';
 import type { Options } from './config/options.js';
+import { planeBytes } from './core/plane-bytes.js';
 import type { InferenceServer } from './core/server.js';
 import { customFamilies } from './telemetry/custom-metrics.js';
 import { firstResponseBoundsMs, LatencyDetail } from './telemetry/latency-detail.js';
 import { MetricRegistry } from './telemetry/metrics.js';
 import { labelsOf, modelMetrics } from './telemetry/model-metrics.js';
+import { planeMetrics } from './telemetry/plane-metrics.js';
 import { ProcessMetrics } from './telemetry/process-metrics.js';
 import { MachineMetrics, type ServerGauges, serverMetrics } from './telemetry/server-metrics.js';
 
@@ -20,6 +22,7 @@ export class ServerTelemetry {
     this.#machine = allowCpuMetrics ? new MachineMetrics(metricsIntervalMs) : null;
     this.registry.add(
       ...modelMetrics(() => meteredModels(server), { latencyCounters: metricsConfig.counterLatencies }),
+      planeMetrics(() => meteredPlanes(server)),
       ...serverMetrics(gauges),
       ...this.#process.families(),
       ...(this.#machine?.families() ?? []),
@@ -46,6 +49,15 @@ export function latencyDetail({ metricsConfig }: Options, config: ModelConfig): 
     firstResponseBoundsMs: histogramLatencies ? firstResponseBoundsMs(controls) : null,
     quantiles: summaryQuantiles,
   });
+}
+
+function meteredPlanes(server: InferenceServer) {
+  const models = server.loaded();
+  const bytes = planeBytes(models);
+  return models.map(({ name, version, config }, nth) => ({
+    labels: labelsOf({ name, version, tags: config.metric_tags }),
+    bytes: bytes[nth]!,
+  }));
 }
 
 function meteredModels(server: InferenceServer) {

@@ -1,4 +1,4 @@
-import type { Arena } from '../memory/arena.js';
+import type { Arena, SlotOwner } from '../memory/arena.js';
 import type { ServerError } from '../types/errors.js';
 import type { OutputForm } from './batch-outputs.js';
 import type { AnswerEvent, WorkerEvent } from './channel-protocol.js';
@@ -10,6 +10,7 @@ import type { InferRequest } from './request.js';
 export interface AnswerSource {
   readonly arena: Arena;
   readonly form: OutputForm;
+  readonly outputOwner: SlotOwner;
   readonly maxEntries: number;
   /** The record of a batch that is in the ring; null = it is not, or not any more. */
   recordOf(sequence: number): BatchRecord | null;

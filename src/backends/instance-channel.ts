@@ -1,5 +1,5 @@
 import type { Log } from '../base/log.js';
-import type { Arena } from '../memory/arena.js';
+import type { Arena, SlotOwner } from '../memory/arena.js';
 import type { CustomMetric } from '../telemetry/custom-metrics.js';
 import type { ServerError } from '../types/errors.js';
 import type { OutputForm } from './batch-outputs.js';
@@ -19,6 +19,7 @@ export interface ChannelOwner {
   readonly isDecoupled: boolean;
   readonly arena: Arena;
   readonly form: OutputForm;
+  readonly outputOwner: SlotOwner;
   /** The record of a batch that is in the ring; null = it is not, or not any more. */
   recordOf(sequence: number): BatchRecord | null;
   /** The worker has not taken the batch yet. */

@@ -1,3 +1,4 @@
+import type { SlotOwner } from '../memory/arena.js';
 import type { ThreadNeeds } from './backend.js';
 import type { InstanceInit } from './worker-protocol.js';
 
@@ -7,6 +8,8 @@ export type InstanceSpec = Omit<InstanceInit, 'arena' | 'ring' | 'port'> & {
   readonly worker: string;
   readonly thread: ThreadNeeds;
   readonly maxRows: number;
+  /** Of the memory of its outputs. */
+  readonly outputOwner: SlotOwner;
   /** Each request of a batch has outputs of its own (STATUS_PARTS of memory/layout.ts). */
   readonly inParts: boolean;
   /** Its worker's code answers a request any number of times, also when its batch is over. */

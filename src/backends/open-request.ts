@@ -1,4 +1,4 @@
-import type { Arena, Slot } from '../memory/arena.js';
+import type { Arena, Slot, SlotOwner } from '../memory/arena.js';
 import { ABSENT, lineOf, tableBytes, writeLine } from '../memory/layout.js';
 import { ServerError } from '../types/errors.js';
 import { BatchOutputs, type ExecutionTimes, type OutputForm } from './batch-outputs.js';
@@ -12,6 +12,7 @@ const UNREAD_MAX = 8;
 export interface AnswerSurroundings {
   readonly arena: Arena;
   readonly form: OutputForm;
+  readonly outputOwner: SlotOwner;
   /** Goes to the worker. */
   tell(event: WorkerEvent): void;
 }
@@ -108,7 +109,7 @@ export class OpenRequest implements RequestRunner {
     this.#askedBytes = 0;
     // The worker has been told, and waits for nothing any more.
     if (this.request.cancelled) return;
-    this.#granted = this.#surroundings.arena.take(bytes);
+    this.#granted = this.#surroundings.arena.take(bytes, this.#surroundings.outputOwner);
     if (this.#granted === null && !this.#isNeeded) return;
     const { offset, bytes: room } = this.#granted ?? { offset: 0, bytes: 0 };
     this.#surroundings.tell({ kind: 'grant', key: this.#key, offset, bytes: room });
@@ -116,10 +117,10 @@ export class OpenRequest implements RequestRunner {
 
   /** An answer that is nothing but an error. */
   #fail({ code, message }: AnswerError): void {
-    const { arena, form } = this.#surroundings;
+    const { arena, form, outputOwner } = this.#surroundings;
     const note = Buffer.from(JSON.stringify({ error: { code, message } }));
     const begin = tableBytes(form.count + 1, 0);
-    const slot = arena.take(begin + note.length);
+    const slot = arena.take(begin + note.length, outputOwner);
     if (slot === null) {
       this.request.fail(new ServerError(code, message), 'BACKEND');
       return;

@@ -1,4 +1,4 @@
-import type { Arena, Slot } from '../memory/arena.js';
+import type { Arena, Slot, SlotOwner } from '../memory/arena.js';
 import { tableBytes } from '../memory/layout.js';
 import { outputBytes } from './batch-outputs.js';
 import type { TensorLayout } from './worker-protocol.js';
@@ -14,6 +14,7 @@ export interface OutputNeeds {
   readonly maxRows: number;
   /** Each request has outputs of its own (STATUS_PARTS of memory/layout.ts). */
   readonly inParts: boolean;
+  readonly outputOwner: SlotOwner;
 }
 
 /** Reserves the output slots of an instance before its worker knows what it needs. */
@@ -22,6 +23,7 @@ export class OutputReserve {
   readonly #tableBytes: number;
   readonly #rowBytes: readonly number[];
   readonly #maxRows: number;
+  readonly #owner: SlotOwner;
   /** What the next batch gets to begin with, where sizes are not known: what the last that asked for more needed, up to a bound. */
   #learnedBytes = 0;
 
@@ -30,6 +32,7 @@ export class OutputReserve {
     this.#tableBytes = tableOf(needs);
     this.#rowBytes = needs.outputs.map((output) => output.rowBytes);
     this.#maxRows = needs.maxRows;
+    this.#owner = needs.outputOwner;
   }
 
   /** A slot may be larger than its outputs: who reads them may take long, and must not hold what was only a guess. */
@@ -41,14 +44,15 @@ export class OutputReserve {
   take(rows: number): Slot | null {
     const largest = outputBytes(this.#tableBytes, this.#rowBytes, this.#maxRows);
     const needed = largest <= SMALL_OUTPUT_BYTES ? largest : outputBytes(this.#tableBytes, this.#rowBytes, rows);
-    return this.#arena.take(Math.max(needed, this.#learnedBytes)) ?? this.#arena.take(needed);
+    const most = Math.max(needed, this.#learnedBytes);
+    return this.#arena.take(most, this.#owner) ?? this.#arena.take(needed, this.#owner);
   }
 
   /** Another slot of `bytes` bytes for the one that is too small; null = no memory, and that one is given back all the same. */
   exchange(slot: Slot | null, bytes: number): Slot | null {
     if (slot !== null) this.#arena.give(slot);
     this.#learn(bytes);
-    return this.#arena.take(bytes);
+    return this.#arena.take(bytes, this.#owner);
   }
 
   /** Only where sizes are not known beforehand, and no more than is cheap to hold: to large outputs, asking for more is nothing. */

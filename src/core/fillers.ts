@@ -167,7 +167,7 @@ export class Fillers implements FillerSource {
   }
 
   #takeZeroed(bytes: number): Slot | null {
-    const slot = this.#arena.take(bytes);
+    const slot = this.#arena.take(bytes, this.#tensors.owners.input);
     if (slot !== null) this.#arena.bytes.fill(0, slot.offset, slot.offset + bytes);
     return slot;
   }

@@ -146,6 +146,7 @@ function instanceSpecs(
     batching: tensors.maxBatchSize > 0,
     inputs: tensors.inputLayouts(),
     outputs: tensors.outputLayouts(),
+    outputOwner: tensors.owners.output,
     batchInputs: batchInputsOf(config),
     batchOutputs: batchOutputsOf(config),
     states,

@@ -59,6 +59,8 @@ export class ModelTensors {
   readonly requiredInputs: number;
   /** The control that is given the id of a sequence; null = there is none. */
   readonly correlationId: ControlSpec | null;
+  /** Of its memory. */
+  readonly owners = { input: { kind: 'input' }, output: { kind: 'output' } } as const;
 
   constructor(config: ModelConfig, labels: Labels, { scalars, readsHeads, tellsIds }: TensorTraits = NO_TRAITS) {
     this.inputs = config.input.map((input) => modelTensor(input, scalars, input.optional, null));
@@ -93,7 +95,7 @@ export class ModelTensors {
   planesIn(arena: Arena): RowPlanes | null {
     if (!this.hasPlanes) return null;
     const rowBytes = this.feeds.map((feed) => feed.rowBytes);
-    return new RowPlanes(arena, rowBytes, this.maxRows);
+    return new RowPlanes(arena, rowBytes, this.maxRows, this.owners.input);
   }
 
   inputLayouts(): TensorLayout[] {

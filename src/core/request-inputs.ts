@@ -152,7 +152,7 @@ export class RequestInputs {
     for (let nth = 0; nth < (controls?.controls.length ?? 0); nth++) {
       bytes += alignUp(controls!.bytes(nth, this.#sequence));
     }
-    this.#slot = isOwn ? arena.takeInput(bytes) : arena.take(bytes);
+    this.#slot = isOwn ? arena.takeInput(bytes, tensors.owners.input) : arena.take(bytes, tensors.owners.input);
     if (this.#slot === null) return false;
     this.slotOffset = this.#slot.offset;
     for (let index = 0; index < tensors.inputs.length; index++) arena.table[this.#line(index) + LINE_BEGIN] = ABSENT;

@@ -1,4 +1,5 @@
 import type { ModelConfig } from '../config/model-config.js';
+import type { RowPlanes } from '../memory/planes.js';
 import type { SequenceCounts, SequenceSnapshot } from '../schedulers/sequence/sequence-view.js';
 import type { ModelStatistics } from '../telemetry/statistics.js';
 import type { SequenceFlags } from '../types/infer.js';
@@ -12,6 +13,8 @@ export interface ServedModel extends Answerer {
   /** Complete and valid. */
   readonly config: ModelConfig;
   readonly tensors: ModelTensors;
+  /** Where the rows of its requests lie; null = they have no fixed size. */
+  readonly planes: RowPlanes | null;
   readonly statistics: ModelStatistics;
   /** It answers a request any number of times. */
   readonly isDecoupled: boolean;

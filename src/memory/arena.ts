@@ -10,12 +10,19 @@ const BINS = 32 * BINS_PER_DOUBLING;
 /** Inputs may not take the last part of the arena, so that whatever was accepted finds room for its outputs. */
 const OUTPUT_RESERVE = 0.25;
 
+/** For whom a slot was taken; told apart by identity. For whoever counts bytes. */
+export interface SlotOwner {
+  readonly kind: 'input' | 'output';
+}
+
 /** A piece of the arena. Its taker owns it until it is given back. */
 export class Slot {
   offset: number;
   bytes: number;
   /** Who still reads or writes it; kept by the owner, 0 while nobody but the owner does. */
   readers = 0;
+  /** Null = nobody counts it. */
+  owner: SlotOwner | null = null;
   /** The rest is the arena's: neighbours by address, and the list of free slots of about this size. */
   isFree = false;
   before: Slot | null = null;
@@ -45,6 +52,8 @@ export class Arena {
   readonly capacity: number;
   #used = 0;
   #slots = 0;
+  /** That at offset 0, always: slots are joined to those before them. */
+  readonly #first: Slot;
   readonly #bins: (Slot | null)[] = new Array(BINS).fill(null);
 
   /** @param capacity bytes; rounded down to a multiple of 64 */
@@ -54,7 +63,8 @@ export class Arena {
     this.bytes = new Uint8Array(this.buffer);
     this.words = new Int32Array(this.buffer);
     this.table = new Float64Array(this.buffer);
-    this.#insert(new Slot(0, this.capacity));
+    this.#first = new Slot(0, this.capacity);
+    this.#insert(this.#first);
   }
 
   /** Bytes handed out. */
@@ -68,13 +78,13 @@ export class Arena {
   }
 
   /** Room for an input, which must leave the reserve for outputs; null = refuse the request. */
-  takeInput(bytes: number): Slot | null {
+  takeInput(bytes: number, owner: SlotOwner | null = null): Slot | null {
     if (this.#used + bytes > this.capacity * (1 - OUTPUT_RESERVE)) return null;
-    return this.take(bytes);
+    return this.take(bytes, owner);
   }
 
   /** At least `bytes` bytes (0 counts as 1), contents undefined; null where there is no room. */
-  take(bytes: number): Slot | null {
+  take(bytes: number, owner: SlotOwner | null = null): Slot | null {
     const size = Math.max(1, Math.ceil(bytes / SLOT_ALIGN)) * SLOT_ALIGN;
     const slot = this.#find(size);
     if (slot === null) return null;
@@ -82,7 +92,15 @@ export class Arena {
     if (slot.bytes > size) this.#split(slot, size);
     this.#used += size;
     this.#slots++;
+    slot.owner = owner;
     return slot;
+  }
+
+  /** All slots that have an owner; takes as long as there are slots. */
+  *owned(): Generator<Slot & { readonly owner: SlotOwner }> {
+    for (let slot: Slot | null = this.#first; slot !== null; slot = slot.after) {
+      if (slot.owner !== null) yield slot as Slot & { readonly owner: SlotOwner };
+    }
   }
 
   give(slot: Slot): void {
@@ -90,6 +108,7 @@ export class Arena {
     this.#used -= slot.bytes;
     this.#slots--;
     slot.readers = 0;
+    slot.owner = null;
     let whole = slot;
     const { before, after } = slot;
     if (after?.isFree) this.#join(slot, after);

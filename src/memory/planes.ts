@@ -1,5 +1,5 @@
 import { assert } from '../base/assert.js';
-import { type Arena, alignUp, type Slot } from './arena.js';
+import { type Arena, alignUp, type Slot, type SlotOwner } from './arena.js';
 
 /** `take` found no room: the request is to be refused. */
 export const NO_ROWS = -1;
@@ -29,6 +29,7 @@ export class RowPlanes {
   readonly planeOffsets: readonly number[];
   readonly rowBytes: readonly number[];
   readonly #arena: Arena;
+  readonly #owner: SlotOwner | null;
   readonly #blockBytes: number;
   readonly #blocks: Block[] = [];
   /** Indices of blocks with a slot and nothing in them. */
@@ -39,8 +40,9 @@ export class RowPlanes {
   #live = 0;
 
   /** @param rowBytes bytes of one row of each input, fixed */
-  constructor(arena: Arena, rowBytes: readonly number[], rowsPerBlock: number) {
+  constructor(arena: Arena, rowBytes: readonly number[], rowsPerBlock: number, owner: SlotOwner | null = null) {
     this.#arena = arena;
+    this.#owner = owner;
     this.rowBytes = rowBytes;
     this.rowsPerBlock = rowsPerBlock;
     let offset = 0;
@@ -55,6 +57,12 @@ export class RowPlanes {
   /** Rows that are out: 0 whenever the model is idle. */
   get live(): number {
     return this.#live;
+  }
+
+  /** Bytes of its blocks that no row has which is out. */
+  get idleBytes(): number {
+    const blocks = this.#blocks.filter(({ slot }) => slot !== null).length;
+    return blocks * this.#blockBytes - this.#live * this.rowBytes.reduce((sum, bytes) => sum + bytes, 0);
   }
 
   /** The first of `rows` neighbouring rows, or NO_ROWS. `rows` is at most `rowsPerBlock`. */
@@ -120,7 +128,7 @@ export class RowPlanes {
   #openBlock(): number {
     const spare = this.#spare.pop();
     if (spare !== undefined) return spare;
-    const slot = this.#arena.takeInput(this.#blockBytes);
+    const slot = this.#arena.takeInput(this.#blockBytes, this.#owner);
     if (slot === null) return -1;
     const hollow = this.#hollow.pop();
     if (hollow !== undefined) {

@@ -128,6 +128,22 @@ onEachEngine((engine) => {
       expect(await batchesOf('delayed')).toMatchObject({ rows: 4, sizes: new Map([[4, 1]]) });
     });
 
+    test('the memory of requests that wait is theirs until they are answered', async () => {
+      const bytes = (kind: string, state: string) =>
+        metric(server, 'conch_plane_bytes', { model: 'delayed', kind, state });
+      const three = await Crowd.ask(server, numbered('delayed', 3));
+      await until('three requests wait', async () => (await pending('delayed')) === 3);
+      // A row is one FP32.
+      expect(await bytes('input', 'in_use')).toBe(12);
+      expect(await bytes('input', 'reserved')).toBeGreaterThan(0);
+      expect(await bytes('output', 'in_use')).toBe(0);
+      await expectOwnAnswers(await Crowd.ask(server, numbered('delayed', 1)));
+      await expectOwnAnswers(three);
+      await until('nothing is in use', async () => (await bytes('input', 'in_use')) === 0);
+      await until('all outputs are sent', async () => (await bytes('output', 'in_use')) === 0);
+      expect(await bytes('output', 'reserved')).toBe(0);
+    });
+
     test('those that wait and whose clients vanish are not in the batch', async () => {
       const before = await batchesOf('delayed');
       const gone = await Crowd.ask(server, numbered('delayed', 2));

@@ -60,6 +60,7 @@ export interface FakeStepSettings {
 
 /** A model whose tensors are rows of one INT32, and which does what it is told to when the agenda says so. */
 export class FakeStep implements ServedModel {
+  readonly planes = null;
   readonly name: string;
   readonly version = 1;
   readonly config: ModelConfig;

@@ -4,9 +4,10 @@ import type { LoadAxis } from './page/bench-data.js';
 
 /** The axis on which all these loads have a place: their number where they have one in common, else one after the other. */
 export function loadAxis(results: readonly LoadResult[]): LoadAxis {
-  const isClosed = results.length > 0 && results.every(({ load }) => load.kind === 'closed');
+  const all = (fits: (result: LoadResult, index: number) => boolean) => results.length > 0 && results.every(fits);
+  const isClosed = all(({ load }) => load.kind === 'closed');
   const numbers = results.map(({ load }) => loadNumber(load));
-  const isRate = !isClosed && results.every(({ load }, index) => load.kind === 'open' && numbers[index] !== null);
+  const isRate = all(({ load }, index) => load.kind === 'open' && numbers[index] !== null);
   if (!isClosed && !isRate) {
     const names = [...new Set(results.map(({ name }) => name))];
     return { title: 'Load', kind: 'names', places: names.map((name, x) => ({ x, name })) };

@@ -15,7 +15,7 @@ export interface ShellPage {
 /** The whole file. Modules of the page are the built ones of dist/; their imports of each other go over an import map. */
 export function shellHtml({ title, entry, data }: ShellPage): string {
   const require = createRequire(import.meta.url);
-  const library = (file: string) => readFileSync(require.resolve(`uplot/dist/${file}`), 'utf8');
+  const library = (file: string) => readFileSync(require.resolve(`uplot/${file}`), 'utf8');
   const style = readFileSync(`${packageRoot}bench/report/page/page.css`, 'utf8');
   return `<!doctype html>
 <html lang="en">
@@ -26,7 +26,7 @@ export function shellHtml({ title, entry, data }: ShellPage): string {
 <link rel="icon" href="data:,">
 <title>${htmlText(title)}</title>
 <style>
-${library('uPlot.min.css')}
+${library('dist/uPlot.min.css')}
 ${style}
 </style>
 </head>
@@ -35,7 +35,9 @@ ${style}
 <main id="page"></main>
 <script type="application/json" id="data">${scriptJson(data)}</script>
 <script>
-${library('uPlot.iife.min.js').replaceAll('</script', '<\\/script')}
+/*
+${library('LICENSE')}*/
+${library('dist/uPlot.iife.min.js').replaceAll('</script', '<\\/script')}
 </script>
 <script type="importmap">${scriptJson({ imports: pageModules() })}</script>
 <script type="module">import 'page/${entry}.js';</script>

@@ -11,9 +11,10 @@ const data = pageData<BenchPageData>();
 const page = openPage('conch bench', data.reports.map(({ label }) => label).join(' vs '), subtitle(data));
 
 if (data.axis.places.length === 0) page.append(emptyNote('No load was measured.'));
-else drawPage();
+else drawLoads();
+facts(section(page, 'What was measured'), data.reports);
 
-function drawPage(): void {
+function drawLoads(): void {
   const tiles = section(page, 'At a glance');
   tiles.className = 'tiles';
   tiles.append(...data.reports.flatMap(glance));
@@ -26,7 +27,6 @@ function drawPage(): void {
   drawOneLoad();
   numbers(section(page, 'All numbers'), data.reports, data.percentiles);
   failures(section(page, 'Failures'), data.reports);
-  facts(section(page, 'What was measured'), data.reports);
 }
 
 function drawOneLoad(): void {

@@ -30,10 +30,16 @@ export interface PathChart {
   readonly markedName: string;
 }
 
+/** Of a logarithmic axis: room for the labels below. */
+const LABEL_ROOM = 0.2;
+
 /** Replaces what is in `host`. */
 export function pathChart(host: HTMLElement, { x, y, paths, marks, markedName }: PathChart): void {
   const points = paths.flatMap((path) => path.points);
-  const ys = () => [...points.map((point) => point.y), ...marks.map((mark) => mark.value)];
+  const ys = () => [
+    ...points.flatMap((point) => [point.y * (1 - LABEL_ROOM), point.y]),
+    ...marks.map((mark) => mark.value),
+  ];
   const xs = points.map((point) => point.x);
   const options = plotOptions(x, y, xs, ys);
   let hover: Hover | null = null;

@@ -1,0 +1,267 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import fc from 'fast-check';
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { LoadReport } from '../../../bench/load/report.js';
+import { benchPage } from '../../../bench/report/bench-page.js';
+import { packageRoot } from '../../../bench/report/package-root.js';
+import { scriptJson, shellHtml } from '../../../bench/report/shell.js';
+import { failedResult, sampleReport } from './sample.js';
+
+/** Debian's, or the one that the variable names. */
+const browserPath = process.env.CHROMIUM ?? ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find(existsSync);
+const inBrowser = test.skipIf(browserPath === undefined);
+const missing = browserPath === undefined ? ' (there is no Chromium)' : '';
+
+const one = sampleReport();
+const other = sampleReport({
+  label: 'triton',
+  capacity: 3300,
+  serviceUs: 1700,
+  seed: 2,
+  concurrencies: [1, 2, 4, 8, 256],
+});
+
+describe('the file', () => {
+  test('data cannot end its script, and reads back as it was', () => {
+    expect(scriptJson('</script><!--\u2028')).toBe('"\\u003c/script>\\u003c!--\\u2028"');
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        expect(JSON.parse(scriptJson(value))).toEqual(JSON.parse(JSON.stringify(value)));
+        expect(scriptJson(value)).not.toMatch(/[<\u2028\u2029]/);
+      }),
+    );
+  });
+
+  test('names no other file', () => {
+    const html = benchPage([one]);
+    expect(html).not.toMatch(/<(script|link|img)[^>]+(src|href)="(?!data:)/);
+    expect(html).not.toMatch(/url\((?!['"]?data:)|@import/);
+    expect(shellHtml({ title: 'a < b & "c"', entry: 'bench', data: {} })).toContain(
+      '<title>a &lt; b &amp; &quot;c&quot;</title>',
+    );
+  });
+});
+
+describe('colours', () => {
+  const style = readFileSync(join(packageRoot, 'bench/report/page/page.css'), 'utf8');
+  const found = [...style.matchAll(/--([\w-]+): light-dark\((#\w{6}), (#\w{6})\)/g)];
+  const colours = new Map(found.map(([, name, light, dark]) => [name!, [light!, dark!] as const]));
+
+  /** WCAG 2.2, relative luminance and contrast ratio. */
+  const luminance = (hex: string) => {
+    const [red, green, blue] = [1, 3, 5].map((at) => {
+      const part = Number.parseInt(hex.slice(at, at + 2), 16) / 255;
+      return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * red! + 0.7152 * green! + 0.0722 * blue!;
+  };
+  const contrast = (a: string, b: string) => {
+    const [low, high] = [luminance(a), luminance(b)].sort((x, y) => x - y);
+    return (high! + 0.05) / (low! + 0.05);
+  };
+
+  test.each([...colours.keys()].filter((name) => /^(ink|accent|good|failure|series|percentile)/.test(name)))(
+    '%s stands out from a card in both themes',
+    (name) => {
+      // Text 4.5, lines and points 3: success criteria 1.4.3 and 1.4.11.
+      const least = /^(series|percentile)/.test(name) ? 3 : 4.5;
+      for (const theme of [0, 1] as const) {
+        expect(contrast(colours.get(name)![theme], colours.get('card')![theme])).toBeGreaterThanOrEqual(least);
+      }
+    },
+  );
+});
+
+describe('the page in a browser', () => {
+  let browser: Browser | null = null;
+  let folder: string;
+  const tabs: Page[] = [];
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'conch-page-'));
+    if (browserPath !== undefined) {
+      browser = await chromium.launch({ executablePath: browserPath, args: ['--no-sandbox'] });
+    }
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  /** Opened and drawn; `wrongs` has what its console and the network heard of it. */
+  async function open(reports: readonly LoadReport[], options: BrowserContextOptions = {}) {
+    const file = join(folder, `${tabs.length}.html`);
+    writeFileSync(file, benchPage(reports));
+    const tab = await browser!.newPage({ viewport: { width: 1200, height: 900 }, colorScheme: 'light', ...options });
+    tabs.push(tab);
+    const wrongs: string[] = [];
+    const address = pathToFileURL(file).href;
+    tab.on('console', (message) => wrongs.push(message.text()));
+    tab.on('pageerror', (error) => wrongs.push(String(error)));
+    tab.on('request', (request) => {
+      if (request.url() !== address && !request.url().startsWith('data:')) wrongs.push(request.url());
+    });
+    await tab.goto(address);
+    await tab.waitForSelector('dl');
+    await nextFrame(tab);
+    return { tab, wrongs };
+  }
+
+  /** Charts are drawn in a task of their own. */
+  const nextFrame = (tab: Page) =>
+    tab.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))');
+
+  /** By chart: how many pixels of it are coloured, not grey. */
+  const colouredPixels = (tab: Page): Promise<number[]> =>
+    tab.locator('canvas').evaluateAll((canvases) =>
+      canvases.map((canvas) => {
+        const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+        let coloured = 0;
+        for (let at = 0; at < data.length; at += 4) {
+          const parts = [data[at], data[at + 1], data[at + 2]];
+          if (data[at + 3] > 128 && Math.max(...parts) - Math.min(...parts) > 50) coloured += 1;
+        }
+        return coloured;
+      }),
+    );
+
+  /** By chart: something that differs when its picture does. */
+  const pictures = (tab: Page): Promise<string[]> =>
+    tab.locator('canvas').evaluateAll((canvases) => canvases.map((canvas) => canvas.toDataURL()));
+
+  const brightness = async (tab: Page) => {
+    const { channels } = await sharp(await tab.screenshot()).stats();
+    return channels.slice(0, 3).reduce((sum, { mean }) => sum + mean / 3, 0);
+  };
+
+  inBrowser(`draws every chart and needs nothing else${missing}`, async () => {
+    const { tab, wrongs } = await open([one]);
+    const drawn = await colouredPixels(tab);
+    expect(drawn).toHaveLength(8);
+    for (const pixels of drawn) expect(pixels).toBeGreaterThan(300);
+    const text = await tab.textContent('main');
+    for (const part of [
+      'resnet50',
+      'Latency histogram',
+      '4,179 inferences/s',
+      'latency limit 25 ms',
+      'knee',
+      one.command,
+    ]) {
+      expect(text).toContain(part);
+    }
+    expect(await tab.locator('tbody tr').count()).toBe(one.results.length + 1);
+    expect(wrongs).toEqual([]);
+  });
+
+  inBrowser(`is as light or dark as the system is, and the other one by the button${missing}`, async () => {
+    const { tab: light } = await open([one], { colorScheme: 'light' });
+    const { tab: dark } = await open([one], { colorScheme: 'dark' });
+    expect(await brightness(light)).toBeGreaterThan(200);
+    expect(await brightness(dark)).toBeLessThan(70);
+    const [inLight, inDark] = [await pictures(light), await pictures(dark)];
+    for (const [index, picture] of inLight.entries()) expect(picture).not.toBe(inDark[index]);
+    await light.click('#theme');
+    await nextFrame(light);
+    expect(await brightness(light)).toBeLessThan(70);
+    expect(await pictures(light)).toEqual(inDark);
+    expect(await light.textContent('#theme')).toBe('Light theme');
+  });
+
+  inBrowser(`shows the load whose button is pressed${missing}`, async () => {
+    const { tab, wrongs } = await open([one]);
+    const before = await pictures(tab);
+    const button = tab.locator('section:has(h2:text("One load")) .choice button', { hasText: /^128$/ });
+    await button.click();
+    await nextFrame(tab);
+    const after = await pictures(tab);
+    expect(await button.getAttribute('aria-pressed')).toBe('true');
+    expect(after.map((picture, index) => picture === before[index])).toEqual([
+      true,
+      true,
+      true,
+      true,
+      false,
+      false,
+      false,
+      false,
+    ]);
+    expect(await tab.textContent('.card:has(h3:text("Requests over time"))')).toContain('failed');
+    expect(wrongs).toEqual([]);
+  });
+
+  inBrowser(`switches lines off in the legend, and times to shares${missing}`, async () => {
+    const { tab, wrongs } = await open([one]);
+    const latency = tab.locator('.card:has(h3:text-is("Latency"))');
+    const parts = tab.locator('.card:has(h3:text-is("Where the time goes"))');
+    const before = await pictures(tab);
+    await latency.locator('.legend button', { hasText: /^p99\.9$/ }).click();
+    await parts.locator('.choice button', { hasText: 'share' }).click();
+    await nextFrame(tab);
+    const same = (await pictures(tab)).map((picture, index) => picture === before[index]);
+    expect(same).toEqual([true, false, true, false, true, true, true, true]);
+    expect(wrongs).toEqual([]);
+  });
+
+  inBrowser(`says the values under the cursor${missing}`, async () => {
+    const { tab } = await open([one]);
+    await tab.locator('.card:has(h3:text-is("Throughput")) .u-over').hover();
+    const box = tab.locator('.card:has(h3:text-is("Throughput")) .hover');
+    await box.waitFor();
+    expect(await box.textContent()).toMatch(/^Load (8|16)resnet50[34],\d{3}\/s$/);
+    await tab.mouse.move(0, 0);
+    await box.waitFor({ state: 'hidden' });
+  });
+
+  inBrowser(`puts several reports side by side${missing}`, async () => {
+    const { tab, wrongs } = await open([one, other]);
+    for (const pixels of await colouredPixels(tab)) expect(pixels).toBeGreaterThan(300);
+    const compared = tab.locator('section:has(h2:text("Compared"))');
+    const row = compared.locator('tr', { has: tab.locator('th:text-is("8")') });
+    const ratio = (other.results[3]!.throughput / one.results[3]!.throughput).toFixed(2);
+    expect(await row.textContent()).toContain(`${ratio}×`);
+    expect(await row.locator('.worse').count()).toBe(3);
+    expect(await compared.textContent()).toContain('load 256 was measured only in triton');
+    const before = await pictures(tab);
+    await tab.locator('.choice button', { hasText: /^p50$/ }).click();
+    await nextFrame(tab);
+    expect((await pictures(tab))[1]).not.toBe(before[1]);
+    expect(wrongs).toEqual([]);
+  });
+
+  inBrowser(`stands one load, and a server without statistics${missing}`, async () => {
+    const [result] = sampleReport({ concurrencies: [16] }).results;
+    const { tab, wrongs } = await open([{ ...one, results: [{ ...result!, models: [], process: null }], best: 0 }]);
+    expect(await colouredPixels(tab)).toHaveLength(8);
+    const text = await tab.textContent('main');
+    expect(text).toContain('It takes three loads to see one.');
+    expect(text).toContain('network and server');
+    expect(text).not.toContain('compute infer');
+    expect(wrongs).toEqual([]);
+  });
+
+  inBrowser(`stands loads without a good answer, and shows messages as they are${missing}`, async () => {
+    const failed = { ...one, results: [failedResult(1), failedResult(2)], best: null };
+    const { tab, wrongs } = await open([failed]);
+    const text = await tab.textContent('main');
+    expect(text).toContain('No request had a good answer.');
+    expect(text).toContain('connect ECONNREFUSED </script><img src=x onerror=alert(1)>');
+    expect(await tab.locator('img').count()).toBe(0);
+    const { tab: empty, wrongs: more } = await open([{ ...one, results: [], best: null }]);
+    expect(await empty.textContent('main')).toContain('No load was measured.');
+    expect([...wrongs, ...more]).toEqual([]);
+  });
+
+  inBrowser(`fits a phone${missing}`, async () => {
+    const { tab, wrongs } = await open([one, other], { viewport: { width: 390, height: 800 } });
+    expect(await tab.locator('html').evaluate((html) => html.scrollWidth)).toBe(390);
+    for (const pixels of await colouredPixels(tab)) expect(pixels).toBeGreaterThan(200);
+    expect(wrongs).toEqual([]);
+  });
+});

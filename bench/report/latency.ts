@@ -1,8 +1,9 @@
 import { decodeFromCompressedBase64, JsHistogram } from 'hdr-histogram-js';
 import type { Distribution } from '../load/report.js';
 import { BINS_PER_DECADE, type Bins, CURVE_STEPS, type PageLatency } from './page/bench-data.js';
+import { ReportError } from './read-report.js';
 
-/** A distribution as the page shows it; null = nothing was counted. Throws where the histogram cannot be decoded. */
+/** A distribution as the page shows it; null = nothing was counted. Throws ReportError where the histogram cannot be decoded. */
 export function pageLatency(distribution: Distribution): PageLatency | null {
   if (distribution.count === 0) return null;
   const { mean, deviation, min, max, percentiles } = distribution;
@@ -13,9 +14,14 @@ export function pageLatency(distribution: Distribution): PageLatency | null {
 }
 
 function decode(base64: string): JsHistogram {
-  const histogram = decodeFromCompressedBase64(base64);
-  if (!(histogram instanceof JsHistogram)) throw new Error('a histogram of the JavaScript kind was expected');
-  return histogram;
+  try {
+    const histogram = decodeFromCompressedBase64(base64);
+    if (histogram instanceof JsHistogram) return histogram;
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new ReportError(`a histogram cannot be decoded (${why}); HdrHistogram V2, compressed, in Base64 is expected`);
+  }
+  throw new ReportError('a histogram is not of the JavaScript kind');
 }
 
 /** Of recorded values, with their counts, into bins of equal width on a logarithmic axis; values below 1 µs are in the first. */

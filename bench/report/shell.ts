@@ -1,6 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
 import { packageRoot } from './package-root.js';
 
 /** A page that needs no other file: style, chart library, modules and data are inside. */
@@ -59,7 +58,7 @@ export function htmlText(text: string): string {
 
 /** By the name that others import it by: its text as a data URL. Modules have no imports but of each other. */
 function pageModules(): Record<string, string> {
-  const folder = fileURLToPath(new URL('dist/bench/report/page/', `file://${packageRoot}`));
+  const folder = `${packageRoot}dist/bench/report/page/`;
   const names = readdirSync(folder).filter((name) => name.endsWith('.js'));
   return Object.fromEntries(names.map((name) => [`page/${name}`, dataUrl(readFileSync(folder + name, 'utf8'))]));
 }

@@ -55,26 +55,27 @@ function subtitle({ reports }: BenchPageData): string {
 }
 
 function glance({ label, points, best, knee }: PageReport): HTMLElement[] {
-  const of = data.reports.length > 1 ? `${label}: ` : '';
+  const named = (what: string) =>
+    data.reports.length > 1 ? `${label}: ${what}` : `${what[0]!.toUpperCase()}${what.slice(1)}`;
   const about = (index: number) => {
     const { name, throughput, latency } = points[index]!;
     return [
       `${numberText(throughput)} inferences/s`,
-      `at ${name}${latency === null ? '' : `, p99 ${durationText(latency.percentiles['99'] ?? latency.max)}`}`,
+      `at load ${name}${latency === null ? '' : `, p99 ${durationText(latency.percentiles['99'] ?? latency.max)}`}`,
     ] as const;
   };
   const first =
     best === null
-      ? tile(`${of}best load`, 'none', 'No load keeps the latency limit.')
-      : tile(`${of}best load`, ...about(best));
+      ? tile(named('best load'), 'none', 'No load keeps the latency limit.')
+      : tile(named('best load'), ...about(best));
   const bend =
     knee === null
       ? tile(
-          `${of}knee`,
+          named('knee'),
           'none',
           points.length < 3 ? 'It takes three loads to see one.' : 'Latency does not bend within these loads.',
         )
-      : tile(`${of}knee`, ...about(knee));
+      : tile(named('knee'), ...about(knee));
   const fastest = points.reduce(
     (least, { latency }) => Math.min(least, latency?.percentiles['50'] ?? Number.POSITIVE_INFINITY),
     Number.POSITIVE_INFINITY,
@@ -83,9 +84,9 @@ function glance({ label, points, best, knee }: PageReport): HTMLElement[] {
   return [
     first,
     bend,
-    tile(`${of}lowest median`, Number.isFinite(fastest) ? durationText(fastest) : 'none', 'of all loads'),
+    tile(named('lowest median'), Number.isFinite(fastest) ? durationText(fastest) : 'none', 'of all loads'),
     tile(
-      `${of}failures`,
+      named('failures'),
       numberText(failed),
       failed === 0
         ? 'Every request had a good answer.'

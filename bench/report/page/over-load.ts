@@ -8,7 +8,7 @@ import type { AxisSpec } from './plot.js';
 import { emptyNote } from './shell.js';
 
 const seriesColours = 6;
-const percentileColours = 5;
+const percentileColours = 6;
 
 export function seriesColour(index: number): string {
   return `--series-${index % seriesColours}`;

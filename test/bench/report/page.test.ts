@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { LoadReport } from '../../../bench/load/report.js';
+import type { LoadReport, LoadResult } from '../../../bench/load/report.js';
 import { benchPage } from '../../../bench/report/bench-page.js';
 import { packageRoot } from '../../../bench/report/package-root.js';
 import { scriptJson, shellHtml } from '../../../bench/report/shell.js';
@@ -243,6 +243,26 @@ describe('the page in a browser', () => {
     expect(text).toContain('It takes three loads to see one.');
     expect(text).toContain('network and server');
     expect(text).not.toContain('compute infer');
+    expect(wrongs).toEqual([]);
+  });
+
+  inBrowser(`shows open loads that have but a name, and decoupled models${missing}`, async () => {
+    const phases = [{ seconds: 15, fromPerSecond: 100, toPerSecond: 900 }];
+    const results = sampleReport({ concurrencies: [4, 8] }).results.map((result, index): LoadResult => {
+      const { latency } = result;
+      const arrivals = { kind: 'profile', phases, distribution: 'poisson', seed: 1 } as const;
+      return {
+        ...result,
+        load: { kind: 'open', arrivals, maxInFlight: 64 },
+        name: `profile-${index}.json`,
+        firstResponse: latency,
+        lateness: { late: 12, backlog: 0, delay: latency },
+      };
+    });
+    const { tab, wrongs } = await open([{ ...one, results, best: null }]);
+    for (const pixels of await colouredPixels(tab)) expect(pixels).toBeGreaterThan(300);
+    expect(await tab.textContent('thead')).toMatch(/Responses\/s.*First response p50.*Late/);
+    expect(await tab.textContent('tbody')).toContain('profile-1.json');
     expect(wrongs).toEqual([]);
   });
 

@@ -82,6 +82,9 @@ test('a distribution of nothing is no latency; without its histogram the numbers
   const { latency } = sampleReport().results[0]!;
   expect(pageLatency(failedResult(1).latency)).toBeNull();
   expect(pageLatency({ ...latency, histogram: '' })).toMatchObject({ mean: latency.mean, bins: null, curve: [] });
+  expect(() => pageLatency({ ...latency, histogram: 'AAAA' })).toThrow(
+    /^a histogram cannot be decoded \(.+\); HdrHistogram V2/,
+  );
 });
 
 const open = (name: string, ratePerSecond: number): LoadResult => ({

@@ -9,8 +9,8 @@ import type { HttpEngine, HttpExchange, HttpLimits } from '../src/protocols/http
 import { NetEngine } from '../src/protocols/http/net.js';
 import { UwsEngine } from '../src/protocols/http/uws.js';
 import { loadUws } from '../src/protocols/http/uws-binary.js';
-import { cpuMicroseconds } from './core/proc.js';
 import { type LoadRequest, WrkLoad } from './core/wrk.js';
+import { cpuMicroseconds } from './server/proc.js';
 
 /**
  * How much of bare uWebSockets is left behind our engine interface: POST echo of 200 bytes, one server process, `wrk` beside it.

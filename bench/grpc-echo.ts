@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { argv, stdout } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { cpuMicroseconds } from './core/proc.js';
 import { type EchoServer, echoPath, echoServers, serveEcho } from './grpc-echo-servers.js';
+import { cpuMicroseconds } from './server/proc.js';
 
 /**
  * Unary echo in the form of gRPC on our HTTP/2 transport, beside node:http2 and grpc-js; each server in a process of its own,

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import type { Engine } from '../core/server-process.js';
+import type { Engine } from '../server/server-process.js';
 
 /** What is compared, and how. */
 export interface CompareOptions {

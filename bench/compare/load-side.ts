@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { binaryRequest } from '../core/bodies.js';
 import { assertNoFailures, loaded, modelMetadata, probe, sideOf } from '../core/contest.js';
 import type { Sample } from '../core/rounds.js';
-import { type Engine, ServerProcess } from '../core/server-process.js';
 import { WrkLoad } from '../core/wrk.js';
+import { type Engine, ServerProcess } from '../server/server-process.js';
 import type { Checkout } from './checkout.js';
 import { type Comparison, type Figure, type SideName, sidesInOrder } from './rounds.js';
 

@@ -1,12 +1,12 @@
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { cpuMicroseconds } from '../server/proc.js';
+import { type Engine, type GrpcEngine, type ServerOptions, ServerProcess } from '../server/server-process.js';
 import type { ModelMetadata } from './bodies.js';
 import { LimitProcess, type LimitServerOrder, type Listening } from './limit-process.js';
 import { type BatchPlacements, batchPlacements, failedRequests } from './metrics.js';
-import { cpuMicroseconds } from './proc.js';
 import type { Contender } from './rounds.js';
-import { type Engine, type GrpcEngine, type ServerOptions, ServerProcess } from './server-process.js';
 import { type LoadRequest, WrkLoad } from './wrk.js';
 
 /** What all suites are run with. */

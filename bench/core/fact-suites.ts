@@ -1,10 +1,10 @@
+import { residentBytes } from '../server/proc.js';
+import type { Engine, ServerProcess } from '../server/server-process.js';
 import { binaryRequest } from './bodies.js';
 import { type Contest, modelMetadata, probe } from './contest.js';
 import { type GcTotals, parseGcTrace } from './gc-trace.js';
-import { residentBytes } from './proc.js';
 import type { Fact } from './report.js';
 import { quartiles } from './rounds.js';
-import type { Engine, ServerProcess } from './server-process.js';
 import { factSuite, type Suite } from './suite.js';
 import type { WrkLoad } from './wrk.js';
 

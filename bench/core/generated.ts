@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { cpuMicroseconds } from '../server/proc.js';
+import type { ServerProcess } from '../server/server-process.js';
 import type { LimitProcess } from './limit-process.js';
-import { cpuMicroseconds } from './proc.js';
 import type { Fact } from './report.js';
 import { type Contender, quartiles } from './rounds.js';
-import type { ServerProcess } from './server-process.js';
 
 /** What a generator of ours answers to an order. */
 export interface GeneratorRun {

@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util';
+import type { Engine } from '../server/server-process.js';
 import { factSuites } from './fact-suites.js';
 import { matchSuites } from './match-suites.js';
 import { benchMain, chooseSuites, commonFlags, packageRoot, positive, type Run } from './runner.js';
-import type { Engine } from './server-process.js';
 import type { Suite } from './suite.js';
 
 const suites: readonly Suite[] = [...matchSuites, ...factSuites];

@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import { writeDenseModel } from '../dense-model.js';
+import { cpuMicroseconds } from '../server/proc.js';
+import type { ServerProcess } from '../server/server-process.js';
 import { bareRequest, binaryRequest, jsonRequest, type ModelMetadata } from './bodies.js';
 import { type Contest, loaded, modelMetadata, probe, sideOf } from './contest.js';
 import type { LoopLoaded, LoopRun } from './limit-process.js';
-import { cpuMicroseconds } from './proc.js';
 import type { Comparison, Target } from './report.js';
 import type { Contender } from './rounds.js';
-import type { ServerProcess } from './server-process.js';
 import { type Match, matchSuite, type Suite } from './suite.js';
 import type { LoadRequest } from './wrk.js';
 

@@ -1,7 +1,7 @@
+import type { ServerProcess } from '../server/server-process.js';
 import { type BenchOptions, Contest, readPlacements } from './contest.js';
 import type { Comparison, Fact, SuiteResult, Target } from './report.js';
 import { type Contender, runRounds } from './rounds.js';
-import type { ServerProcess } from './server-process.js';
 
 /** One row of the question "how fast": run by `--only NAME`. */
 export interface Suite {

@@ -1,9 +1,9 @@
 import type { Contest, Side } from '../core/contest.js';
 import type { Listening } from '../core/limit-process.js';
-import { cpuMicroseconds } from '../core/proc.js';
 import type { Contender } from '../core/rounds.js';
-import type { ServerProcess } from '../core/server-process.js';
 import type { EchoServer } from '../grpc-echo-servers.js';
+import { cpuMicroseconds } from '../server/proc.js';
+import type { ServerProcess } from '../server/server-process.js';
 import type { H2Load, Width } from './h2load.js';
 import { probeGrpc } from './probe.js';
 

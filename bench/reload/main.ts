@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { binaryRequest, type ModelMetadata } from '../core/bodies.js';
-import { residentBytes } from '../core/proc.js';
 import { quartiles } from '../core/rounds.js';
 import { packageRoot, positive } from '../core/runner.js';
-import { ServerProcess } from '../core/server-process.js';
 import { writeDenseModel } from '../dense-model.js';
+import { residentBytes } from '../server/proc.js';
+import { ServerProcess } from '../server/server-process.js';
 import { Caller } from './caller.js';
 import { openLoop, percentile, Traffic } from './traffic.js';
 

@@ -3,8 +3,8 @@ import { assertNoFailures, type Contest, modelMetadata } from '../core/contest.j
 import { type GeneratedLoad, generated, generatorFact } from '../core/generated.js';
 import type { LimitProcess } from '../core/limit-process.js';
 import type { Comparison, Target } from '../core/report.js';
-import type { ServerProcess } from '../core/server-process.js';
 import { type Match, matchSuite, type Suite } from '../core/suite.js';
+import type { ServerProcess } from '../server/server-process.js';
 import type { Way } from './channel.js';
 import type { GeneratorOrder } from './generator-order.js';
 

@@ -1,6 +1,6 @@
-import { residentBytes } from '../core/proc.js';
 import { quartiles } from '../core/rounds.js';
-import type { ServerProcess } from '../core/server-process.js';
+import { residentBytes } from '../server/proc.js';
+import type { ServerProcess } from '../server/server-process.js';
 
 /** What the server says of its sequences and its memory. */
 export interface Observation {

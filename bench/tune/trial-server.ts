@@ -1,11 +1,11 @@
 import { fileURLToPath } from 'node:url';
-import { ServerProcess } from '../core/server-process.js';
 import { defaultOptions } from '../load/default-options.js';
 import { silentProgress } from '../load/measure/progress.js';
 import { networkParts } from '../load/network-parts.js';
 import type { LoadOptions } from '../load/options.js';
 import type { LoadResult } from '../load/report.js';
 import { runLoad } from '../load/run-load.js';
+import { ServerProcess } from '../server/server-process.js';
 import type { ModelSettings } from './model-space.js';
 import type { TuneOptions } from './options.js';
 import type { RepositoryOverlay } from './repository-overlay.js';

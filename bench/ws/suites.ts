@@ -3,9 +3,9 @@ import { assertNoFailures, type Contest, modelMetadata, probe } from '../core/co
 import { type GeneratedLoad, generated, generatorFact } from '../core/generated.js';
 import type { LimitProcess } from '../core/limit-process.js';
 import type { Comparison } from '../core/report.js';
-import type { ServerProcess } from '../core/server-process.js';
 import { matchSuite, type Suite } from '../core/suite.js';
 import type { LoadRequest } from '../core/wrk.js';
+import type { ServerProcess } from '../server/server-process.js';
 import { type GeneratorOrder, ID_DIGITS } from './generator-order.js';
 
 const webSockets = 8;

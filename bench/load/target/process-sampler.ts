@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
-import { cpuMicroseconds, residentBytes } from '../../core/proc.js';
+import { cpuMicroseconds, residentBytes } from '../../server/proc.js';
 import { listeningInodes, socketInode } from './listening-sockets.js';
 
 /** At one moment. */

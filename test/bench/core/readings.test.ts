@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { binaryRequest, jsonRequest, type ModelMetadata } from '../../../bench/core/bodies.js';
 import { parseGcTrace } from '../../../bench/core/gc-trace.js';
 import { batchPlacements } from '../../../bench/core/metrics.js';
-import { parseCpuMicroseconds, parseResidentBytes } from '../../../bench/core/proc.js';
+import { parseCpuMicroseconds, parseResidentBytes } from '../../../bench/server/proc.js';
 
 test('CPU time adds user and system time, whatever the command is called', () => {
   const stat = '42 (node (a) b) S 1 42 42 0 -1 4194304 100 0 0 0 150 25 0 0 20 0 11 0 5 1 2';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { Random } from '../../../bench/load/random.js';
 import { readAnswer } from '../../../bench/soak/answer.js';
 import { byLabel } from '../../../bench/soak/observed-server.js';
-import { Random } from '../../../bench/load/random.js';
 import { SequenceIds } from '../../../bench/soak/soak-sequence.js';
 import { Twin } from '../../../bench/soak/twin.js';
 import { MessageType } from '../../../src/protocols/grpc/proto.js';

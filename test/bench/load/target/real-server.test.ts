@@ -165,7 +165,7 @@ describe.each(['http', 'grpc'] as const)('over %s', (protocol) => {
     ]);
     await keyed.setTrace('simple', { trace_rate: '7', trace_level: ['TIMESTAMPS'] });
     await keyed.setTrace('', { log_frequency: '3' });
-    keyed.close();
+    await keyed.close();
     const request = { ...get('/v2/models/simple/trace/setting'), headers: { 'x-conch-key': KEY } };
     const { body } = await ask(server.httpPort, request);
     expect(JSON.parse(body.toString())).toMatchObject({ trace_rate: '7', trace_level: ['TIMESTAMPS'] });
@@ -185,6 +185,6 @@ describe.each(['http', 'grpc'] as const)('where nobody listens, over %s', (proto
       ),
     );
     await expect(target.awaitReady('simple', '', 0)).rejects.toThrow(/ECONNREFUSED/);
-    target.close();
+    await target.close();
   });
 });

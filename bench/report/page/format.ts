@@ -8,11 +8,9 @@ export function numberText(value: number): string {
   return value.toLocaleString('en-US', { maximumFractionDigits: digits });
 }
 
-/** Short, for axes: 1,500 -> 1.5k. */
+/** For axes. */
 export function shortText(value: number): string {
-  const size = Math.abs(value);
-  if (size >= 1e6) return `${Number((value / 1e6).toPrecision(4))}M`;
-  if (size >= 1e4) return `${Number((value / 1e3).toPrecision(4))}k`;
+  if (Math.abs(value) >= 1e6) return `${Number((value / 1e6).toPrecision(4))}M`;
   return value.toLocaleString('en-US', { maximumSignificantDigits: 4 });
 }
 

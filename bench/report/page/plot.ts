@@ -16,7 +16,7 @@ const HEIGHT = 300;
 const FONT = '12px system-ui, sans-serif';
 const TITLE_FONT = '600 12px system-ui, sans-serif';
 /** Pixels that a tick's text gets at least. */
-const X_GAP = 44;
+const X_GAP = 56;
 const Y_GAP = 26;
 
 /** What all plots have in common: axes, grid, cursor line; colours are read anew whenever the plot is drawn. */

@@ -182,7 +182,7 @@ test('numbers are short and have units', () => {
     '123',
     '123,456',
   ]);
-  expect([0, 1500, 25_000, 2e6].map(shortText)).toEqual(['0', '1,500', '25k', '2M']);
+  expect([0, 1500, 25_000, 2e6].map(shortText)).toEqual(['0', '1,500', '25,000', '2M']);
   expect([12.34, 999, 1500, 2_500_000].map(durationText)).toEqual(['12.3 µs', '999 µs', '1.5 ms', '2.5 s']);
   expect([0, 500, 2000, 1e6].map(durationTick)).toEqual(['0', '500 µs', '2 ms', '1 s']);
   expect([0, 0.0001, 0.5, 1].map(percentText)).toEqual(['0%', '<0.1%', '50%', '100%']);

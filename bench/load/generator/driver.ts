@@ -147,14 +147,14 @@ export class LoadDriver implements LanesUser {
   #go(): void {
     if (this.#isDraining) return;
     if (this.#arrivals !== null) this.#sendDue();
-    else while (this.#busy < this.#concurrency && this.#free.length > 0 && this.#allowed > 0) this.#sendNow();
+    else while (this.#mayGoOn && this.#free.length > 0) this.#sendNow(this.#free.shift());
     this.#noteExhausted();
   }
 
-  #sendNow(): void {
+  #sendNow(place: Place): void {
     const nowMs = performance.now();
     this.#allowed--;
-    this.#send(this.#free.shift(), nowMs, nowMs);
+    this.#send(place, nowMs, nowMs);
   }
 
   #sendDue(): void {
@@ -218,11 +218,19 @@ export class LoadDriver implements LanesUser {
       this.#sendLast(place);
       return;
     }
+    if (!this.#isDraining && this.#mayGoOn) {
+      this.#sendNow(place);
+      return;
+    }
     this.#free.push(place);
     if (this.#isDraining) this.#noteDrained();
     else if (this.#arrivals !== null) this.#sendDue();
-    else if (this.#busy < this.#concurrency && this.#allowed > 0) this.#sendNow();
     else this.#noteExhausted();
+  }
+
+  /** Of a closed load: what was answered goes on where it was, so that no more sequences are alive than are asked for. */
+  get #mayGoOn(): boolean {
+    return this.#busy < this.#concurrency && this.#allowed > 0;
   }
 
   #sendLast(place: Place): void {

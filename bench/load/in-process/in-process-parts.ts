@@ -13,8 +13,8 @@ import { prepareInProcess } from './in-process-request.js';
 import { InProcessTarget } from './in-process-target.js';
 import { InProcessWire } from './in-process-wire.js';
 
-/** Requests that a wire carries: each has a timer of its own. */
-const SLOTS = 64;
+/** Requests that a wire carries: with an open load as many sequences are alive as there are places. */
+const SLOTS = 1;
 
 /** What a run is made of whose server is in this process. */
 export const inProcessParts: RunParts = {

@@ -248,6 +248,14 @@ test('a profile that is over is exhausted when all is answered', async () => {
 
 const sequences: SequenceSettings = { length: 3, lengthVariationPercent: 0, firstId: 1, lastId: 1000, seed: 1 };
 
+test('on a connection with room for more, no more sequences are alive than are asked for', async () => {
+  setUp({ sequences, slots: 8 });
+  await begin(closed(2));
+  const [wire] = PuppetWire.opened;
+  for (let nth = 0; nth < 6; nth++) wire!.answer();
+  expect(PuppetWire.sent.map(({ sequenceId }) => sequenceId)).toEqual([1, 2, 1, 2, 1, 2, 3, 4]);
+});
+
 test('each place carries a sequence, a step at a time, then the next one', async () => {
   setUp({ sequences });
   await begin(closed(2));

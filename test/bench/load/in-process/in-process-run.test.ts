@@ -45,12 +45,14 @@ test('a load is measured, and the statistics are those of its requests', async (
 });
 
 test('sequences and decoupled models are measured too', async () => {
-  const [sequences] = (await run('sequence_oldest')).results;
+  // As many sequences as the model has places for: one more would wait until others have been idle for long.
+  const loads = { kind: 'concurrency', range: { start: 4, end: 4, step: 1 }, search: 'linear' } as const;
+  const [sequences] = (await run('sequence_oldest', { loads })).results;
   expect(sequences).toMatchObject({ failures: [] });
   expect(sequences!.sequencesPerSecond).toBeGreaterThan(0);
   const [decoupled] = (await run('repeat', { data: { ...defaultOptions.data, stringData: 'plain' } })).results;
   expect(decoupled).toMatchObject({ requests: 200, failures: [] });
-  expect(decoupled!.responsesPerSecond).toBeGreaterThan(0);
+  expect(decoupled!.firstResponse!.count).toBe(200);
 });
 
 test.each<[string, Partial<LoadOptions>, RegExp]>([

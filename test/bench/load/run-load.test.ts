@@ -80,7 +80,7 @@ function partsOf(setting: Setting, clock: HandClock, generator: ScriptedGenerato
     connect: () => target,
     loadData: async () => ({ streams: [] }),
     openGenerator: async () => generator,
-    observe: () => ({
+    observe: async () => ({
       look: async () => ({ counters: counters(), process: null, metrics: null }),
       close: () => void said.push('observer closed'),
     }),

@@ -137,8 +137,8 @@ export class LoadMeasurer {
 
   async #countedRequests(load: Load): Promise<boolean> {
     const { generator, options } = this.#parts;
-    await this.#anew(load, options.requestCount);
-    await this.#awaitAnswers(options.requestCount, 'window', 1);
+    const answeredBefore = await this.#anew(load, options.requestCount);
+    await this.#awaitAnswers(options.requestCount, 'window', 1, answeredBefore);
     await this.#keep(generator.drain());
     return true;
   }
@@ -151,8 +151,11 @@ export class LoadMeasurer {
     return true;
   }
 
-  /** Starts a load whose beginning belongs to the window: after a warm-up, which ends with nothing in flight. */
-  async #anew(load: Load, requestLimit: number): Promise<void> {
+  /**
+   * Starts a load whose beginning belongs to the window: after a warm-up, which ends with nothing in flight.
+   * @returns how many were answered before: as soon as it runs, some may be
+   */
+  async #anew(load: Load, requestLimit: number): Promise<number> {
     const { generator, options } = this.#parts;
     if (options.warmupMs > 0 || options.warmupRequests > 0) {
       await this.#end.guard(generator.start(load, 0));
@@ -160,7 +163,9 @@ export class LoadMeasurer {
       await this.#end.guard(generator.drain());
     }
     await this.#look();
+    const answeredBefore = generator.answered;
     await this.#end.guard(generator.start(load, requestLimit));
+    return answeredBefore;
   }
 
   async #warmUp(): Promise<void> {
@@ -190,8 +195,8 @@ export class LoadMeasurer {
     return this.#wait('window', index, fraction, intervalMs);
   }
 
-  #awaitAnswers(count: number, stage: Moment['stage'], window: number): Promise<void> {
-    return this.#wait(stage, window, (_, answers) => answers / count, 0);
+  #awaitAnswers(count: number, stage: Moment['stage'], window: number, answeredBefore?: number): Promise<void> {
+    return this.#wait(stage, window, (_, answers) => answers / count, 0, answeredBefore);
   }
 
   /**
@@ -203,10 +208,11 @@ export class LoadMeasurer {
     window: number,
     fractionOf: (elapsedMs: number, answers: number) => number,
     aboutMs: number,
+    answeredBefore = this.#parts.generator.answered,
   ): Promise<void> {
     const { generator, clock, progress, requestTimeoutMs, options } = this.#parts;
     const silenceMs = 2 * requestTimeoutMs + Math.max(options.intervalMs, aboutMs);
-    const [beginUs, answeredBefore] = [clock.nowUs(), generator.answered];
+    const beginUs = clock.nowUs();
     let last = { atMs: 0, answers: 0 };
     let shown = { ...last, perSecond: 0 };
     for (;;) {

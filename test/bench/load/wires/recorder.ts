@@ -17,8 +17,8 @@ export class Recorder implements WireUser {
   after: (answer: Kept) => void = () => {};
   #onChange: () => void = () => {};
 
-  constructor(target: Partial<WireTarget>) {
-    this.wire = openWire({ ...defaults, ...target }, this);
+  constructor(target: Partial<WireTarget>, create = openWire) {
+    this.wire = create({ ...defaults, ...target }, this);
   }
 
   static async open(target: Partial<WireTarget>): Promise<Recorder> {

@@ -20,8 +20,14 @@ export function isOfTheServer(error: unknown): error is Error {
 
 /** Of an error of the system or of TLS, or of what `isOfTheServer`. */
 export function failureOf(error: Error): Failure {
-  const { message, code = '' } = error as NodeJS.ErrnoException;
-  return { kind: isOfTheServer(error) ? 'bad answer' : (kindsByCode[code] ?? 'connection failed'), message };
+  const { code = '' } = error as NodeJS.ErrnoException;
+  const kind = isOfTheServer(error) ? 'bad answer' : (kindsByCode[code] ?? 'connection failed');
+  return { kind, message: textOf(error) };
+}
+
+/** A name with several addresses fails with an error for each of them, and no text of its own. */
+function textOf(error: Error): string {
+  return error instanceof AggregateError ? error.errors.map(({ message }: Error) => message).join(', ') : error.message;
 }
 
 const TEXT_CHARS_MAX = 300;

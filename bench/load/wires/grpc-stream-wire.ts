@@ -26,7 +26,8 @@ export class GrpcStreamWire extends Http2Wire implements CallUser {
     this.#ids = new SlotIds(target.slots);
   }
 
-  override onSettings(): void {
+  override onSettings(isFirst: boolean): void {
+    if (!isFirst) return;
     this.#call.reset();
     this.#beganMs = 0;
     this.client!.begin(this.#call);

@@ -16,6 +16,8 @@ export class GrpcWire extends Http2Wire implements CallUser {
   /** Slots whose requests wait until another call is over, or for a new connection. */
   readonly #waiting: number[] = [];
   #ids = 0;
+  /** On this connection. */
+  #answersHere = 0;
 
   /** @param firstStreamId odd */
   constructor(target: WireTarget, user: WireUser, firstStreamId = 1) {
@@ -24,13 +26,19 @@ export class GrpcWire extends Http2Wire implements CallUser {
     this.#calls = Array.from({ length: target.slots }, (_, slot) => new Call(slot, this));
   }
 
-  override onSettings(): void {
-    this.becomeReady();
+  override onSettings(isFirst: boolean): void {
+    if (isFirst) {
+      this.#answersHere = 0;
+      this.becomeReady();
+    } else {
+      this.#beginWaiting();
+    }
   }
 
-  /** What waits leaves with the new connection. */
+  /** What waits leaves with a new connection, unless the server answers nobody. */
   override onDrained(): void {
-    this.connect();
+    if (this.#answersHere > 0) this.connect();
+    else this.fail({ kind: 'connection closed', message: 'the server takes no calls (GOAWAY)' });
   }
 
   get readMs(): number {
@@ -38,6 +46,7 @@ export class GrpcWire extends Http2Wire implements CallUser {
   }
 
   onCallEnd(call: Call, failure: Failure | null): void {
+    this.#answersHere++;
     if (failure !== null) this.setFailure(failure);
     else this.#setAnswer(call);
     this.answer.firstByteMs = call.firstByteMs;

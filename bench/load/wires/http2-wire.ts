@@ -19,7 +19,7 @@ export abstract class Http2Wire extends SocketWire implements Http2User {
     this.client = new Http2Client(new TurnWriter(this.link!), head, this, this.firstStreamId);
   }
 
-  abstract onSettings(): void;
+  abstract onSettings(isFirst: boolean): void;
   abstract onDrained(): void;
 
   onFailed(failure: Failure): void {

@@ -28,8 +28,8 @@ import { ServerSettings } from './server-settings.js';
 
 /** The owner of a client. */
 export interface Http2User {
-  /** The server told its settings: streams can begin. */
-  onSettings(): void;
+  /** The server told its settings. The first time, streams can begin; later, there may be room for more. */
+  onSettings(isFirst: boolean): void;
   /** No further stream can begin here, and the last one is over. */
   onDrained(): void;
   onFailed(failure: Failure): void;
@@ -202,9 +202,9 @@ export class Http2Client {
     for (const stream of this.#streams.values()) stream.sendWindow += this.settings.initialWindowBytes - before;
     this.#writer.append(frame(FrameType.SETTINGS, Flag.ACK, 0, NO_BYTES));
     this.#pumpAll();
-    if (this.#hasSettings) return;
+    const isFirst = !this.#hasSettings;
     this.#hasSettings = true;
-    this.#user.onSettings();
+    this.#user.onSettings(isFirst);
   }
 
   /** 6.8: streams behind the last that it names were not looked at. */

@@ -103,6 +103,14 @@ describe('windows and limits of the server', () => {
     expect(started.busiest).toBeLessThanOrEqual(2);
   });
 
+  test('no stream at all, until the server says otherwise', async () => {
+    const { sessions } = await start(echo, { settings: { maxConcurrentStreams: 0 } });
+    recorder.wire.send(0, prepared(framed(Buffer.from('x'))), 0);
+    sessions[0]!.settings({ maxConcurrentStreams: 1 });
+    await recorder.until(() => recorder.answers.length === 1);
+    expect(recorder.answers[0]).toMatchObject({ failure: null });
+  });
+
   test('answers larger than any frame, with padding', async () => {
     await start(echo, { paddingStrategy: constants.PADDING_STRATEGY_MAX });
     await echoMany(8, 100_000);
@@ -194,6 +202,13 @@ describe('the end of a connection', () => {
     await recorder.wire.open();
     await echoMany(100, 100);
     expect(started.sessions).toHaveLength(5);
+  });
+
+  test('a server that wants no calls on any connection is not asked for ever', async () => {
+    const started = await start(echo);
+    started.sessions[0]!.goaway(constants.NGHTTP2_NO_ERROR, 0);
+    await recorder.until(() => recorder.closed.length > 0);
+    expect(recorder.closed).toEqual([{ kind: 'connection closed', message: 'the server takes no calls (GOAWAY)' }]);
   });
 
   test('GOAWAY for a reason fails what is in flight, with the reason', async () => {

@@ -155,6 +155,18 @@ test('a port where nobody listens refuses, and the error says where', async () =
   server = await ScriptedServer.start(() => {});
 });
 
+test('a name with several addresses is tried at each; where all refuse, each says so', async () => {
+  await start(answering(`${OK}\r\n{}`));
+  recorder.wire.close();
+  recorder = await Recorder.open({ host: 'localhost', port: server.port });
+  expect((await recorder.ask(request)).body.toString()).toBe('{}');
+  recorder.wire.close();
+  await server.stop();
+  const refused = new Recorder({ host: 'localhost', port: server.port });
+  await expect(refused.wire.open()).rejects.toThrow(/connection refused: connect ECONNREFUSED/);
+  server = await ScriptedServer.start(() => {});
+});
+
 test('behind close nothing is heard, also within the call of an answer', async () => {
   await start((socket) => socket.on('data', () => socket.end(`${OK}\r\n{}`)));
   recorder.after = () => recorder.wire.close();

@@ -10,20 +10,27 @@ const BUSY = 0.8;
 export function remarksOf(report: LoadReport): string[] {
   return [
     ...(report.isPartial ? ['Not all was measured: the run ended early.'] : []),
-    ...report.results.flatMap((result) => remarksOfResult(result, report)),
+    ...report.results.flatMap((result, index) => [
+      ...stabilityRemark(result, report, report.isPartial && index === report.results.length - 1),
+      ...remarksOfResult(result),
+    ]),
     ...bestRemark(report),
   ];
 }
 
-function remarksOfResult(result: LoadResult, { percentile }: LoadReport): string[] {
+/** @param isCut the run ended while it was measured */
+function stabilityRemark(result: LoadResult, { percentile }: LoadReport, isCut: boolean): string[] {
+  if (result.isStable || result.requests === 0) return [];
+  if (isCut) return [`${loadName(result)}: cut short, only ${shortNumber(result.seconds)} s were measured.`];
+  return [
+    `${loadName(result)}: not stable: throughput or latency (${latencyName(percentile)}) kept changing from window to window; ` +
+      'a longer --measurement-interval, more --max-trials or a larger --stability-percentage may help.',
+  ];
+}
+
+function remarksOfResult(result: LoadResult): string[] {
   const remarks: string[] = [];
   const say = (sentence: string) => remarks.push(`${loadName(result)}: ${sentence}`);
-  if (!result.isStable) {
-    say(
-      `not stable: throughput or latency (${latencyName(percentile)}) kept changing from window to window; a longer ` +
-        '--measurement-interval, more --max-trials or a larger --stability-percentage may help.',
-    );
-  }
   if (result.client.utilization > BUSY) {
     say(
       `the load generator was ${Math.round(result.client.utilization * 100)} % busy: this may be its limit, not the server's; ` +
@@ -33,7 +40,7 @@ function remarksOfResult(result: LoadResult, { percentile }: LoadReport): string
   const { lateness, requests } = result;
   if (lateness !== null && lateness.late > 0) {
     const { late, backlog, delay } = lateness;
-    const waiting = backlog > 0 ? `, and ${count(backlog)} were still waiting at the end` : '';
+    const waiting = backlog > 0 ? `; ${count(backlog)} still waited at the end` : '';
     say(
       `${count(late)} of ${count(requests)} requests left late, by ${inMs(delay.mean)} ms on average${waiting}; ` +
         'their latency counts from when they were due.',

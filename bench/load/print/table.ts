@@ -1,5 +1,6 @@
 import Table from 'cli-table3';
 import type { LoadReport, LoadResult, ServerShare } from '../report.js';
+import { levelOf } from '../search/next-load.js';
 import { count, inMs, shortNumber } from './format.js';
 
 /** A column of the table; one that says nothing about any row is left out. */
@@ -21,18 +22,18 @@ export function loadTable(report: LoadReport, style: TableStyle): string {
     columns.map(({ head }) => head),
     style,
   );
-  for (const result of report.results) table.push(columns.map(({ cell }) => cell(result, report) ?? ''));
+  for (const result of rowsOf(report)) table.push(columns.map(({ cell }) => cell(result, report) ?? ''));
   return table.toString();
 }
 
 /** The models that an ensemble is made of, for each load; '' = there are none. */
 export function composingTable(report: LoadReport, style: TableStyle): string {
-  if (!report.results.some(({ models }) => models.length > 1)) return '';
+  if (!report.results.some(({ models }) => models.length > 1 && models[1]!.requests > 0)) return '';
   const table = newTable(
     ['load', 'model', 'infer/s', 'queue\nms', 'input\nms', 'infer\nms', 'output\nms', 'batch'],
     style,
   );
-  for (const { name, models, seconds } of report.results) {
+  for (const { name, models, seconds } of rowsOf(report)) {
     for (const model of models.slice(1)) {
       const times = [model.queueUs, model.computeInputUs, model.computeInferUs, model.computeOutputUs].map(inMs);
       const perSecond = seconds > 0 ? model.inferences / seconds : 0;
@@ -40,6 +41,11 @@ export function composingTable(report: LoadReport, style: TableStyle): string {
     }
   }
   return table.toString();
+}
+
+/** With growing load; a binary search measures in another order. */
+function rowsOf({ results }: LoadReport): LoadResult[] {
+  return results.toSorted((a, b) => levelOf(a.load) - levelOf(b.load));
 }
 
 function newTable(head: string[], { hasColor }: TableStyle) {
@@ -62,12 +68,12 @@ function clientColumns(report: LoadReport): Column[] {
     { head: 'seq./s', cell: ({ sequencesPerSecond: rate }) => (rate > 0 ? shortNumber(rate) : null) },
     ...percentilesOf(report).map((percentile) => ({
       head: `p${percentile}\nms`,
-      cell: ({ latency }: LoadResult) => inMs(latency.percentiles[percentile]!),
+      cell: ofRequests(({ latency }) => inMs(latency.percentiles[percentile]!)),
     })),
-    { head: 'mean\nms', cell: ({ latency }) => inMs(latency.mean) },
+    { head: 'mean\nms', cell: ofRequests(({ latency }) => inMs(latency.mean)) },
     { head: 'first\nms', cell: ({ firstResponse }) => firstResponse && inMs(firstResponse.mean) },
     { head: 'between\nms', cell: ({ betweenResponses }) => betweenResponses && inMs(betweenResponses.mean) },
-    { head: 'send+\nreceive', cell: ({ client }) => inMs(client.sendUs + client.receiveUs) },
+    { head: 'send+\nreceive', cell: ofRequests(({ client }) => inMs(client.sendUs + client.receiveUs)) },
   ];
 }
 
@@ -86,8 +92,13 @@ const troubleColumns: Column[] = [
   { head: 'late', cell: ({ lateness }) => (lateness === null ? null : count(lateness.late)) },
 ];
 
+/** Means of nothing are left out. */
+function ofRequests(cell: (result: LoadResult) => string) {
+  return (result: LoadResult) => (result.requests > 0 ? cell(result) : null);
+}
+
 function ofServer(cell: (model: ServerShare) => string | null) {
-  return ({ models }: LoadResult) => (models[0] === undefined ? null : cell(models[0]));
+  return ({ models: [model] }: LoadResult) => (model === undefined || model.requests === 0 ? null : cell(model));
 }
 
 /** Inferences in one execution, on average. */

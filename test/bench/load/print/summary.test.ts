@@ -122,7 +122,7 @@ test('columns come with what fills them: errors, late requests, sequences, cache
     first: '2.00',
   });
   expect(text).toContain(
-    'load 1000/s: 40 of 1,000 requests left late, by 2.00 ms on average, and 2 were still waiting at the end; their latency counts from when they were due.',
+    'load 1000/s: 40 of 1,000 requests left late, by 2.00 ms on average; 2 still waited at the end; their latency counts from when they were due.',
   );
   expect(text).toContain('load 1000/s: 1,200 requests failed with HTTP 503: too busy\n');
 });
@@ -138,10 +138,35 @@ test('the percentile that was asked for has a column; the limit and the best wit
 
 test('what is doubtful is said in sentences', () => {
   const busy = { sendUs: 1, receiveUs: 1, cpuUs: 1, utilization: 0.934 };
-  const text = plainOf(reportOf([resultOf({ load: closed(3), isStable: false, client: busy })], { isPartial: true }));
-  expect(text).toContain('Not all was measured: the run ended early.\n');
+  const text = plainOf(reportOf([resultOf({ load: closed(3), isStable: false, client: busy })]));
   expect(text).toContain('concurrency 3: not stable: throughput or latency (mean) kept changing');
   expect(text).toContain("concurrency 3: the load generator was 93 % busy: this may be its limit, not the server's");
+});
+
+test('a run that ended early says so, and which load was cut short', () => {
+  const results = [resultOf({ load: closed(1), isStable: false }), resultOf({ load: closed(2), isStable: false })];
+  const text = plainOf(reportOf(results, { isPartial: true }));
+  expect(text).toContain('Not all was measured: the run ended early.\n');
+  expect(text).toContain('concurrency 1: not stable');
+  expect(text).toContain('concurrency 2: cut short, only 1.00 s were measured.');
+});
+
+test('rows grow with the load, and a load without good answers has no times', () => {
+  const failures = [{ kind: 'timeout', count: 9, message: '' }];
+  const dead = resultOf({
+    load: closed(4),
+    requests: 0,
+    throughput: 0,
+    isStable: false,
+    failures,
+    models: [shareOf({ requests: 0 })],
+  });
+  const results = [resultOf({ load: closed(1), models: [shareOf()] }), resultOf({ load: closed(16) }), dead];
+  const text = plainOf(reportOf(results));
+  const rows = cellsOf(text).slice(2);
+  expect(rows.map(([load]) => load)).toEqual(['1', '4', '16']);
+  expect(rows[1]).toEqual(['4', '0', ...new Array(11).fill(''), '9']);
+  expect(text).not.toContain('not stable');
 });
 
 test('a good single load has no remarks, and nothing measured says so', () => {

@@ -34,6 +34,9 @@ export type Ending =
   | { readonly kind: 'silent'; readonly message: string }
   | { readonly kind: 'broken'; readonly error: Error };
 
+/** Instead of a look that failed. */
+const unseen: Look = { counters: null, process: null, metrics: null };
+
 /** Between two looks at a clock or a count. */
 const TICK_MS = 200;
 const SHORT_TICK_MS = 5;
@@ -108,7 +111,7 @@ export class LoadMeasurer {
     const { generator, observer } = this.#parts;
     const window = await Promise.race([generator.take(), generator.broken]);
     if (window.requests === 0) return;
-    this.#looks.push(await observer.look());
+    this.#looks.push(await observer.look().catch(() => unseen));
     this.#windows.push(window);
   }
 
@@ -180,7 +183,8 @@ export class LoadMeasurer {
 
   async #keep(taken: Promise<Window>): Promise<Window> {
     const window = await this.#end.guard(taken);
-    await this.#look();
+    // A server that cannot be asked any more does not take away what was measured.
+    this.#looks.push(await this.#end.guard(this.#parts.observer.look().catch(() => unseen)));
     this.#windows.push(window);
     this.#meanUs = meanOfLastPieceUs(window);
     if (window.requests === 0) throw new Silent(describeSilence(window));

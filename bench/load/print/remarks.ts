@@ -47,7 +47,7 @@ function remarksOfResult(result: LoadResult): string[] {
     );
   }
   for (const { kind, count: failed, message } of result.failures) {
-    say(`${count(failed)} requests failed with ${kind}${message === '' ? '' : `: ${message}`}`);
+    say(`${count(failed)} ${failed === 1 ? 'request' : 'requests'} failed with ${kind}${message === '' ? '' : `: ${message}`}`);
   }
   return remarks;
 }

@@ -16,11 +16,13 @@ function setUp(behaviour: (load: Load, atMs: number) => Behaviour, given: Partia
   const generator = new ScriptedGenerator(clock, behaviour);
   const abort = new AbortController();
   const moments: Moment[] = [];
+  const server = { diesAtMs: Number.POSITIVE_INFINITY };
   let looks = 0;
   const measurer = new LoadMeasurer({
     generator,
     observer: {
       look: async (): Promise<Look> => {
+        if (clock.nowUs() / 1000 >= server.diesAtMs) throw new Error('connection refused');
         looks += 1;
         return { counters: null, process: { cpuSeconds: looks, memoryBytes: 5 }, metrics: null };
       },
@@ -31,7 +33,7 @@ function setUp(behaviour: (load: Load, atMs: number) => Behaviour, given: Partia
     options: { ...defaultOptions.measurement, intervalMs: 1000, ...given },
     requestTimeoutMs: 2000,
   });
-  return { clock, generator, abort, moments, measurer };
+  return { clock, generator, abort, moments, measurer, server };
 }
 
 const lengths = (windows: readonly { beginMs: number; endMs: number }[] = []) =>
@@ -173,4 +175,28 @@ test('a server that cannot be reached ends it', async () => {
   const error = new Error('127.0.0.1:8000 cannot be reached: connection refused');
   generator.start = () => Promise.reject(error);
   expect(await measurer.measure(two)).toEqual({ measured: null, ending: { kind: 'broken', error } });
+});
+
+test('a server that dies meanwhile: whole windows count, and why there are no more', async () => {
+  const { clock, measurer, server } = setUp((_, atMs) => ({
+    ...steady(),
+    latencyUs: Math.round(atMs),
+    failing: atMs > 4000 ? 1 : 0,
+  }));
+  server.diesAtMs = 4000;
+  const { measured, ending } = await withTime(clock, measurer.measure(two));
+  expect(ending).toMatchObject({
+    kind: 'silent',
+    message: expect.stringContaining('all 200 requests failed with HTTP 503'),
+  });
+  expect(measured?.windows.map(({ requests }) => requests)).toEqual([200, 200, 0]);
+  expect(measured?.looks.map(({ process }) => process?.cpuSeconds)).toEqual([2, 3, 4, undefined]);
+});
+
+test('a server that cannot be asked at the beginning ends it', async () => {
+  const { clock, measurer, server } = setUp(steady);
+  server.diesAtMs = 0;
+  const { measured, ending } = await withTime(clock, measurer.measure(two));
+  expect(measured).toBeNull();
+  expect(ending).toEqual({ kind: 'broken', error: new Error('connection refused') });
 });

@@ -51,6 +51,7 @@ export class LoadMeasurer {
   #windows: Window[] = [];
   #looks: Look[] = [];
   #meanUs = 0;
+  #answersPerSecond = 0;
 
   constructor(parts: MeasurerParts) {
     this.#parts = parts;
@@ -218,17 +219,17 @@ export class LoadMeasurer {
     const silenceMs = 2 * requestTimeoutMs + Math.max(options.intervalMs, aboutMs);
     const beginUs = clock.nowUs();
     let last = { atMs: 0, answers: 0 };
-    let shown = { ...last, perSecond: 0 };
+    let shown = last;
     for (;;) {
       const elapsedMs = (clock.nowUs() - beginUs) / 1000;
       const answers = generator.answered - answeredBefore;
       if (answers > last.answers) last = { atMs: elapsedMs, answers };
       if (elapsedMs - shown.atMs >= TICK_MS) {
-        const perSecond = ((answers - shown.answers) * 1000) / (elapsedMs - shown.atMs);
-        shown = { atMs: elapsedMs, answers, perSecond };
+        this.#answersPerSecond = ((answers - shown.answers) * 1000) / (elapsedMs - shown.atMs);
+        shown = { atMs: elapsedMs, answers };
       }
       const fraction = Math.min(fractionOf(elapsedMs, answers), 1);
-      progress.tick({ stage, window, fraction, answersPerSecond: shown.perSecond, meanUs: this.#meanUs });
+      progress.tick({ stage, window, fraction, answersPerSecond: this.#answersPerSecond, meanUs: this.#meanUs });
       if (fraction >= 1 || elapsedMs - last.atMs >= silenceMs) return;
       const leftMs = aboutMs - elapsedMs;
       await this.#end.sleep(leftMs > 0 ? Math.min(TICK_MS, leftMs) : SHORT_TICK_MS);

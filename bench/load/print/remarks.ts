@@ -10,22 +10,24 @@ const BUSY = 0.8;
 export function remarksOf(report: LoadReport): string[] {
   return [
     ...(report.isPartial ? ['Not all was measured: the run ended early.'] : []),
-    ...report.results.flatMap((result, index) => [
-      ...stabilityRemark(result, report, report.isPartial && index === report.results.length - 1),
-      ...remarksOfResult(result),
-    ]),
+    ...stabilityRemarks(report),
+    ...report.results.flatMap(remarksOfResult),
     ...bestRemark(report),
   ];
 }
 
-/** @param isCut the run ended while it was measured */
-function stabilityRemark(result: LoadResult, { percentile }: LoadReport, isCut: boolean): string[] {
-  if (result.isStable || result.requests === 0) return [];
-  if (isCut) return [`${loadName(result)}: cut short, only ${shortNumber(result.seconds)} s were measured.`];
-  return [
-    `${loadName(result)}: not stable: throughput or latency (${latencyName(percentile)}) kept changing from window to window; ` +
-      'a longer --measurement-interval, more --max-trials or a larger --stability-percentage may help.',
-  ];
+function stabilityRemarks({ results, percentile, isPartial }: LoadReport): string[] {
+  const unstable = results.filter(({ isStable, requests }) => !isStable && requests > 0);
+  const cut = isPartial && unstable.at(-1) === results.at(-1) ? unstable.pop() : undefined;
+  const remarks: string[] = [];
+  if (unstable.length > 0) {
+    remarks.push(
+      `${unstable.map(loadName).join(', ')}: not stable: throughput or latency (${latencyName(percentile)}) kept changing from ` +
+        'window to window; a longer --measurement-interval, more --max-trials or a larger --stability-percentage may help.',
+    );
+  }
+  if (cut !== undefined) remarks.push(`${loadName(cut)}: cut short, only ${shortNumber(cut.seconds)} s were measured.`);
+  return remarks;
 }
 
 function remarksOfResult(result: LoadResult): string[] {
@@ -47,7 +49,9 @@ function remarksOfResult(result: LoadResult): string[] {
     );
   }
   for (const { kind, count: failed, message } of result.failures) {
-    say(`${count(failed)} ${failed === 1 ? 'request' : 'requests'} failed with ${kind}${message === '' ? '' : `: ${message}`}`);
+    say(
+      `${count(failed)} ${failed === 1 ? 'request' : 'requests'} failed with ${kind}${message === '' ? '' : `: ${message}`}`,
+    );
   }
   return remarks;
 }

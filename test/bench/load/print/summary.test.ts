@@ -144,11 +144,11 @@ test('what is doubtful is said in sentences', () => {
 });
 
 test('a run that ended early says so, and which load was cut short', () => {
-  const results = [resultOf({ load: closed(1), isStable: false }), resultOf({ load: closed(2), isStable: false })];
+  const results = [1, 2, 3].map((concurrency) => resultOf({ load: closed(concurrency), isStable: false }));
   const text = plainOf(reportOf(results, { isPartial: true }));
   expect(text).toContain('Not all was measured: the run ended early.\n');
-  expect(text).toContain('concurrency 1: not stable');
-  expect(text).toContain('concurrency 2: cut short, only 1.00 s were measured.');
+  expect(text).toContain('concurrency 1, concurrency 2: not stable: throughput');
+  expect(text).toContain('concurrency 3: cut short, only 1.00 s were measured.');
 });
 
 test('rows grow with the load, and a load without good answers has no times', () => {

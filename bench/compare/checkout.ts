@@ -29,7 +29,7 @@ export function workingTree(root: string): Checkout {
 }
 
 /**
- * Checks a revision out into the workplace and builds it, with `bench/micro` of the working tree in the place of its own: both sides are
+ * Puts a revision into the workplace and builds it, with `bench/micro` of the working tree in the place of its own: both sides are
  * measured by the same code.
  * @param root of the working tree
  * @param name of the folder
@@ -40,7 +40,7 @@ export async function checkOut(
   { text, commit }: Revision,
   name: string,
 ): Promise<Checkout> {
-  const path = await workplace.addWorktree(commit, name);
+  const path = await workplace.exportCommit(commit, name);
   await installPackages(workplace, root, path);
   rmSync(join(path, 'bench/micro'), { recursive: true, force: true });
   cpSync(join(root, 'bench/micro'), join(path, 'bench/micro'), { recursive: true });

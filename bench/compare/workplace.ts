@@ -1,5 +1,5 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -13,13 +13,12 @@ export interface Outcome {
 }
 
 /**
- * A temporary folder for worktrees, and the commands that work in it. When this process ends, whichever way but SIGKILL, commands that still run are
- * killed, worktrees are taken back and the folder is removed: all of it at once, because an exit waits for nobody.
+ * A temporary folder for the sources of revisions, and the commands that work in it. When this process ends, whichever way but SIGKILL, commands that
+ * still run are killed and the folder is removed: all of it at once, because an exit waits for nobody.
  */
 export class Workplace {
   readonly directory: string;
   readonly #repository: string;
-  readonly #worktrees: string[] = [];
   readonly #running = new Set<ChildProcess>();
 
   /** @param repository the root of the git checkout */
@@ -41,11 +40,17 @@ export class Workplace {
     return (await this.must('git', args, this.#repository)).trim();
   }
 
-  /** A worktree of this commit in the folder. */
-  async addWorktree(commit: string, name: string): Promise<string> {
+  /**
+   * All files of this commit, in a folder of their own. A git worktree would be registered in the repository, and stay there locked where git
+   * is killed while it makes one; this touches nothing but the folder.
+   */
+  async exportCommit(commit: string, name: string): Promise<string> {
     const path = join(this.directory, name);
-    this.#worktrees.push(path);
-    await this.git('worktree', 'add', '--detach', '--quiet', path, commit);
+    const archive = `${path}.tar`;
+    mkdirSync(path);
+    await this.git('archive', '--format=tar', '-o', archive, commit);
+    await this.must('tar', ['-xf', archive], path);
+    rmSync(archive);
     return path;
   }
 
@@ -78,10 +83,7 @@ export class Workplace {
 
   #cleanUp(): void {
     for (const { pid } of this.#running) if (pid !== undefined) killGroup(pid);
-    const quiet = { cwd: this.#repository, stdio: 'ignore' } as const;
     rmSync(this.directory, { recursive: true, force: true, maxRetries: 10 });
-    // Forgets all whose folder is gone: also those of a comparison that was killed.
-    if (this.#worktrees.length > 0) execFileSync('git', ['worktree', 'prune'], quiet);
   }
 }
 

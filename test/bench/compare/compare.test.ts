@@ -16,7 +16,7 @@ function git(...args: string[]) {
 
 const isCheckout = git('rev-parse', '--show-prefix').stdout?.trim() === '' && git('rev-parse', 'HEAD').status === 0;
 
-/** Worktrees of comparisons whose temporary folder this is. */
+/** Worktrees in this folder that git knows of. */
 function worktreesIn(folder: string): string[] {
   return git('worktree', 'list', '--porcelain')
     .stdout.split('\n')

@@ -1,7 +1,7 @@
-import { Fifo } from '../../../src/base/fifo.js';
 import type { ClosedLoad, Load, OpenLoad } from '../load.js';
 import type { Answer, Failure, Wire, WireUser } from '../wires/wire.js';
 import { type ArrivalTimes, arrivalTimes, shareOf } from './arrivals.js';
+import { FreePlaces, hasBegun } from './free-places.js';
 import type { Lane, Place } from './lane.js';
 import { Lanes, type LanesUser } from './lanes.js';
 import type { Material, Part } from './order.js';
@@ -38,7 +38,7 @@ export class LoadDriver implements LanesUser {
   readonly #recorder = new Recorder();
   readonly #pacer: FinePacer;
   /** Places with a connection and without a request. */
-  readonly #free = new Fifo<Place>();
+  readonly #free = new FreePlaces();
   #busy = 0;
   /** Of a closed load; 0 = none is wanted. */
   #concurrency = 0;
@@ -60,9 +60,8 @@ export class LoadDriver implements LanesUser {
 
   /** Resolves when there are connections enough for the load. Rejects where one cannot be made. */
   provide(load: Load): Promise<void> {
-    return this.#lanes.provide(
-      partOf(load.kind === 'closed' ? load.concurrency : load.maxInFlight, this.#options.part),
-    );
+    const places = load.kind === 'closed' ? load.concurrency : this.#mostOf(load.maxInFlight);
+    return this.#lanes.provide(partOf(places, this.#options.part));
   }
 
   /** After `provide`. A load that runs gives way to the new one. @param limit requests; 0 = none */
@@ -102,9 +101,7 @@ export class LoadDriver implements LanesUser {
   }
 
   onLost(lane: Lane): void {
-    for (let index = this.#free.length - 1; index >= 0; index--) {
-      if (this.#free.at(index).lane === lane) this.#free.removeAt(index);
-    }
+    this.#free.remove(lane);
     for (const place of lane.places) place.run = null;
     this.#lanes.reopen(lane);
   }
@@ -115,6 +112,10 @@ export class LoadDriver implements LanesUser {
   }
 
   onAnswer(place: Place, answer: Answer): void {
+    if (place.isAside) {
+      if (answer.isFinal) this.#endAside(place);
+      return;
+    }
     const nowMs = performance.now();
     const failure = answer.failure ?? this.#options.check?.(answer, place) ?? null;
     if (failure !== null) place.failure ??= failure;
@@ -135,7 +136,7 @@ export class LoadDriver implements LanesUser {
 
   #beginOpen({ arrivals, maxInFlight }: OpenLoad, beginMs: number): void {
     this.#concurrency = 0;
-    this.#mostBusy = partOf(maxInFlight, this.#options.part);
+    this.#mostBusy = partOf(this.#mostOf(maxInFlight), this.#options.part);
     this.#arrivals = new OpenArrivals(
       () => shareOf(arrivalTimes(arrivals), this.#options.part.nth, this.#options.part.of),
       beginMs,
@@ -143,12 +144,25 @@ export class LoadDriver implements LanesUser {
     this.#go();
   }
 
+  /** Sequences send a step at a time, and so many are alive. */
+  #mostOf(maxInFlight: number): number {
+    return Math.min(maxInFlight, this.#options.material.sequences?.alive ?? maxInFlight);
+  }
+
   /** Sends whatever the load lets go. */
   #go(): void {
     if (this.#isDraining) return;
     if (this.#arrivals !== null) this.#sendDue();
-    else while (this.#mayGoOn && this.#free.length > 0) this.#sendNow(this.#free.shift());
+    else this.#fillUp();
     this.#noteExhausted();
+  }
+
+  #fillUp(): void {
+    while (this.#mayGoOn) {
+      const place = this.#free.take(true);
+      if (place === null) return;
+      this.#sendNow(place);
+    }
   }
 
   #sendNow(place: Place): void {
@@ -161,10 +175,11 @@ export class LoadDriver implements LanesUser {
     const arrivals = this.#arrivals;
     if (arrivals === null || this.#isDraining) return;
     let nowMs = performance.now();
-    while (arrivals.nextMs <= nowMs && this.#free.length > 0 && this.#busy < this.#mostBusy && this.#allowed > 0) {
-      const dueMs = arrivals.take();
+    while (arrivals.nextMs <= nowMs && this.#allowed > 0) {
+      const place = this.#free.take(this.#busy + this.#free.begun < this.#mostBusy);
+      if (place === null) break;
       this.#allowed--;
-      this.#send(this.#free.shift(), dueMs, nowMs);
+      this.#send(place, arrivals.take(), nowMs);
       nowMs = performance.now();
     }
     if (arrivals.nextMs > nowMs && this.#allowed > 0) this.#pacer.at(arrivals.nextMs);
@@ -173,7 +188,7 @@ export class LoadDriver implements LanesUser {
 
   #send(place: Place, dueMs: number, nowMs: number): void {
     if (place.run === null || place.run.isLast) place.run = this.#source.begin();
-    place.step = place.run.next(this.#isDraining);
+    place.step = place.run.next(false);
     place.dueMs = dueMs;
     place.answeredMs = 0;
     place.failure = null;
@@ -207,6 +222,13 @@ export class LoadDriver implements LanesUser {
     }
   }
 
+  #endAside(place: Place): void {
+    this.#busy--;
+    place.isAside = false;
+    place.run = null;
+    setImmediate(() => this.#afterFailure(place));
+  }
+
   #afterFailure(place: Place): void {
     if (place.lane.isOpen) this.#afterAnswer(place);
     else if (this.#isDraining) this.#noteDrained();
@@ -233,18 +255,17 @@ export class LoadDriver implements LanesUser {
     return this.#busy < this.#concurrency && this.#allowed > 0;
   }
 
+  /** So that the server forgets the sequence: no part of the load, and of no figure. */
   #sendLast(place: Place): void {
-    const nowMs = performance.now();
-    this.#send(place, nowMs, nowMs);
+    place.step = place.run!.next(true);
+    place.isAside = true;
+    this.#busy++;
+    place.lane.send(place);
   }
 
   /** Sequences that wait for their next step get their last one. */
   #endIdleSequences(): void {
-    for (let rest = this.#free.length; rest > 0; rest--) {
-      const place = this.#free.shift();
-      if (hasBegun(place)) this.#sendLast(place);
-      else this.#free.push(place);
-    }
+    for (let rest = this.#free.begun; rest > 0; rest--) this.#sendLast(this.#free.take(false)!);
   }
 
   #noteDrained(): void {
@@ -257,11 +278,6 @@ export class LoadDriver implements LanesUser {
     const isOver = this.#allowed === 0 || this.#arrivals?.nextMs === Number.POSITIVE_INFINITY;
     if (isOver && this.#busy === 0 && this.#isRunning) this.#options.onExhausted();
   }
-}
-
-/** A sequence that is not at its end. */
-function hasBegun({ run }: Place): boolean {
-  return run !== null && run.sequenceId !== 0 && !run.isLast;
 }
 
 function stepSource(sequences: SequenceSettings | null, { streams }: Material, { nth, of }: Part): StepSource {

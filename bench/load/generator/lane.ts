@@ -9,6 +9,8 @@ export class Place {
   /** What it sends now, and goes on with. */
   run: StepRun | null = null;
   step: PreparedStep | null = null;
+  /** What it sends ends a sequence before its time. */
+  isAside = false;
   dueMs = 0;
   /** Of its last answer; 0 = there is none yet. */
   answeredMs = 0;

@@ -77,6 +77,7 @@ export function sequencesOf({ sequences, data }: LoadOptions, { scheduler }: Tar
   if (scheduler !== 'sequence') return null;
   const isGiven = typeof data.source !== 'string';
   return {
+    alive: sequences.count,
     length: isGiven ? 0 : sequences.length,
     lengthVariationPercent: isGiven ? 0 : sequences.lengthVariationPercent,
     firstId: sequences.idRange.first,

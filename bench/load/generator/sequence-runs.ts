@@ -2,6 +2,8 @@ import type { PreparedRequest, PreparedStep, PreparedStreams, StepPlace } from '
 import { Random } from '../random.js';
 
 export interface SequenceSettings {
+  /** Of an open load: sequences at a time. */
+  readonly alive: number;
   /** Steps; 0 = as many as its stream has. */
   readonly length: number;
   readonly lengthVariationPercent: number;

@@ -246,7 +246,14 @@ test('a profile that is over is exhausted when all is answered', async () => {
   expect(onExhausted).toHaveBeenCalled();
 });
 
-const sequences: SequenceSettings = { length: 3, lengthVariationPercent: 0, firstId: 1, lastId: 1000, seed: 1 };
+const sequences: SequenceSettings = {
+  alive: 2,
+  length: 3,
+  lengthVariationPercent: 0,
+  firstId: 1,
+  lastId: 1000,
+  seed: 1,
+};
 
 test('on a connection with room for more, no more sequences are alive than are asked for', async () => {
   setUp({ sequences, slots: 8 });
@@ -282,7 +289,20 @@ test('drained: sequences that have begun get their last step, also those that wa
   expect(PuppetWire.sent.at(-1)!.text).toBe('b last');
   for (const wire of PuppetWire.opened) while (wire.waiting.length > 0) wire.answer();
   expect(PuppetWire.sent.map(({ text }) => text)).toEqual(['a first', 'a first', 'b middle', 'b last', 'a last']);
-  expect((await drained).sequences).toBe(2);
+  const window = await drained;
+  // Steps that only end a sequence are no requests of the load.
+  expect(window.requests).toBe(3);
+  expect(window.sequences).toBe(0);
+});
+
+test('an open load has so many sequences alive, and gives each its step in turn', async () => {
+  setUp({ sequences, slots: 8 });
+  const gapsUs = [0, 0, 0, 0, 0, 0, 10_000_000];
+  await begin({ kind: 'open', arrivals: { kind: 'intervals', gapsUs }, maxInFlight: 100 });
+  expect(PuppetWire.sent.map(({ sequenceId }) => sequenceId)).toEqual([1, 2]);
+  const [wire] = PuppetWire.opened;
+  for (let nth = 0; nth < 4; nth++) wire!.answer();
+  expect(PuppetWire.sent.map(({ sequenceId }) => sequenceId)).toEqual([1, 2, 1, 2, 1, 2]);
 });
 
 test('a failure ends a sequence, not the load', async () => {

@@ -30,7 +30,7 @@ function names(run: StepRun): string[] {
   return found;
 }
 
-const settings: SequenceSettings = { length: 3, lengthVariationPercent: 0, firstId: 5, lastId: 8, seed: 1 };
+const settings: SequenceSettings = { alive: 2, length: 3, lengthVariationPercent: 0, firstId: 5, lastId: 8, seed: 1 };
 const streams = [[sequenceStep('a0'), sequenceStep('a1')], [sequenceStep('b0')]];
 
 test('a model without sequences gets all steps of all streams in turn, and begins again', () => {

@@ -1,0 +1,63 @@
+import { expect, test } from 'vitest';
+import { defaultOptions } from '../../../../bench/load/default-options.js';
+import type { LoadGenerator } from '../../../../bench/load/generator/load-generator.js';
+import { newHistogram } from '../../../../bench/load/measure/histogram.js';
+import { LoadMeasurer } from '../../../../bench/load/measure/load-measurer.js';
+import type { Window } from '../../../../bench/load/measure/window.js';
+import { HandClock } from '../../../fakes/clock.js';
+
+const REQUESTS = 100;
+
+const window: Window = {
+  beginMs: 0,
+  endMs: 1,
+  requests: REQUESTS,
+  responses: REQUESTS,
+  latencyUs: newHistogram(),
+  firstResponseUs: newHistogram(),
+  betweenResponsesUs: newHistogram(),
+  failures: new Map(),
+  late: 0,
+  lateUs: newHistogram(),
+  backlog: 0,
+  sendUs: 0,
+  receiveUs: 0,
+  cpuUs: 0,
+  threads: 1,
+  sequences: 0,
+  pieces: [],
+};
+
+/** Has its answers before it is known to have begun: threads of its own are not waited for. */
+function quickGenerator(): LoadGenerator {
+  let answered = 0;
+  return {
+    start: async (_, requestLimit) => {
+      answered += requestLimit;
+    },
+    get answered() {
+      return answered;
+    },
+    take: async () => window,
+    drain: async () => window,
+    limitReached: Promise.resolve(),
+    broken: new Promise(() => {}),
+    close: async () => {},
+  };
+}
+
+test('answers that come while the load begins are counted: nobody waits for more', async () => {
+  const measurer = new LoadMeasurer({
+    generator: quickGenerator(),
+    observer: { look: async () => ({ counters: null, process: null, metrics: null }) },
+    // It stands still: who waits, waits for ever.
+    clock: new HandClock(),
+    signal: new AbortController().signal,
+    progress: { begin() {}, tick() {}, close() {} },
+    options: { ...defaultOptions.measurement, requestCount: REQUESTS, warmupMs: 0 },
+    requestTimeoutMs: 1000,
+  });
+  const { measured, ending } = await measurer.measure({ kind: 'closed', concurrency: 2 });
+  expect(ending).toEqual({ kind: 'done' });
+  expect(measured!.windows).toEqual([window]);
+}, 5000);

@@ -75,14 +75,14 @@ export class LoadDriver implements LanesUser {
 
   take(): PostedWindow {
     const nowMs = performance.now();
-    return this.#recorder.take(nowMs, this.#arrivals?.dueBy(nowMs) ?? 0);
+    return this.#recorder.take(nowMs, this.#backlogAt(nowMs));
   }
 
   /** Sends nothing new but the last steps of sequences that have begun; resolves when all is answered. */
   async drain(): Promise<PostedWindow> {
     this.#isDraining = true;
     this.#pacer.stop();
-    const backlog = this.#arrivals?.dueBy(performance.now()) ?? 0;
+    const backlog = this.#backlogAt(performance.now());
     this.#endIdleSequences();
     if (this.#busy > 0) await new Promise<void>((resolve) => (this.#drained = resolve));
     this.#concurrency = 0;
@@ -125,6 +125,11 @@ export class LoadDriver implements LanesUser {
 
   get #isRunning(): boolean {
     return this.#concurrency > 0 || this.#arrivals !== null;
+  }
+
+  /** Requests that are due and have not left. */
+  #backlogAt(nowMs: number): number {
+    return Math.min(this.#arrivals?.dueBy(nowMs) ?? 0, this.#allowed);
   }
 
   #beginClosed({ concurrency }: ClosedLoad): void {

@@ -7,6 +7,7 @@ import { type MessageSchema, modelConfigSchema } from '../src/config/schema.js';
 import { answers, methods, Router } from '../src/protocols/routes.js';
 import { httpStatus } from '../src/protocols/status.js';
 import { modelMetrics } from '../src/telemetry/model-metrics.js';
+import { planeMetrics } from '../src/telemetry/plane-metrics.js';
 import { ProcessMetrics } from '../src/telemetry/process-metrics.js';
 import { MachineMetrics, serverMetrics } from '../src/telemetry/server-metrics.js';
 
@@ -62,6 +63,7 @@ test('docs/metrics.md has every family with its type, and no other', () => {
   process.stop();
   const families = [
     ...modelMetrics(() => [], { latencyCounters: true }),
+    planeMetrics(() => []),
     ...serverMetrics({ tensorBytesUsed: () => 0, tensorBytesTotal: 0, connections: () => 0 }),
     ...machine.families(),
     ...process.families(),

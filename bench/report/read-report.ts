@@ -40,7 +40,7 @@ export function parseReport(text: string, name: string): LoadReport {
   return value as LoadReport;
 }
 
-type Kind = 'string' | 'number' | 'array' | 'object';
+type Kind = 'string' | 'number' | 'boolean' | 'number or null' | 'array' | 'object';
 
 /** What the page and the comparison could not do without; `*` = each element. */
 const shape: readonly (readonly [path: string, kind: Kind])[] = [
@@ -48,26 +48,43 @@ const shape: readonly (readonly [path: string, kind: Kind])[] = [
   ['startedAt', 'string'],
   ['command', 'string'],
   ['batchSize', 'number'],
+  ['percentile', 'number or null'],
+  ['latencyLimitUs', 'number or null'],
+  ['best', 'number or null'],
+  ['isPartial', 'boolean'],
   ['server', 'object'],
   ['server.name', 'string'],
+  ['server.version', 'string'],
   ['server.protocol', 'string'],
   ['server.url', 'string'],
   ['model', 'object'],
   ['model.name', 'string'],
   ['model.version', 'string'],
+  ['model.platform', 'string'],
+  ['model.scheduler', 'string'],
   ['results', 'array'],
   ['results.*.load', 'object'],
   ['results.*.name', 'string'],
+  ['results.*.isStable', 'boolean'],
   ['results.*.seconds', 'number'],
   ['results.*.requests', 'number'],
   ['results.*.throughput', 'number'],
+  ['results.*.responsesPerSecond', 'number'],
+  ['results.*.sequencesPerSecond', 'number'],
   ['results.*.latency', 'object'],
   ['results.*.latency.count', 'number'],
   ['results.*.latency.mean', 'number'],
+  ['results.*.latency.deviation', 'number'],
+  ['results.*.latency.min', 'number'],
+  ['results.*.latency.max', 'number'],
   ['results.*.latency.percentiles', 'object'],
   ['results.*.latency.histogram', 'string'],
   ['results.*.failures', 'array'],
   ['results.*.client', 'object'],
+  ['results.*.client.sendUs', 'number'],
+  ['results.*.client.receiveUs', 'number'],
+  ['results.*.client.cpuUs', 'number'],
+  ['results.*.client.utilization', 'number'],
   ['results.*.models', 'array'],
   ['results.*.timeline', 'array'],
 ];
@@ -76,7 +93,8 @@ function expectKind(value: unknown, steps: readonly string[], kind: Kind, name: 
   const [step, ...rest] = steps;
   if (step === undefined) {
     const found = kindOf(value);
-    if (found !== kind) throw new ReportError(`${name}: field "${where}": expected ${kind}, found ${found}`);
+    if (!kind.split(' or ').includes(found))
+      throw new ReportError(`${name}: field "${where}": expected ${kind}, found ${found}`);
   } else if (step === '*') {
     for (const [index, element] of (value as unknown[]).entries())
       expectKind(element, rest, kind, name, `${where}[${index}]`);

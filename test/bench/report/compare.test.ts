@@ -67,6 +67,11 @@ describe('reading a report', () => {
       /^a\.json: field "format": expected "conch-bench-1", found "conch-bench-2"; measure again/,
     ],
     [text({ results: {} }), /^a\.json: field "results": expected array, found object/],
+    [text({ best: '0' }), /^a\.json: field "best": expected number or null, found string/],
+    [
+      text({ results: [{ ...base.results[0], client: { ...base.results[0]!.client, cpuUs: null } }] }),
+      /^a\.json: field "results\[0\]\.client\.cpuUs": expected number, found null/,
+    ],
     [text({ label: undefined }), /^a\.json: field "label": expected string, found nothing/],
     [
       text({ results: [base.results[0], { ...base.results[1], latency: { count: null } }] }),

@@ -5,12 +5,15 @@ import { pathToFileURL } from 'node:url';
 import fc from 'fast-check';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { LoadReport, LoadResult } from '../../../bench/load/report.js';
 import { benchPage } from '../../../bench/report/bench-page.js';
 import { packageRoot } from '../../../bench/report/package-root.js';
 import { scriptJson, shellHtml } from '../../../bench/report/shell.js';
 import { failedResult, sampleReport } from './sample.js';
+
+/** Browsers are slow where others want the cores too. */
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 /** Debian's, or the one that the variable names. */
 const browserPath = process.env.CHROMIUM ?? ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find(existsSync);

@@ -27,6 +27,19 @@ export interface SearchSpace {
 export const DIMENSIONS = ['instances', 'maxBatchSize', 'queueDelayUs', 'threads', 'concurrency'] as const;
 export type Dimension = (typeof DIMENSIONS)[number];
 
+export function isSameCandidate(a: Candidate, b: Candidate): boolean {
+  return (
+    a.instances === b.instances &&
+    a.maxBatchSize === b.maxBatchSize &&
+    a.queueDelayUs === b.queueDelayUs &&
+    a.threads === b.threads
+  );
+}
+
+export function isSamePoint(a: Point, b: Point): boolean {
+  return isSameCandidate(a, b) && a.concurrency === b.concurrency;
+}
+
 /** A point by the places of its values in the space. */
 export type Place = Readonly<Record<Dimension, number>>;
 

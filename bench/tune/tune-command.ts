@@ -4,6 +4,7 @@ import { USAGE_EXIT_CODE } from '../../src/check/command-line.js';
 import { parseTuneCommand, type TuneCommand } from './command-line.js';
 import { trialLine, tuneSummary } from './print.js';
 import { type TuneReport, tune } from './tune.js';
+import { tunePage } from './tune-page.js';
 
 const NOTHING_FOUND_EXIT_CODE = 1;
 
@@ -47,7 +48,8 @@ async function search(
 }
 
 async function writeFiles(report: TuneReport, { outputs }: TuneCommand): Promise<void> {
-  const { json, config } = outputs;
+  const { json, html, config } = outputs;
   if (json !== null) await writeFile(json, `${JSON.stringify(report, null, 1)}\n`);
+  if (html !== null) await writeFile(html, tunePage(report));
   if (config !== null) await writeFile(config, report.configAfter);
 }

@@ -5,7 +5,7 @@ import { changesTo, type ModelSettings, searchSpace, startPoint } from './model-
 import type { TuneOptions } from './options.js';
 import { RepositoryOverlay } from './repository-overlay.js';
 import { isWithin, type Limits, type Measurement, ranking, Search, type Trial } from './search.js';
-import { type Candidate, type Point, type SearchSpace, sizeOf } from './space.js';
+import { type Candidate, isSameCandidate, type Point, type SearchSpace, sizeOf } from './space.js';
 import { type Care, TrialServer } from './trial-server.js';
 
 /** What `conch tune` found out. */
@@ -103,7 +103,7 @@ class Tuning {
     const current = await this.#confirm(bestLoadOf(start, search.trials));
     const confirmed: Confirmed[] = [];
     for (const trial of ranked.slice(0, best)) {
-      confirmed.push(isSame(trial.point, current.point) ? current : await this.#confirm(trial));
+      confirmed.push(isSameCandidate(trial.point, current.point) ? current : await this.#confirm(trial));
     }
     const good = confirmed
       .filter(({ isWithinLimits }) => isWithinLimits)
@@ -176,21 +176,12 @@ function measurementOf(result: LoadResult, percentile: number | null): Measureme
 
 /** The point of the same candidate with the greatest throughput, of those within the limits if there is one. */
 function bestLoadOf(start: Point, trials: readonly Trial[]): Trial {
-  const own = trials.filter(({ point }) => isSame(point, start));
+  const own = trials.filter(({ point }) => isSameCandidate(point, start));
   const within = own.filter(({ isWithinLimits }) => isWithinLimits);
   const [first, ...others] = within.length > 0 ? within : own;
   if (first === undefined) return { point: start, measurement: NOTHING, isWithinLimits: false };
   return others.reduce(
     (best, trial) => (trial.measurement.throughput > best.measurement.throughput ? trial : best),
     first,
-  );
-}
-
-function isSame(a: Candidate, b: Candidate): boolean {
-  return (
-    a.instances === b.instances &&
-    a.maxBatchSize === b.maxBatchSize &&
-    a.queueDelayUs === b.queueDelayUs &&
-    a.threads === b.threads
   );
 }

@@ -1,6 +1,7 @@
 import type { Comparison, LoadPoint, PageLatency, PageReport } from './bench-data.js';
 import { element, swatch, table } from './dom.js';
-import { bytesText, durationText, numberText, percentText, ratioText } from './format.js';
+import { bytesText, durationText, numberText, percentText } from './format.js';
+import { factList, measured } from './numbers.js';
 import { seriesColour } from './over-load.js';
 import { card, emptyNote } from './shell.js';
 
@@ -101,13 +102,9 @@ export function failures(grid: HTMLElement, reports: readonly PageReport[]): voi
 
 export function facts(grid: HTMLElement, reports: readonly PageReport[]): void {
   for (const [index, report] of reports.entries()) {
-    const pairs = report.facts.flatMap(([name, value]) => {
-      const shown = name === 'Command' ? element('code', {}, value) : value;
-      return [element('dt', {}, name), element('dd', {}, shown)];
-    });
     const content = card(grid, report.label, '', reports.length > 1 ? 'half' : 'wide');
     if (reports.length > 1) markCard(content, index);
-    content.append(element('dl', {}, ...pairs));
+    content.append(factList(report.facts));
   }
 }
 
@@ -135,14 +132,4 @@ export function comparison(grid: HTMLElement, { labels, rows, notes }: Compariso
   content.append(table(head, body));
   if (notes.length > 0)
     content.append(element('ul', { class: 'notes' }, ...notes.map((note) => element('li', {}, note))));
-}
-
-/** Smaller differences are the noise of any measurement. */
-const NOTEWORTHY = 0.03;
-
-function measured(text: string, ratio: number | null, better: 'more' | 'less'): HTMLElement {
-  if (ratio === null) return element('span', {}, text);
-  const gain = better === 'more' ? ratio - 1 : 1 - ratio;
-  const verdict = Math.abs(gain) < NOTEWORTHY ? 'same' : gain > 0 ? 'better' : 'worse';
-  return element('span', {}, text, ' ', element('b', { class: `ratio ${verdict}`, title: verdict }, ratioText(ratio)));
 }

@@ -1,7 +1,8 @@
 import { element, swatch } from './dom.js';
 
 export interface HoverRow {
-  readonly colour: string;
+  /** null = without. */
+  readonly colour: string | null;
   readonly name: string;
   readonly text: string;
 }
@@ -20,7 +21,13 @@ export class Hover {
   /** `left` and `top` in CSS pixels of the plotting area. */
   show(head: string, rows: readonly HoverRow[], left: number, top: number): void {
     const lines = rows.map(({ colour, name, text }) =>
-      element('div', { class: 'hover-row' }, swatch(colour), element('span', {}, name), element('b', {}, text)),
+      element(
+        'div',
+        { class: 'hover-row' },
+        colour === null ? element('span') : swatch(colour),
+        element('span', {}, name),
+        element('b', {}, text),
+      ),
     );
     this.#box.replaceChildren(element('div', { class: 'hover-head' }, head), ...lines);
     this.#box.hidden = false;

@@ -1,6 +1,6 @@
 import { element, swatch } from './dom.js';
 import { Hover } from './hover.js';
-import { dashedSwatch, drawMarks, type Mark, markLabels } from './marks.js';
+import { dashedSwatch, drawMarks, type Mark, markLabels, markValues } from './marks.js';
 import { type AxisSpec, plot, plotOptions } from './plot.js';
 import { colour } from './theme.js';
 
@@ -10,8 +10,8 @@ export interface Line {
   readonly colour: string;
   /** By x; null = no value there, which breaks the line; undefined = nobody looked there, and the line goes on. */
   readonly values: readonly (number | null | undefined)[];
-  readonly style: 'line' | 'dashed' | 'step' | 'bar';
-  /** The area down to the axis is tinted. */
+  readonly style: 'line' | 'dashed' | 'step' | 'bar' | 'points';
+  /** The area down to the axis is tinted; points are discs, not rings. */
   readonly isFilled: boolean;
   readonly hasPoints: boolean;
   /** What is said of the value at x; null = it is left out. */
@@ -28,6 +28,8 @@ export interface LineChart {
   readonly marks: readonly Mark[];
   /** The first of `lines` reaches highest and is covered by the next: they are told from the last on, and none can be switched off. */
   readonly isStack: boolean;
+  /** In pixels; left out = as of all. */
+  readonly height?: number;
 }
 
 /** A chart with a legend that switches its lines on and off. Replaces what is in `host`. */
@@ -36,17 +38,17 @@ export function lineChart(host: HTMLElement, chart: LineChart): void {
   const isShown = lines.map(() => true);
   const ys = () => [
     ...lines.flatMap((line, index) => (isShown[index] ? numbers(line.values) : [])),
-    ...marks.map((mark) => mark.value),
+    ...markValues(marks, 'y'),
   ];
-  const options = plotOptions(x, y, xs, ys);
+  const options = plotOptions(x, y, xs, ys, chart.height);
   options.series = [{}, ...lines.map((line) => series(line, y))];
   let hover: Hover | null = null;
-  const hasSteps = lines.some(({ style }) => style === 'step');
+  const isSteps = lines.every(({ style }) => style === 'step');
   options.cursor = {
     ...options.cursor,
     points: isStack ? { show: false } : { size: 9, width: 2, stroke: cardColour, fill: lineColour },
     // A step belongs to the x at its left; elsewhere the cursor jumps to the nearest x.
-    ...(hasSteps ? { dataIdx: stepIndex } : { move: (self, left, top) => [snapped(self, xs, left), top] }),
+    ...(isSteps ? { dataIdx: stepIndex } : { move: (self, left, top) => [snapped(self, xs, left), top] }),
   };
   options.hooks = {
     drawAxes: [(self) => drawMarks(self, marks)],
@@ -68,6 +70,7 @@ function numbers(values: readonly (number | null | undefined)[]): number[] {
 }
 
 function series(line: Line, y: AxisSpec): uPlot.Series {
+  if (line.style === 'points') return pointSeries(line);
   const stroke = () => colour(line.colour);
   const paths = { step: uPlot.paths.stepped!({ align: 1 }), bar: uPlot.paths.bars!({ size: [0.66, 72] }) };
   const isBar = line.style === 'bar';
@@ -82,6 +85,12 @@ function series(line: Line, y: AxisSpec): uPlot.Series {
     points: { show: line.hasPoints, size: 7, fill: () => colour('--card'), stroke, width: 2 },
     spanGaps: false,
   };
+}
+
+function pointSeries({ name, colour: property, isFilled }: Line): uPlot.Series {
+  const stroke = () => colour(property);
+  const fill = isFilled ? stroke : cardColour;
+  return { label: name, stroke, paths: () => null, points: { show: true, size: 7, fill, stroke, width: 2 } };
 }
 
 function faded(rgb: string): string {

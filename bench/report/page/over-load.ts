@@ -22,7 +22,7 @@ export const latencyAxis = (title: string): AxisSpec => ({
   ticks: null,
 });
 
-const throughputAxis: AxisSpec = {
+export const throughputAxis: AxisSpec = {
   title: 'Throughput (inferences/s)',
   scale: 'linear',
   tick: shortText,
@@ -148,14 +148,18 @@ function drawOverLoad(
 }
 
 /** Some room left and right of the outermost loads. */
-function loadRange(kind: BenchPageData['axis']['kind'], xs: readonly number[]): [number, number] {
+export function loadRange(kind: BenchPageData['axis']['kind'], xs: readonly number[]): [number, number] {
   const [first, last] = [xs[0]!, xs.at(-1)!];
   if (kind === 'log') return [first / (last / first) ** 0.05, last * (last / first) ** 0.05];
   const room = first === last ? 1 : (last - first) * 0.05;
   return [first - room, last + room];
 }
 
+/** `axis` is the one of latency; null = there is no limit. */
+export function latencyLimit(us: number | null, axis: Mark['axis']): Mark[] {
+  return us === null ? [] : [{ name: `latency limit ${durationText(us)}`, colour: '--failure', axis, value: us }];
+}
+
 function limits({ latencyLimitUs }: BenchPageData): Mark[] {
-  if (latencyLimitUs === null) return [];
-  return [{ name: `latency limit ${durationText(latencyLimitUs)}`, colour: '--failure', value: latencyLimitUs }];
+  return latencyLimit(latencyLimitUs, 'y');
 }

@@ -25,10 +25,11 @@ export function plotOptions(
   y: AxisSpec,
   xs: readonly number[],
   ys: () => readonly number[],
+  height = HEIGHT,
 ): uPlot.Options {
   return {
     width: 600,
-    height: HEIGHT,
+    height,
     padding: [12, 16, 0, 0],
     scales: { x: scale(x, () => xs), y: scale(y, ys) },
     axes: [axis(x, 'x'), axis(y, 'y')],
@@ -40,10 +41,11 @@ export function plotOptions(
 
 /** Draws it into `host` and keeps it as wide as that is. */
 export function plot(host: HTMLElement, options: uPlot.Options, data: uPlot.AlignedData): uPlot {
+  host.style.minHeight = `${options.height}px`;
   const width = () => Math.max(240, Math.floor(host.clientWidth));
   const made = new uPlot({ ...options, width: width() }, data, host);
   new ResizeObserver(() => {
-    if (made.width !== width()) made.setSize({ width: width(), height: HEIGHT });
+    if (made.width !== width()) made.setSize({ width: width(), height: options.height });
   }).observe(host);
   onThemeChange(() => made.redraw(true, true));
   return made;

@@ -26,6 +26,14 @@ export function logTicks(min: number, max: number, most: number): number[] {
   return coarse.filter((_, index) => index % nth === 0);
 }
 
+/** 1 and multiples of the smallest of 1, 2, 5, 10, 20... with which there are no more than `most` of them up to `last`. */
+export function wholeTicks(last: number, most: number): number[] {
+  const steps = range(0, 9).flatMap((decade) => [1, 2, 5].map((factor) => factor * 10 ** decade));
+  const step = steps.find((wide) => last / wide <= most)!;
+  const multiples = range(1, Math.floor(last / step)).map((index) => index * step);
+  return step === 1 ? multiples : [1, ...multiples];
+}
+
 /** Of `places`, ascending in pixels, those that keep `leastGap` to the last one shown; the ends come first. */
 export function thinned(places: readonly number[], leastGap: number): boolean[] {
   const last = places.length - 1;

@@ -1,0 +1,61 @@
+import { element } from './dom.js';
+import { drawDot, freePlot, type PlacedPoint } from './free-plot.js';
+import { type Mark, markValues } from './marks.js';
+import { drawLabel } from './path-chart.js';
+import type { AxisSpec } from './plot.js';
+import { colour } from './theme.js';
+
+export interface ScatterPoint extends PlacedPoint {
+  /** Of `ScatterChart.groups`. */
+  readonly group: number;
+  /** Stands beside the point, which gets a ring; null = without both. */
+  readonly label: string | null;
+}
+
+/** Points that look alike. */
+export interface ScatterGroup {
+  readonly name: string;
+  readonly colour: string;
+  readonly shape: 'disc' | 'ring';
+}
+
+export interface ScatterChart {
+  readonly x: AxisSpec;
+  readonly y: AxisSpec;
+  readonly groups: readonly ScatterGroup[];
+  readonly points: readonly ScatterPoint[];
+  readonly marks: readonly Mark[];
+}
+
+/** Replaces what is in `host`. */
+export function scatterChart(host: HTMLElement, { x, y, groups, points, marks }: ScatterChart): void {
+  const isUsed = groups.map((_, index) => points.some(({ group }) => group === index));
+  freePlot(host, {
+    ...{ x, y, points, marks },
+    reach: {
+      xs: [...points.map((point) => point.x), ...markValues(marks, 'x')],
+      ys: [...points.map((point) => point.y), ...markValues(marks, 'y')],
+    },
+    legend: groups.filter((_, index) => isUsed[index]).map(groupLabel),
+    draw: (self) => drawPoints(self, groups, points),
+  });
+}
+
+function groupLabel({ name, colour: property, shape }: ScatterGroup): HTMLElement {
+  const made = element('span', { class: `swatch ${shape}`, 'aria-hidden': 'true' });
+  made.style.color = `var(${property})`;
+  return element('span', { class: 'legend-mark' }, made, name);
+}
+
+/** Those with a label last: over the others. */
+function drawPoints(self: uPlot, groups: readonly ScatterGroup[], points: readonly ScatterPoint[]): void {
+  const ordered = [...points.filter(({ label }) => label === null), ...points.filter(({ label }) => label !== null)];
+  for (const { x, y, group, label } of ordered) {
+    const { colour: property, shape } = groups[group]!;
+    const place = { left: self.valToPos(x, 'x', true), top: self.valToPos(y, 'y', true) };
+    const [own, card] = [colour(property), colour('--card')];
+    if (label !== null) drawDot(self, { ...place, radius: 8.5, fill: card, stroke: colour('--ink') });
+    drawDot(self, { ...place, radius: 3.8, fill: shape === 'disc' ? own : card, stroke: own });
+    if (label !== null) drawLabel(self.ctx, label, place.left, place.top - 3 * devicePixelRatio, 'above');
+  }
+}

@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { afterEach, describe, expect, test } from 'vitest';
 // Its generator has threads of its own, which need the built files.
-import { type LoadResult, type RunOptions, runLoad } from '../../../../dist/bench/load/library.js';
+import { type LoadPlan, type LoadResult, type RunOptions, runLoad } from '../../../../dist/bench/load/library.js';
 
 interface Known {
   readonly serviceMs: readonly number[];
@@ -32,11 +32,11 @@ async function run({ httpPort, grpcPort }: Ports, options: Omit<RunOptions, 'mod
   return results[0]!;
 }
 
-function concurrency(start: number): RunOptions['loads'] {
+function concurrency(start: number): LoadPlan {
   return { kind: 'concurrency', range: { start, end: start, step: 1 }, search: 'linear' };
 }
 
-function rate(perSecond: number): RunOptions['loads'] {
+function rate(perSecond: number): LoadPlan {
   const range = { start: perSecond, end: perSecond, step: 1 };
   return { kind: 'rate', range, search: 'linear', distribution: 'constant' };
 }

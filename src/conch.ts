@@ -36,6 +36,7 @@ import { ModelRepository, type RepositorySettings } from './repository/model-rep
 import { Poller } from './repository/poller.js';
 import { openRepository, syncAtStart } from './repository/remote/open-repository.js';
 import type { RepositorySource } from './repository/remote/source.js';
+import { RateLimitGates } from './schedulers/rate-limit/instance-gates.js';
 import { ServerTelemetry } from './server-telemetry.js';
 import { buildTracing } from './telemetry/trace/build-tracing.js';
 import type { Tracing } from './telemetry/trace/tracing.js';
@@ -49,6 +50,8 @@ export class Conch {
   readonly #arena: Arena;
   /** Null = no answers are kept. */
   readonly #store: ResponseStore | null;
+  /** Null = `--rate-limit=off`. */
+  readonly #gates: RateLimitGates | null;
   readonly #repository: ModelRepository<ServedModel>;
   readonly #poller: Poller;
   readonly #tracing: Tracing;
@@ -71,6 +74,7 @@ export class Conch {
     this.#log = log;
     this.#arena = new Arena(options.tensorMemoryByteSize);
     this.#store = openStore(options, log);
+    this.#gates = options.rateLimit === null ? null : new RateLimitGates(options.rateLimit);
     const surroundings = {
       options,
       machine: this.#machine,
@@ -79,6 +83,7 @@ export class Conch {
       log,
       find: (name: string, version: string) => this.server.find(name, version),
       cache: this.#store === null ? null : new ResponseCache(this.#store, systemClock),
+      gatekeeper: this.#gates,
     };
     const actions = new ModelActions(surroundings);
     const limits = { threads: options.modelLoadThreadCount, retries: options.modelLoadRetryCount };
@@ -167,7 +172,11 @@ export class Conch {
       sync: async (model) => {
         await Promise.all(this.#sources.map((source) => source.sync(model)));
       },
-      understand: { machine: this.#machine, autoComplete: !options.disableAutoCompleteConfig },
+      understand: {
+        machine: this.#machine,
+        autoComplete: !options.disableAutoCompleteConfig,
+        uses: { limitsRate: options.rateLimit !== null },
+      },
       mode: options.modelControlMode,
       loadModels: options.loadModels,
     };
@@ -243,6 +252,7 @@ export class Conch {
       tensorBytesTotal: this.#arena.capacity,
       connections: () => this.#http?.connections ?? 0,
       sockets: () => this.#sockets?.counts ?? null,
+      rateLimiter: () => this.#gates,
       localCache: () => (this.#store instanceof LocalStore ? this.#store.counts : null),
     });
     this.#metrics = await this.#listen(engine, metricsAddress, metricsPort, metricsHandler(this.#telemetry.registry));

@@ -1,4 +1,5 @@
 import type { Backend } from './backends/backend.js';
+import type { Gatekeeper } from './backends/instance-gate.js';
 import { monotonicUs, systemClock } from './base/clock.js';
 import type { Log } from './base/log.js';
 import type { ModelConfig } from './config/model-config.js';
@@ -26,6 +27,8 @@ export interface ActionSurroundings {
   readonly find: FindModel;
   /** Null = `--cache-config` is not given. */
   readonly cache: ResponseCache | null;
+  /** Null = `--rate-limit=off`. */
+  readonly gatekeeper: Gatekeeper | null;
 }
 
 /** What the manager of models does with them. */
@@ -35,14 +38,16 @@ export class ModelActions implements ManagerActions<ServedModel> {
   readonly #log: Log;
   readonly #find: FindModel;
   readonly #cache: ResponseCache | null;
+  readonly #gatekeeper: Gatekeeper | null;
   readonly #settings: LoadSettings;
 
-  constructor({ options, machine, backends, arena, log, find, cache }: ActionSurroundings) {
+  constructor({ options, machine, backends, arena, log, find, cache, gatekeeper }: ActionSurroundings) {
     this.#options = options;
     this.#arena = arena;
     this.#log = log;
     this.#find = find;
     this.#cache = cache;
+    this.#gatekeeper = gatekeeper;
     this.#settings = {
       backends: new Map(backends.map((backend) => [backend.name, backend])),
       autoComplete: !options.disableAutoCompleteConfig,
@@ -119,6 +124,7 @@ export class ModelActions implements ManagerActions<ServedModel> {
       log: this.#log,
       sequenceMaxBacklog,
       responseTimeoutSecs,
+      gatekeeper: this.#gatekeeper,
       find: this.#find,
     };
     return loadModel(source, settings, surroundings, signal);

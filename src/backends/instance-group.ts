@@ -3,6 +3,7 @@ import type { Log } from '../base/log.js';
 import type { Arena } from '../memory/arena.js';
 import type { BatchOutputs } from './batch-outputs.js';
 import type { Instance, InstanceEvents } from './instance.js';
+import type { Gatekeeper, InstanceGate } from './instance-gate.js';
 import type { InstanceSpec } from './instance-spec.js';
 import type { InferRequest } from './request.js';
 import { WorkerInstance } from './worker-instance.js';
@@ -17,6 +18,10 @@ const HOPELESS_DEATHS = 3;
 interface Place {
   readonly spec: InstanceSpec;
   instance: WorkerInstance | null;
+  /** Null = it needs none. */
+  gate: InstanceGate | null;
+  /** What the scheduler sees of the instance while it serves. */
+  visible: Instance | null;
   /** Deaths since it last ran a batch well. */
   deaths: number;
   cancelRestart: (() => void) | null;
@@ -28,7 +33,16 @@ interface Place {
 export type GroupEvents = Omit<InstanceEvents, 'onState'> & {
   /** Requests cannot be served any more, or can be again: see `isAvailable`. */
   onAvailability(): void;
+  /** An instance that a gatekeeper had wait may begin a batch, until this returns. */
+  onAdmitted(): void;
 };
+
+export interface GroupSurroundings {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Null or absent = instances begin batches whenever they can. */
+  readonly gatekeeper?: Gatekeeper | null;
+}
 
 /** All instances of one model version: starts them, restarts with back-off what died, stops them. */
 export class InstanceGroup {
@@ -37,16 +51,18 @@ export class InstanceGroup {
   readonly #events: GroupEvents;
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #gatekeeper: Gatekeeper | null;
   #instances: readonly Instance[] = [];
   #stopping = false;
   #restarts = 0;
 
-  constructor(specs: readonly InstanceSpec[], arena: Arena, events: GroupEvents, clock: Clock, log: Log) {
+  constructor(specs: readonly InstanceSpec[], arena: Arena, events: GroupEvents, surroundings: GroupSurroundings) {
     this.#places = specs.map(newPlace);
     this.#arena = arena;
     this.#events = events;
-    this.#clock = clock;
-    this.#log = log;
+    this.#clock = surroundings.clock;
+    this.#log = surroundings.log;
+    this.#gatekeeper = surroundings.gatekeeper ?? null;
   }
 
   /** Those that live now and take work, in the order of the configuration; a new array whenever one comes or goes. */
@@ -71,6 +87,7 @@ export class InstanceGroup {
 
   /** Starts all instances; rejects with the first one's reason, after the others are stopped again. */
   async start(): Promise<void> {
+    this.#giveGates(this.#places);
     const results = await Promise.allSettled(this.#places.map((place) => this.#startPlace(place)));
     const failure = results.find((result) => result.status === 'rejected');
     if (failure === undefined) return;
@@ -86,6 +103,7 @@ export class InstanceGroup {
     const left = [...this.#places];
     const places = specs.map((spec) => takeAlike(left, spec) ?? newPlace(spec));
     const fresh = places.filter(({ instance }) => instance === null);
+    this.#giveGates(fresh);
     const results = await Promise.allSettled(fresh.map((place) => this.#startPlace(place)));
     const failure = results.find((result) => result.status === 'rejected');
     if (failure !== undefined) {
@@ -102,7 +120,16 @@ export class InstanceGroup {
   async stop(): Promise<void> {
     this.#stopping = true;
     for (const place of this.#places) place.cancelRestart?.();
-    await Promise.all(this.#places.map((place) => place.instance?.stop()));
+    await Promise.all(this.#places.map(stopPlace));
+  }
+
+  /** Throws where one could never run. */
+  #giveGates(places: readonly Place[]): void {
+    const specs = places.map(({ spec }) => spec);
+    const gates = this.#gatekeeper?.gatesFor(specs, () => this.#events.onAdmitted());
+    gates?.forEach((gate, nth) => {
+      places[nth]!.gate = gate;
+    });
   }
 
   async #startPlace(place: Place): Promise<void> {
@@ -114,7 +141,10 @@ export class InstanceGroup {
 
   #eventsOf(place: Place): InstanceEvents {
     return {
-      onRoom: () => this.#events.onRoom(),
+      onRoom: () => {
+        place.gate?.onBatchEnded();
+        this.#events.onRoom();
+      },
       onReturned: (requests: readonly InferRequest[]) => this.#events.onReturned(requests),
       onLoaded: async (instance: Instance) => {
         if (!this.#stopping && !place.isGone && !place.spec.passive) await this.#events.onLoaded(instance);
@@ -126,11 +156,17 @@ export class InstanceGroup {
       },
       onMetric: (metric, instance) => this.#events.onMetric(metric, instance),
       onState: (instance) => this.#onState(place, instance),
-      openCalls: (post) => this.#events.openCalls(post),
+      openCalls: (post) =>
+        place.gate === null ? this.#events.openCalls(post) : place.gate.openCalls(this.#events.openCalls, post),
     };
   }
 
   #onState(place: Place, instance: Instance): void {
+    if (instance.state === 'serving') place.visible = place.gate?.guard(instance) ?? instance;
+    else {
+      place.visible = null;
+      place.gate?.onGone();
+    }
     this.#instances = servingIn(this.#places);
     if (instance.state === 'dead') this.#onDeath(place);
     if (instance.state === 'serving') this.#events.onRoom();
@@ -165,7 +201,7 @@ export class InstanceGroup {
 }
 
 function newPlace(spec: InstanceSpec): Place {
-  return { spec, instance: null, deaths: 0, cancelRestart: null, isGone: false };
+  return { spec, instance: null, gate: null, visible: null, deaths: 0, cancelRestart: null, isGone: false };
 }
 
 /** Takes a place of the same kind out of `places`; undefined = there is none, or it is without an instance. */
@@ -177,9 +213,14 @@ function takeAlike(places: Place[], { kind }: InstanceSpec): Place | undefined {
 async function endPlace(place: Place): Promise<void> {
   place.isGone = true;
   place.cancelRestart?.();
+  await stopPlace(place);
+}
+
+async function stopPlace(place: Place): Promise<void> {
   await place.instance?.stop();
+  place.gate?.close();
 }
 
 function servingIn(places: readonly Place[]): Instance[] {
-  return places.flatMap(({ instance, spec }) => (instance?.state === 'serving' && !spec.passive ? [instance] : []));
+  return places.flatMap(({ visible, spec }) => (visible?.state === 'serving' && !spec.passive ? [visible] : []));
 }

@@ -1,3 +1,4 @@
+import type { ModelRateLimiter } from '../config/model-config.js';
 import type { SlotOwner } from '../memory/arena.js';
 import type { ThreadNeeds } from './backend.js';
 import type { InstanceInit } from './worker-protocol.js';
@@ -20,4 +21,11 @@ export type InstanceSpec = Omit<InstanceInit, 'arena' | 'ring' | 'port'> & {
   readonly passive: boolean;
   /** Its scheduler begins batches when a turn of the event loop is over: the worker need not wait for that again. */
   readonly wakesAtOnce: boolean;
+  readonly demand: ResourceDemand;
 };
+
+/** What an instance needs of the rate limiter to run (`instance_group.rate_limiter`); no resources = it waits for nobody. */
+export interface ResourceDemand extends ModelRateLimiter {
+  /** CUDA device; -1 = the CPU. */
+  readonly gpu: number;
+}

@@ -22,7 +22,8 @@ export interface Instance {
   /** The batch key of the open batch. */
   readonly openKey: string;
   /**
-   * Begins a batch with the first `count` of `requests`; only where `canBegin`. False = no memory for outputs: nothing was taken.
+   * Begins a batch with the first `count` of `requests`; only where `canBegin`. False = nothing was taken: there is no memory for outputs, or,
+   * where it cannot begin any more then, it waits for resources, and its scheduler is resumed when they are there.
    * @param usual why it has no more as long as nothing else is known: `idle_instance` or `end_of_queue`
    * @param noted what is known; null = nothing is
    */

@@ -106,10 +106,11 @@ function oneOfEach(config: ModelConfig): ModelConfig {
   return { ...config, instance_group: config.instance_group.map((group) => ({ ...group, count: 1 })) };
 }
 
-/** Fields that are read and kept but do nothing yet. */
+/** Fields that are read and kept but do nothing unless the server is told to heed them. */
 function idle(subject: Subject): Finding[] {
-  return idleFields(subject.written).map((note) => {
-    const judge = (written: ModelConfig) => (idleFields(written).includes(note) ? note : null);
+  const notes = (written: ModelConfig) => idleFields(written, { limitsRate: false });
+  return notes(subject.written).map((note) => {
+    const judge = (written: ModelConfig) => (notes(written).includes(note) ? note : null);
     const path: FieldPath = culprit(subject.written, subject.source, judge);
     return remarkAt(subject, path, {
       severity: 'hint',

@@ -5,6 +5,7 @@ import { FlagValues, type GivenFlags } from './flag-values.js';
 import { readBackendConfig, readMetricsConfig } from './key-values.js';
 import { flags } from './option-table.js';
 import type { Options } from './options.js';
+import { readRateLimit } from './rate-limit-options.js';
 import { parseLocation } from './repository-location.js';
 import { readRestrictedApis } from './restricted-apis.js';
 import { readTraceOptions } from './trace-options.js';
@@ -22,6 +23,7 @@ export function buildOptions(given: GivenFlags, folders: readonly string[]): Bui
     ...serverOptions(values),
     ...modelOptions(values, folders),
     ...httpOptions(values),
+    rateLimit: readRateLimit(values),
     responseCache: readCacheConfig(values),
     ws: wsOptions(values),
     ...grpcOptions(values),
@@ -30,7 +32,8 @@ export function buildOptions(given: GivenFlags, folders: readonly string[]): Bui
     trace: readTraceOptions(values, process.env),
   };
   checkPorts(options);
-  return { options, notes: flags.filter((flag) => given.has(flag.name)).flatMap(notesOn) };
+  const notes = flags.filter((flag) => given.has(flag.name)).flatMap((flag) => notesOn(flag, options));
+  return { options, notes };
 }
 
 function serverOptions(values: FlagValues) {
@@ -244,10 +247,13 @@ function overlap(a: string, b: string): boolean {
   return a === b || everything.includes(a) || everything.includes(b);
 }
 
-function notesOn(flag: Flag): string[] {
+function notesOn(flag: Flag, { rateLimit }: Options): string[] {
   const name = `--${flag.name}`;
   if (flag.effect.kind === 'later') return [`${name} has no effect yet: ${flag.effect.reason}`];
   if (flag.effect.kind === 'none') return [`${name} has no effect: ${flag.effect.reason}`];
+  if (flag.name === 'rate-limit-resource' && rateLimit === null) {
+    return [`${name} has no effect without --rate-limit=execution_count`];
+  }
   const successor = successors.get(flag.name);
   return successor === undefined ? [] : [`${name} is deprecated: use --${successor}`];
 }

@@ -1,4 +1,4 @@
-import { boolean, choice, type Effect, type Flag, integer, list, type Range, section, text } from './flag.js';
+import { boolean, type Effect, type Flag, integer, list, type Range, section, text } from './flag.js';
 
 const MAX_INT32 = 2_147_483_647;
 const count: Range = { min: 0, max: MAX_INT32, unit: '' };
@@ -40,10 +40,6 @@ export const idleFlags: readonly Flag[] = [
   ]),
   ...section('Response cache', none('caches are part of Conch'), [
     text('cache-directory', '', 'DIR', 'Where caches lie.'),
-  ]),
-  ...section('Rate limit', later('every instance runs whenever it has work'), [
-    choice('rate-limit', ['off', 'execution_count'], 'Who decides which instance runs next.'),
-    list('rate-limit-resource', 'NAME:COUNT[:DEVICE]', 'How much there is of a resource of the rate limiter.'),
   ]),
   ...section(
     'Memory and devices',

@@ -299,6 +299,18 @@ const working: readonly Flag[] = [
       'Let clients register shared memory of this machine, and hand tensors over in it.',
     ),
   ]),
+  ...section('Rate limit', works, [
+    choice(
+      'rate-limit',
+      ['off', 'execution_count'],
+      'execution_count = instances wait for the resources of their rate_limiter, and who has run least goes first.',
+    ),
+    list(
+      'rate-limit-resource',
+      'NAME:COUNT[:DEVICE]',
+      'How much there is of a resource, on every device or on this GPU; else as much as one instance needs at most.',
+    ),
+  ]),
   ...section('Response cache', works, [
     list(
       'cache-config',

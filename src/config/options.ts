@@ -1,3 +1,4 @@
+import type { ResourceLimit } from './rate-limit-options.js';
 import type { RestrictedApis } from './restricted-apis.js';
 import type { TraceOptions } from './trace-options.js';
 
@@ -36,6 +37,8 @@ export interface Options {
   readonly sequenceMaxBacklog: number;
   readonly responseTimeoutSecs: number;
 
+  /** `--rate-limit-resource`; null = `--rate-limit=off`. */
+  readonly rateLimit: readonly ResourceLimit[] | null;
   /** Null = no answers are kept. */
   readonly responseCache: CacheOptions | null;
 

@@ -1,4 +1,5 @@
 import type { InstancePlace } from '../backends/backend.js';
+import type { ResourceDemand } from '../backends/instance-spec.js';
 import type { ModelConfig } from '../config/model-config.js';
 
 /** A place with the name its instance has in logs and traces. */
@@ -19,6 +20,12 @@ export function instancePlaces(config: ModelConfig): NamedPlace[] {
   });
   const onCpu = places.filter((place) => place.gpu < 0 && !place.group.passive).length;
   return places.map((place) => ({ ...place, siblings: place.gpu < 0 ? Math.max(1, onCpu) : 1 }));
+}
+
+/** What is loaded and never given work needs nothing. */
+export function demandOf({ group, gpu }: NamedPlace): ResourceDemand {
+  const { resources, priority } = group.rate_limiter ?? { resources: [], priority: 0 };
+  return { resources: group.passive ? [] : resources, priority, gpu };
 }
 
 /** Equal for places that differ in nothing but their names (fact sheet 4.7). */

@@ -9,7 +9,7 @@ import { ModelStatistics } from '../telemetry/statistics.js';
 import { ServerError } from '../types/errors.js';
 import { batchInputsOf, batchOutputsOf } from './batch-io.js';
 import type { CacheOf } from './cache/response-cache.js';
-import { instancePlaces, kindOf, type NamedPlace } from './instance-places.js';
+import { demandOf, instancePlaces, kindOf, type NamedPlace } from './instance-places.js';
 import { readLabels } from './labels.js';
 import { Model } from './model.js';
 import type { ModelSurroundings } from './model-parts.js';
@@ -141,6 +141,7 @@ function instanceSpecs(
     instance: place.name,
     kind: kindOf(place),
     passive: place.group.passive,
+    demand: demandOf(place),
     maxEntries: tensors.maxRows,
     maxRows: tensors.maxRows,
     batching: tensors.maxBatchSize > 0,

@@ -1,3 +1,4 @@
+import type { Gatekeeper } from '../backends/instance-gate.js';
 import type { InstanceSpec } from '../backends/instance-spec.js';
 import type { StateLayout } from '../backends/worker-protocol.js';
 import type { Clock } from '../base/clock.js';
@@ -35,6 +36,8 @@ export interface ModelSurroundings {
   readonly sequenceMaxBacklog: number;
   /** `--response-timeout-secs`; 0 = never. */
   readonly responseTimeoutSecs: number;
+  /** Null or absent = no instance waits for another (`--rate-limit=off`). */
+  readonly gatekeeper?: Gatekeeper | null;
   /** For code that calls other models. */
   readonly find: FindModel;
 }

@@ -1,7 +1,7 @@
 import type { BatchOutputs, ExecutionTimes } from '../backends/batch-outputs.js';
 import { outOfMemory } from '../backends/failures.js';
 import type { Instance, InstanceEvents } from '../backends/instance.js';
-import { InstanceGroup } from '../backends/instance-group.js';
+import { type GroupEvents, InstanceGroup } from '../backends/instance-group.js';
 import type { InstanceSpec } from '../backends/instance-spec.js';
 import type { InferRequest } from '../backends/request.js';
 import { assert } from '../base/assert.js';
@@ -16,7 +16,6 @@ import { RequestQueue } from '../schedulers/request-queue.js';
 import { ResponseOrder } from '../schedulers/response-order.js';
 import type { Scheduler } from '../schedulers/scheduler.js';
 import type { SequenceCounts, SequenceSnapshot } from '../schedulers/sequence/sequence-view.js';
-import type { CustomMetric } from '../telemetry/custom-metrics.js';
 import type { FailureReason, ModelStatistics } from '../telemetry/statistics.js';
 import type { ServerError } from '../types/errors.js';
 import type { SequenceFlags, SequenceId } from '../types/infer.js';
@@ -91,7 +90,7 @@ export class Model implements ServedModel, InputSpace {
     this.#openCalls = (post) => new ModelCalls(this, surroundings.find, post);
     const settings = schedulerSettings(parts.config);
     this.#warmup = warmupOf(parts, surroundings);
-    this.#group = new InstanceGroup(parts.specs, arena, this.#groupEvents(), clock, log);
+    this.#group = new InstanceGroup(parts.specs, arena, this.#groupEvents(), surroundings);
     this.#sequences = sequenceParts(parts, this.#group, surroundings);
     this.controls = this.#sequences?.controls ?? null;
     this.#dynamic = this.#sequences === null ? dynamicScheduler(parts.name, settings, this.#group, clock) : null;
@@ -365,14 +364,15 @@ export class Model implements ServedModel, InputSpace {
     for (const elder of this.#lineage.elders) elder.#abandon();
   }
 
-  #groupEvents() {
+  #groupEvents(): GroupEvents {
     return {
       onLoaded: (instance: Instance) => this.#warmup.run(instance),
       onRoom: () => this.#scheduler.run(),
       onReturned: (requests: readonly InferRequest[]) => this.#scheduler.putBack(requests),
       onExecuted: (outputs: BatchOutputs) => this.#onExecuted(outputs),
-      onMetric: (metric: CustomMetric, instance: string) => this.statistics.custom.add(metric, instance),
+      onMetric: (metric, instance) => this.statistics.custom.add(metric, instance),
       onAvailability: () => this.#scheduler.run(),
+      onAdmitted: () => this.#scheduler.resume(),
       openCalls: this.#openCalls,
     };
   }

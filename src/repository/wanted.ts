@@ -1,5 +1,5 @@
 import { completeConfig } from '../config/complete.js';
-import { idleFields } from '../config/idle-fields.js';
+import { type FieldUses, idleFields } from '../config/idle-fields.js';
 import type { ModelConfig } from '../config/model-config.js';
 import { type Machine, normalizeConfig } from '../config/normalize.js';
 import { parseModelConfig } from '../config/pbtxt.js';
@@ -14,7 +14,11 @@ export interface UnderstandSettings {
   readonly machine: Machine;
   /** False = the configuration must be there and complete. */
   readonly autoComplete: boolean;
+  /** Absent = fields count as those of a server with the default flags. */
+  readonly uses?: FieldUses;
 }
+
+const NO_USES: FieldUses = { limitsRate: false };
 
 /** A version that should be served, and what it is made of. */
 export interface WantedVersion extends VersionStamps {
@@ -75,7 +79,7 @@ export function understandModel(
     blocksReadiness: false,
     config,
     versions: versions.map((version) => wantedVersion(entry, config, version)),
-    notes: [...entry.notes, ...absent, ...idleFields(config)],
+    notes: [...entry.notes, ...absent, ...idleFields(config, settings.uses ?? NO_USES)],
     isTemporary: entry.isTemporary,
   };
 }

@@ -116,6 +116,10 @@ export class DynamicScheduler implements Scheduler {
     this.#handOutAll(this.#clock.nowUs(), false);
   }
 
+  resume(): void {
+    this.run();
+  }
+
   /** @param isNew what waits came just now: an instance that is idle had nothing to do */
   #handOutAll(nowUs: number, isNew: boolean): void {
     this.#expire(nowUs);
@@ -164,7 +168,9 @@ export class DynamicScheduler implements Scheduler {
     if (plan.reason !== null) this.#keepsOut = true;
     if (rows === 0) {
       const usual = isNew && instance.isIdle ? 'idle_instance' : 'end_of_queue';
-      return this.#begin(instance, this.#trim(plan.take), usual, plan.reason) ? 0 : -1;
+      const begun = this.#begin(instance, this.#trim(plan.take), usual, plan.reason);
+      // While this one waits for resources another may have them.
+      return begun || !instance.canBegin ? 0 : -1;
     }
     if (this.#grow(instance, plan.take) && plan.reason !== null) instance.noteClosing(plan.reason);
     return 0;
@@ -222,8 +228,8 @@ export class DynamicScheduler implements Scheduler {
   }
 
   /**
-   * False = there is no memory for the outputs now: the requests wait for a batch that runs, whose end brings some back. Where none runs
-   * they fail, because nobody would say when to try again.
+   * False = the instance waits for resources, or there is no memory for the outputs now: then the requests wait for a batch that runs, whose end
+   * brings some back. Where none runs they fail, because nobody would say when to try again.
    */
   #begin(instance: Instance, take: number, usual: CloseReason, noted: CloseReason | null): boolean {
     const requests: InferRequest[] = [];

@@ -14,6 +14,8 @@ export interface Scheduler {
   putBack(requests: readonly InferRequest[]): void;
   /** Begins what can begin. To be called whenever an instance has room, comes or goes. */
   run(): void;
+  /** An instance that waited for resources may begin a batch, if it does so before this returns. */
+  resume(): void;
   /** Takes nothing new from now on; what was accepted goes on. */
   stop(): void;
   /** Nothing is in flight any more, and no timer shall be. */

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { cpuUsage, memoryUsage } from 'node:process';
 import { type LocalCacheCounts, localCacheMetrics } from './cache-metrics.js';
+import { type LimiterCounts, limiterMetrics } from './limiter-metrics.js';
 import type { MetricFamily } from './metrics.js';
 import { type CpuTimes, type MachineMemory, parseCpuTimes, parseMemory, utilization } from './proc-files.js';
 import { type SocketCounts, socketMetrics } from './socket-metrics.js';
@@ -15,6 +16,8 @@ export interface ServerGauges {
   sockets?(): SocketCounts | null;
   /** Left out or null = no answers are kept in memory. */
   localCache?(): LocalCacheCounts | null;
+  /** Left out or null = `--rate-limit=off`. */
+  rateLimiter?(): LimiterCounts | null;
   /** `--pinned-memory-pool-byte-size`; 0 where it is not given. */
   readonly pinnedBytesTotal?: number;
 }
@@ -30,6 +33,7 @@ export function serverMetrics(gauges: ServerGauges): MetricFamily[] {
       gauges.connections(),
     ),
     ...socketMetrics(() => gauges.sockets?.() ?? null),
+    ...limiterMetrics(() => gauges.rateLimiter?.() ?? null),
     ...localCacheMetrics(() => gauges.localCache?.() ?? null),
     gauge('conch_process_resident_memory_bytes', 'Resident memory of the process', () => memoryUsage.rss()),
     {

@@ -97,12 +97,13 @@ const events = {
   onAvailability: () => {
     seen = group.instances.length;
   },
+  onAdmitted() {},
   openCalls: () => ({ take() {}, close() {} }),
 };
 
 /** A group whose instances all serve. */
 async function groupOf(...wanted: InstanceSpec[]): Promise<void> {
-  group = new InstanceGroup(wanted, {} as Arena, events, clock, silentLog);
+  group = new InstanceGroup(wanted, {} as Arena, events, { clock, log: silentLog });
   const started = group.start();
   for (const life of Life.all) await life.serves();
   await started;

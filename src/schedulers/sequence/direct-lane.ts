@@ -197,7 +197,10 @@ export class DirectLane implements Lane, WaitingSlots {
     return nextStep(this.#host, this.slots.at(slot)!, this);
   }
 
-  /** There is no memory: the steps wait for what runs, whose end brings some back. Where nothing runs, nobody would say when to try again. */
+  /**
+   * The instance waits for resources, or there is no memory: then the steps wait for what runs, whose end brings some back. Where nothing runs,
+   * nobody would say when to try again.
+   */
   #giveUp(requests: readonly InferRequest[]): void {
     if (this.#host.isBusy()) {
       this.#undo(requests);

@@ -123,6 +123,11 @@ export class SequenceScheduler implements Scheduler, LaneHost {
     else this.#runLanes(nowUs);
   }
 
+  resume(): void {
+    this.ranUs = this.#clock.nowUs();
+    this.#runLanes(this.ranUs);
+  }
+
   #runLanes(nowUs: number): void {
     this.#laneDueUs = Number.POSITIVE_INFINITY;
     for (const lane of this.#lanes.values()) this.#laneDueUs = Math.min(this.#laneDueUs, lane.run(nowUs));

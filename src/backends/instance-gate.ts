@@ -1,0 +1,29 @@
+import type { CallReply } from './call-protocol.js';
+import type { CallSession, Instance } from './instance.js';
+import type { InstanceSpec } from './instance-spec.js';
+
+/** Decides which instances may begin batches where they share what there is not enough of for all of them. */
+export interface Gatekeeper {
+  /**
+   * A gate for each of these; null = it needs none. Throws INVALID_ARGUMENT where one could never open: none is made then.
+   * @param onOpen the gate of an instance that waited is open, until this returns
+   */
+  gatesFor(specs: readonly InstanceSpec[], onOpen: () => void): (InstanceGate | null)[];
+}
+
+/** Stands before one place of a group through all lives of its instance. */
+export interface InstanceGate {
+  /** A new life: what its scheduler sees of it. */
+  guard(instance: Instance): Instance;
+  /** Its batch is over. */
+  onBatchEnded(): void;
+  /** Its life is over, and whatever it ran. */
+  onGone(): void;
+  /** Its code calls other models, by a session that `open` makes. */
+  openCalls(
+    open: (post: (replies: readonly CallReply[]) => void) => CallSession,
+    post: (replies: readonly CallReply[]) => void,
+  ): CallSession;
+  /** The place is no more. To be called as often as one likes. */
+  close(): void;
+}

@@ -1,0 +1,56 @@
+import type { CallEvent, CallReply } from '../../backends/call-protocol.js';
+import type { CallSession } from '../../backends/instance.js';
+
+/** Who waits for other models, and is not to keep from them what they need. */
+export interface Lender {
+  /** It waits for at least one, or for one more. */
+  lend(): void;
+  /** It waits for none any more. */
+  takeBack(): void;
+}
+
+/** The calls of an instance that lends what it holds while one of them is open. */
+export class LendingCalls implements CallSession {
+  readonly #session: CallSession;
+  readonly #lender: Lender;
+  readonly #open: Set<number>;
+
+  private constructor(session: CallSession, lender: Lender, open: Set<number>) {
+    this.#session = session;
+    this.#lender = lender;
+    this.#open = open;
+  }
+
+  static open(
+    lender: Lender,
+    open: (post: (replies: readonly CallReply[]) => void) => CallSession,
+    post: (replies: readonly CallReply[]) => void,
+  ): CallSession {
+    const ids = new Set<number>();
+    const session = open((replies) => {
+      for (const reply of replies) if (isLast(reply)) endCall(ids, reply.id, lender);
+      post(replies);
+    });
+    return new LendingCalls(session, lender, ids);
+  }
+
+  take(event: CallEvent): void {
+    if (event.kind === 'submit') {
+      this.#open.add(event.id);
+      this.#lender.lend();
+    } else if (event.kind === 'cancel') endCall(this.#open, event.id, this.#lender);
+    this.#session.take(event);
+  }
+
+  close(): void {
+    this.#session.close();
+  }
+}
+
+function isLast(reply: CallReply): boolean {
+  return reply.kind === 'error' || (reply.kind === 'answer' && reply.answer.isFinal);
+}
+
+function endCall(open: Set<number>, id: number, lender: Lender): void {
+  if (open.delete(id) && open.size === 0) lender.takeBack();
+}

@@ -153,11 +153,20 @@ export class Conch {
 
   async #loadModels(): Promise<void> {
     this.#machine.gpus = await findGpus();
+    this.#noteAbsentGpus();
     await this.#openRepositories();
     await this.#repository.start();
     if (this.#options.exitOnError && !this.#repository.isComplete) {
       await this.server.stop();
       throw new ServerError('INTERNAL', 'failed to load all models');
+    }
+  }
+
+  #noteAbsentGpus(): void {
+    for (const { resource, gpu } of this.#options.rateLimit ?? []) {
+      if (gpu < 0 || this.#machine.gpus.includes(gpu)) continue;
+      const what = `--rate-limit-resource says what there is of '${resource}' on GPU ${gpu}, which is not there`;
+      this.#log.warning(`${what}: instances on the CPU have what it says without a device`);
     }
   }
 

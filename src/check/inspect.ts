@@ -21,6 +21,7 @@ import { instanceRule } from './rules-instances.js';
 import { labelRule } from './rules-labels.js';
 import { parameterRule } from './rules-parameters.js';
 import { queueRule } from './rules-queue.js';
+import { rateLimiterRule } from './rules-rate-limiter.js';
 import { sequenceRule } from './rules-sequence.js';
 import { versionRule } from './rules-versions.js';
 import { warmupRule } from './rules-warmup.js';
@@ -32,6 +33,7 @@ const rules: readonly Rule[] = [
   queueRule,
   instanceRule,
   parameterRule,
+  rateLimiterRule,
   sequenceRule,
   labelRule,
   warmupRule,

@@ -4,6 +4,7 @@ import { instanceRule } from '../../src/check/rules-instances.js';
 import { labelRule } from '../../src/check/rules-labels.js';
 import { parameterRule } from '../../src/check/rules-parameters.js';
 import { queueRule } from '../../src/check/rules-queue.js';
+import { rateLimiterRule } from '../../src/check/rules-rate-limiter.js';
 import { sequenceRule } from '../../src/check/rules-sequence.js';
 import { versionRule } from '../../src/check/rules-versions.js';
 import { warmupRule } from '../../src/check/rules-warmup.js';
@@ -161,6 +162,27 @@ describe('instances and parameters', () => {
   test('fields without effect are known by their place', () => {
     const text = `${ends}\ninstance_group { rate_limiter { priority: 2 } }`;
     expect(places(parameterRule, text)).toEqual(['5:18 hint instance_group[0].rate_limiter']);
+  });
+});
+
+describe('rate limiter', () => {
+  const groups = (...limiters: readonly string[]) =>
+    limiters.map((text) => `instance_group { rate_limiter { ${text} } }`).join('\n');
+  const resource = (name: string, more: string) => `resources { name: "${name}" ${more} }`;
+
+  test.each<[string, string, string[]]>([
+    ['what is right', groups(`${resource('R', 'count: 1')} priority: 2`), []],
+    [
+      'global here and not there',
+      groups(resource('R', 'count: 1 global: true'), resource('r', 'count: 2')),
+      ['2:33 warning'],
+    ],
+    ['named twice', groups(`${resource('R', 'count: 1')} ${resource('r', 'count: 2')}`), ['1:33 warning']],
+    ['none of it', groups(resource('R', '')), ['1:33 hint']],
+    ['a priority alone', groups('priority: 2'), ['1:33 hint']],
+  ])('%s', (_, text, expected) => {
+    const found = rateLimiterRule(subject({ text }));
+    expect(found.map(({ line, column, severity }) => `${line}:${column} ${severity}`)).toEqual(expected);
   });
 });
 

@@ -2,7 +2,7 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 
-/** @import { Batch, ModelContext } from '../../../../workers/javascript/model-api.js' */
+/** @import { Batch } from '../../../../workers/javascript/model-api.js' */
 
 /** Between all instances of all models of the process. */
 const channel = new BroadcastChannel('timed');
@@ -10,7 +10,6 @@ const channel = new BroadcastChannel('timed');
 const awaited = new Map();
 
 channel.onmessage = ({ data }) => awaited.get(data)?.();
-// @ts-expect-error: in Node it can be told not to keep its thread alive.
 channel.unref();
 
 /** @param {string} message */

@@ -182,6 +182,7 @@ function sample(flag: Flag): string {
   if (flag.name === 'metrics-config') return 'counter_latencies=true';
   if (flag.name === 'trace-config') return 'rate=5';
   if (flag.name === 'cache-config') return 'local,size=1048576';
+  if (flag.name === 'rate-limit-resource') return 'R:1';
   if (flag.name === 'ws-allow-origin') return 'https://app.example:8443';
   if (flag.name.includes('-restricted-')) return 'health:key=value';
   return flag.defaultValue === '' ? 'some' : String(flag.defaultValue);

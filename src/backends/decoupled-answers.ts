@@ -15,6 +15,7 @@ export interface AnswerSource {
   /** The record of a batch that is in the ring; null = it is not, or not any more. */
   recordOf(sequence: number): BatchRecord | null;
   tell(event: WorkerEvent): void;
+  onStalled(isStalled: boolean): void;
 }
 
 /** The requests of an instance whose model answers any number of times, while they run and after. */

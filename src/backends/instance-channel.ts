@@ -28,6 +28,8 @@ export interface ChannelOwner {
   onMetric(metric: CustomMetric): boolean;
   /** Its code calls other models. */
   openCalls(post: (replies: readonly CallReply[]) => void): CallSession;
+  /** A request waits for its answers to be read, or goes on. */
+  onStalled(isStalled: boolean): void;
   /** Says something to the worker. */
   post(message: ToWorker): void;
 }

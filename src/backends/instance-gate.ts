@@ -19,6 +19,8 @@ export interface InstanceGate {
   onBatchEnded(): void;
   /** Its life is over, and whatever it ran. */
   onGone(): void;
+  /** As of `InstanceEvents`. */
+  onStalled(isStalled: boolean): void;
   /** Its code calls other models, by a session that `open` makes. */
   openCalls(
     open: (post: (replies: readonly CallReply[]) => void) => CallSession,

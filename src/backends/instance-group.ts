@@ -30,7 +30,7 @@ interface Place {
 }
 
 /** What the group tells its model; instances' events without the bookkeeping of deaths. */
-export type GroupEvents = Omit<InstanceEvents, 'onState'> & {
+export type GroupEvents = Omit<InstanceEvents, 'onState' | 'onStalled'> & {
   /** Requests cannot be served any more, or can be again: see `isAvailable`. */
   onAvailability(): void;
   /** An instance that a gatekeeper had wait may begin a batch, until this returns. */
@@ -156,6 +156,7 @@ export class InstanceGroup {
       },
       onMetric: (metric, instance) => this.#events.onMetric(metric, instance),
       onState: (instance) => this.#onState(place, instance),
+      onStalled: (isStalled) => place.gate?.onStalled(isStalled),
       openCalls: (post) =>
         place.gate === null ? this.#events.openCalls(post) : place.gate.openCalls(this.#events.openCalls, post),
     };

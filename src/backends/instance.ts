@@ -59,6 +59,8 @@ export interface InstanceEvents {
   onMetric(metric: CustomMetric, instance: string): boolean;
   /** It serves, or it did and is dead or stopped; `reason` says why where it is not plain. */
   onState(instance: Instance, reason: string): void;
+  /** Its code waits until what it has answered to a request is read, or goes on with that request: told in turns for each. */
+  onStalled(isStalled: boolean): void;
   /** Its code calls other models; `post` tells it what comes of that. */
   openCalls(post: (replies: readonly CallReply[]) => void): CallSession;
 }

@@ -15,6 +15,8 @@ export interface AnswerSurroundings {
   readonly outputOwner: SlotOwner;
   /** Goes to the worker. */
   tell(event: WorkerEvent): void;
+  /** The model waits for answers to be read, or goes on: told in turns. */
+  onStalled(isStalled: boolean): void;
 }
 
 /** A request of a decoupled model whose last answer was not there yet. */
@@ -30,6 +32,7 @@ export class OpenRequest implements RequestRunner {
   #askedBytes = 0;
   /** The worker waits for it. */
   #isNeeded = false;
+  #isStalled = false;
 
   constructor(request: InferRequest, key: number, surroundings: AnswerSurroundings) {
     this.request = request;
@@ -94,6 +97,7 @@ export class OpenRequest implements RequestRunner {
   #close(): void {
     this.isOver = true;
     this.#askedBytes = 0;
+    this.#setStalled(false);
     this.#giveBack();
     this.request.watch(null);
   }
@@ -105,7 +109,9 @@ export class OpenRequest implements RequestRunner {
 
   #grant(): void {
     const bytes = this.#askedBytes;
-    if (bytes === 0 || this.request.unread >= UNREAD_MAX) return;
+    const isUnread = bytes > 0 && this.request.unread >= UNREAD_MAX;
+    this.#setStalled(isUnread && this.#isNeeded);
+    if (bytes === 0 || isUnread) return;
     this.#askedBytes = 0;
     // The worker has been told, and waits for nothing any more.
     if (this.request.cancelled) return;
@@ -113,6 +119,12 @@ export class OpenRequest implements RequestRunner {
     if (this.#granted === null && !this.#isNeeded) return;
     const { offset, bytes: room } = this.#granted ?? { offset: 0, bytes: 0 };
     this.#surroundings.tell({ kind: 'grant', key: this.#key, offset, bytes: room });
+  }
+
+  #setStalled(isStalled: boolean): void {
+    if (isStalled === this.#isStalled) return;
+    this.#isStalled = isStalled;
+    this.#surroundings.onStalled(isStalled);
   }
 
   /** An answer that is nothing but an error. */

@@ -225,6 +225,7 @@ export class WorkerInstance implements Instance, TurnMember {
       isOpen: (sequence) => this.#ring.isOpen(sequence),
       onMetric: (metric) => this.#events.onMetric(metric, this.name),
       openCalls: (post) => this.#events.openCalls(post),
+      onStalled: (isStalled) => this.#events.onStalled(isStalled),
       post: (message) => this.#thread.post(message),
     };
   }

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { RawClient } from '../protocols/http/raw-client.js';
 import { briefly, countOf, isReady, load, plusFiles, statesOf, successesOf, unload } from './control.js';
+import { ensembleFiles } from './ensembles.js';
 import { memoryUsed, metric, scrape } from './metrics.js';
 import { ask, bytesOf, type HttpRequest, infer, oneNumber, outputsOf, post } from './requests.js';
 import { askStep, errorOf } from './sequence-steps.js';
@@ -357,6 +358,32 @@ describe('models of all kinds', () => {
     ]);
     const got = await Promise.all(asks.map((each) => Promise.all(each)));
     expect(got).toEqual(got.map((_, nth) => [nth + 11, nth + 1, 3]));
+    await expectNothingHeld();
+  });
+
+  test('a decoupled step of an ensemble that waits until the next steps have read what it says', async () => {
+    const told = {
+      maxBatchSize: 4,
+      inputs: ['COUNT INT32 1', 'HOW STRING 1 optional'],
+      outputs: ['NTH INT32 1', 'TEXT STRING -1'],
+      steps: [
+        'repeat COUNT=COUNT HOW=HOW -> NTH=nth TEXT=text',
+        'identity_int32 INPUT0=nth -> OUTPUT0=NTH',
+        'identity_bytes INPUT0=text -> OUTPUT0=TEXT',
+      ],
+    };
+    const models = ['repeat', 'identity_int32', 'identity_bytes'];
+    const edits = Object.fromEntries(models.map((model) => [model, grouped]));
+    await start({ models, edits, files: ensembleFiles({ told }), flags: [ON] });
+    const ways = ['plain', 'later', 'unawaited'];
+    const answers = await Promise.all(
+      ways.map(async (how) => {
+        const body = JSON.stringify({ COUNT: 100, HOW: how });
+        const answer = await ask(server.httpPort, post('/v2/models/told/generate_stream', body));
+        return [...answer.body.toString().matchAll(/"NTH":(\d+)/g)].map(([, nth]) => Number(nth));
+      }),
+    );
+    expect(answers).toEqual(ways.map(() => Array.from({ length: 100 }, (_, nth) => nth)));
     await expectNothingHeld();
   });
 

@@ -87,6 +87,8 @@ class Gate extends Claim implements InstanceGate, Admission, Lender {
   readonly onOpen: () => void;
   readonly #gates: RateLimitGates;
   #instance: LimitedInstance | null = null;
+  /** Calls that are open, and requests whose answers nobody reads. */
+  #waits = 0;
 
   constructor(shares: readonly Share[], priority: number, gates: RateLimitGates, onOpen: () => void) {
     super(shares, priority);
@@ -106,12 +108,18 @@ class Gate extends Claim implements InstanceGate, Admission, Lender {
     this.#gates.release(this, executions);
   }
 
-  lend(): void {
+  beginWait(): void {
+    this.#waits++;
     this.#gates.lend(this);
   }
 
-  takeBack(): void {
-    this.#gates.takeBack(this);
+  endWait(): void {
+    if (--this.#waits === 0) this.#gates.takeBack(this);
+  }
+
+  onStalled(isStalled: boolean): void {
+    if (isStalled) this.beginWait();
+    else this.endWait();
   }
 
   guard(instance: Instance): Instance {

@@ -3,10 +3,8 @@ import type { CallSession } from '../../backends/instance.js';
 
 /** Who waits for other models, and is not to keep from them what they need. */
 export interface Lender {
-  /** It waits for at least one, or for one more. */
-  lend(): void;
-  /** It waits for none any more. */
-  takeBack(): void;
+  beginWait(): void;
+  endWait(): void;
 }
 
 /** The calls of an instance that lends what it holds while one of them is open. */
@@ -37,12 +35,13 @@ export class LendingCalls implements CallSession {
   take(event: CallEvent): void {
     if (event.kind === 'submit') {
       this.#open.add(event.id);
-      this.#lender.lend();
+      this.#lender.beginWait();
     } else if (event.kind === 'cancel') endCall(this.#open, event.id, this.#lender);
     this.#session.take(event);
   }
 
   close(): void {
+    for (const id of this.#open) endCall(this.#open, id, this.#lender);
     this.#session.close();
   }
 }
@@ -52,5 +51,5 @@ function isLast(reply: CallReply): boolean {
 }
 
 function endCall(open: Set<number>, id: number, lender: Lender): void {
-  if (open.delete(id) && open.size === 0) lender.takeBack();
+  if (open.delete(id)) lender.endWait();
 }

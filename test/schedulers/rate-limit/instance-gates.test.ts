@@ -245,3 +245,23 @@ test('a caller lends what it holds until it has its last answer', () => {
   a.finish();
   expect(stage.inUse).toBe(0);
 });
+
+test('who waits for somebody to read lends what it holds until all is read', () => {
+  const stage = new Stage();
+  const [a, b] = [stage.model('a', [1]), stage.model('b', [1])];
+  const gate = a.gates[0]!;
+  gate.onStalled(true);
+  a.send('1');
+  b.send('2');
+  expect([stage.inUse, b.begun]).toEqual([1, [0]]);
+  gate.onStalled(true);
+  stage.settle();
+  expect([stage.inUse, b.begun]).toEqual([1, [1]]);
+  gate.onStalled(false);
+  expect(stage.inUse).toBe(1);
+  gate.onStalled(false);
+  expect(stage.inUse).toBe(2);
+  a.finish();
+  b.finish();
+  expect(stage.inUse).toBe(0);
+});

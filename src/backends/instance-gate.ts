@@ -6,9 +6,16 @@ import type { InstanceSpec } from './instance-spec.js';
 export interface Gatekeeper {
   /**
    * A gate for each of these; null = it needs none. Throws INVALID_ARGUMENT where one could never open: none is made then.
-   * @param onOpen the gate of an instance that waited is open, until this returns
    */
-  gatesFor(specs: readonly InstanceSpec[], onOpen: () => void): (InstanceGate | null)[];
+  gatesFor(specs: readonly InstanceSpec[], owner: GateOwner): (InstanceGate | null)[];
+}
+
+/** Whose instances stand behind gates. */
+export interface GateOwner {
+  /** An instance that waited may begin a batch, until this returns. */
+  onAdmitted(): void;
+  /** Requests wait for an instance. */
+  hasWork(): boolean;
 }
 
 /** Stands before one place of a group through all lives of its instance. */

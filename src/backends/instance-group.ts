@@ -3,7 +3,7 @@ import type { Log } from '../base/log.js';
 import type { Arena } from '../memory/arena.js';
 import type { BatchOutputs } from './batch-outputs.js';
 import type { Instance, InstanceEvents } from './instance.js';
-import type { Gatekeeper, InstanceGate } from './instance-gate.js';
+import type { Gatekeeper, GateOwner, InstanceGate } from './instance-gate.js';
 import type { InstanceSpec } from './instance-spec.js';
 import type { InferRequest } from './request.js';
 import { WorkerInstance } from './worker-instance.js';
@@ -30,12 +30,11 @@ interface Place {
 }
 
 /** What the group tells its model; instances' events without the bookkeeping of deaths. */
-export type GroupEvents = Omit<InstanceEvents, 'onState' | 'onStalled'> & {
-  /** Requests cannot be served any more, or can be again: see `isAvailable`. */
-  onAvailability(): void;
-  /** An instance that a gatekeeper had wait may begin a batch, until this returns. */
-  onAdmitted(): void;
-};
+export type GroupEvents = Omit<InstanceEvents, 'onState' | 'onStalled'> &
+  GateOwner & {
+    /** Requests cannot be served any more, or can be again: see `isAvailable`. */
+    onAvailability(): void;
+  };
 
 export interface GroupSurroundings {
   readonly clock: Clock;
@@ -126,7 +125,7 @@ export class InstanceGroup {
   /** Throws where one could never run. */
   #giveGates(places: readonly Place[]): void {
     const specs = places.map(({ spec }) => spec);
-    const gates = this.#gatekeeper?.gatesFor(specs, () => this.#events.onAdmitted());
+    const gates = this.#gatekeeper?.gatesFor(specs, this.#events);
     gates?.forEach((gate, nth) => {
       places[nth]!.gate = gate;
     });

@@ -75,7 +75,7 @@ export class Model implements ServedModel, InputSpace {
   #executedUs = 0;
 
   constructor(parts: ModelParts, surroundings: ModelSurroundings) {
-    const { arena, clock, log } = surroundings;
+    const { arena, clock, log, responseTimeoutSecs } = surroundings;
     this.name = parts.name;
     this.version = parts.version;
     this.#config = parts.config;
@@ -96,7 +96,6 @@ export class Model implements ServedModel, InputSpace {
     this.#dynamic = this.#sequences === null ? dynamicScheduler(parts.name, settings, this.#group, clock) : null;
     this.#scheduler = this.#sequences?.scheduler ?? this.#dynamic!;
     this.#order = settings.preserveOrdering ? new ResponseOrder() : null;
-    const { responseTimeoutSecs } = surroundings;
     this.watch =
       this.isDecoupled && responseTimeoutSecs > 0 ? new ReadWatch(this.name, responseTimeoutSecs, clock) : null;
   }
@@ -373,6 +372,7 @@ export class Model implements ServedModel, InputSpace {
       onMetric: (metric, instance) => this.statistics.custom.add(metric, instance),
       onAvailability: () => this.#scheduler.run(),
       onAdmitted: () => this.#scheduler.resume(),
+      hasWork: () => this.#scheduler.pending > 0,
       openCalls: this.#openCalls,
     };
   }

@@ -98,6 +98,7 @@ const events = {
     seen = group.instances.length;
   },
   onAdmitted() {},
+  hasWork: () => false,
   openCalls: () => ({ take() {}, close() {} }),
 };
 

@@ -185,7 +185,7 @@ describe('what is held comes back', () => {
     client.destroy();
     await until('it is cancelled', async () => (await pending('a')) === 0);
     const waits = span('b', 0);
-    await untilWaiting(2);
+    await until('b waits', async () => (await pending('b')) === 1);
     await span('free', 'go');
     expectNoOverlap([...(await Promise.all(held)), await waits]);
     await expectNothingHeld();

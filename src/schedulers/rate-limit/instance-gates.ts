@@ -1,6 +1,6 @@
 import type { CallReply } from '../../backends/call-protocol.js';
 import type { CallSession, Instance } from '../../backends/instance.js';
-import type { Gatekeeper, InstanceGate } from '../../backends/instance-gate.js';
+import type { Gatekeeper, GateOwner, InstanceGate } from '../../backends/instance-gate.js';
 import type { InstanceSpec } from '../../backends/instance-spec.js';
 import type { ResourceLimit } from '../../config/rate-limit-options.js';
 import { type Lender, LendingCalls } from './lending-calls.js';
@@ -30,10 +30,10 @@ export class RateLimitGates implements Gatekeeper {
     return this.#limiter.waiting;
   }
 
-  gatesFor(specs: readonly InstanceSpec[], onOpen: () => void): (Gate | null)[] {
+  gatesFor(specs: readonly InstanceSpec[], owner: GateOwner): (Gate | null)[] {
     const entered = this.#pools.enter(specs.map(({ demand }) => demand));
     return entered.map((shares, nth) => {
-      if (shares.length > 0) return new Gate(shares, specs[nth]!.demand.priority, this, onOpen);
+      if (shares.length > 0) return new Gate(shares, specs[nth]!.demand.priority, this, owner);
       this.#pools.leave(shares);
       return null;
     });
@@ -75,25 +75,30 @@ export class RateLimitGates implements Gatekeeper {
 
   readonly #open = (): void => {
     this.#willOpen = false;
-    for (let gate = this.#limiter.next(); gate !== null; gate = this.#limiter.next()) {
-      gate.onOpen();
-      // Its batch is gone, or another instance has it.
+    for (let gate = this.#next(); gate !== null; gate = this.#next()) {
+      gate.owner.onAdmitted();
       if (gate.state === 'granted') this.#limiter.release(gate, 0);
     }
   };
+
+  /** Whose batch is gone, or another instance has it, keeps nobody waiting. */
+  #next(): Gate | null {
+    this.#limiter.dismiss((gate) => !gate.owner.hasWork());
+    return this.#limiter.next();
+  }
 }
 
 class Gate extends Claim implements InstanceGate, Admission, Lender {
-  readonly onOpen: () => void;
+  readonly owner: GateOwner;
   readonly #gates: RateLimitGates;
   #instance: LimitedInstance | null = null;
   /** Calls that are open, and requests whose answers nobody reads. */
   #waits = 0;
 
-  constructor(shares: readonly Share[], priority: number, gates: RateLimitGates, onOpen: () => void) {
+  constructor(shares: readonly Share[], priority: number, gates: RateLimitGates, owner: GateOwner) {
     super(shares, priority);
     this.#gates = gates;
-    this.onOpen = onOpen;
+    this.owner = owner;
   }
 
   get isWaiting(): boolean {

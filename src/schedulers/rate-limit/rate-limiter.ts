@@ -79,6 +79,12 @@ export class RateLimiter<C extends Claim = Claim> {
     add(claim, 1);
   }
 
+  /** Ends the wait of all that are such. */
+  dismiss(isSuch: (claim: C) => boolean): void {
+    if (this.#waiting.length === 0) return;
+    for (const claim of this.#waiting.filter(isSuch)) this.release(claim, 0);
+  }
+
   /** One that waited and may be taken now; null = nobody may. Who does not take it is to release it. */
   next(): C | null {
     this.#grant();

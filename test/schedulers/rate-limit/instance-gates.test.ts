@@ -44,7 +44,10 @@ class StageModel {
     const specs = counts.map((count) => ({
       demand: { resources: [{ name: 'R', count, global: false }], priority: 0, gpu: -1 },
     })) as unknown as InstanceSpec[];
-    this.gates = stage.gates.gatesFor(specs, () => this.scheduler.resume());
+    this.gates = stage.gates.gatesFor(specs, {
+      onAdmitted: () => this.scheduler.resume(),
+      hasWork: () => this.scheduler.pending > 0,
+    });
     this.visible = this.gates.map((gate, nth) => gate?.guard(this.instances[nth]!) ?? this.instances[nth]!);
     const policy = { maxRows: 4, preferred: [4], delayUs, single: false };
     const queue = new RequestQueue({
@@ -136,6 +139,22 @@ test('an instance that needs nothing takes what others wait with', () => {
   stage.settle();
   // The first had nothing to do any more.
   expect([b.begun, stage.inUse, stage.gates.waiting]).toEqual([[0, 1], 0, 0]);
+});
+
+test('an instance whose batch another has keeps nobody waiting', () => {
+  const stage = new Stage();
+  const [a, b, c, d] = [stage.model('a', [1]), stage.model('b', [2, 2]), stage.model('c', [1]), stage.model('d', [1])];
+  a.send('1');
+  b.send('2');
+  expect(stage.gates.waiting).toBe(2);
+  a.finish();
+  stage.settle();
+  expect([b.begun, stage.gates.waiting]).toEqual([[1, 0], 0]);
+  c.send('3');
+  b.finish();
+  d.send('4');
+  stage.settle();
+  expect([c.begun, d.begun]).toEqual([[1], [1]]);
 });
 
 test('requests that are cancelled while they wait leave nothing behind', () => {

@@ -195,7 +195,7 @@ test('who dies gives back what it held, and what it waited for goes to others', 
   // The next life of the instance asks for itself.
   const next = new PuppetInstance('b', 4);
   const visible = b.gates[0]!.guard(next);
-  expect([visible.begin([new FakeRequest('4')], 1), visible.canBegin]).toEqual([false, false]);
+  expect([visible.begin([new FakeRequest('4')], 1, 'idle_instance', null), visible.canBegin]).toEqual([false, false]);
   c.finish();
   stage.settle();
   expect([visible.canBegin, stage.inUse]).toEqual([true, 0]);

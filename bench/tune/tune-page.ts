@@ -40,10 +40,10 @@ export function tunePageData(report: TuneReport): TunePageData {
 
 const NAMES: Readonly<Record<Dimension, string>> = {
   instances: 'Instances',
-  maxBatchSize: 'Max batch size',
-  queueDelayUs: 'Queue delay (µs)',
-  threads: 'Threads of each instance',
-  concurrency: 'Requests in flight',
+  maxBatchSize: 'Max batch',
+  queueDelayUs: 'Delay (µs)',
+  threads: 'Threads',
+  concurrency: 'In flight',
 };
 
 /** A model without a batch dimension has a size of 0, one without threads or delay null. */
@@ -114,10 +114,10 @@ function pageTrials(report: TuneReport, careful: readonly Trial[], shown: readon
   let bestSoFar: number | null = null;
   return report.trials.map(({ point, measurement: { throughput }, isWithinLimits }, index) => {
     if (isWithinLimits) bestSoFar = Math.max(bestSoFar ?? 0, throughput);
-    const isBest = first !== undefined && isSamePoint(point, first.point);
     return {
       ...pageMeasurement(careful[index]!, shown),
-      role: isBest ? 'best' : isSamePoint(point, report.current.point) ? 'present' : null,
+      isBest: first !== undefined && isSamePoint(point, first.point),
+      isPresent: isSamePoint(point, report.current.point),
       look: { throughput, isWithin: isWithinLimits },
       bestSoFar,
     };

@@ -175,7 +175,7 @@ function measurementOf(result: LoadResult, percentile: number | null): Measureme
 }
 
 /** The point of the same candidate with the greatest throughput, of those within the limits if there is one. */
-function bestLoadOf(start: Point, trials: readonly Trial[]): Trial {
+export function bestLoadOf(start: Point, trials: readonly Trial[]): Trial {
   const own = trials.filter(({ point }) => isSameCandidate(point, start));
   const within = own.filter(({ isWithinLimits }) => isWithinLimits);
   const [first, ...others] = within.length > 0 ? within : own;

@@ -74,7 +74,7 @@ function drawPath(self: uPlot, path: Path, labels: 'above' | 'below'): void {
 }
 
 /** In canvas pixels. */
-export function drawLabel(
+function drawLabel(
   ctx: CanvasRenderingContext2D,
   text: string,
   left: number,

@@ -2,7 +2,7 @@ import { colour, onThemeChange } from './theme.js';
 import { linearRange, logRange, logTicks, thinned } from './ticks.js';
 
 export interface AxisSpec {
-  /** With its unit. */
+  /** With its unit; '' = none. */
   readonly title: string;
   readonly scale: 'linear' | 'log';
   readonly tick: (value: number) => string;
@@ -30,7 +30,7 @@ export function plotOptions(
   return {
     width: 600,
     height,
-    padding: [12, 16, 0, 0],
+    padding: [12, 24, 0, 0],
     scales: { x: scale(x, () => xs), y: scale(y, ys) },
     axes: [axis(x, 'x'), axis(y, 'y')],
     series: [],
@@ -64,7 +64,7 @@ function axis(spec: AxisSpec, side: 'x' | 'y'): uPlot.Axis {
   const gap = side === 'x' ? X_GAP : Y_GAP;
   return {
     scale: side,
-    label: spec.title,
+    ...(spec.title === '' ? {} : { label: spec.title }),
     font: FONT,
     labelFont: TITLE_FONT,
     labelSize: 24,

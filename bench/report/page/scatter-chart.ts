@@ -1,7 +1,6 @@
 import { element } from './dom.js';
 import { drawDot, freePlot, type PlacedPoint } from './free-plot.js';
 import { type Mark, markValues } from './marks.js';
-import { drawLabel } from './path-chart.js';
 import type { AxisSpec } from './plot.js';
 import { colour } from './theme.js';
 
@@ -56,6 +55,15 @@ function drawPoints(self: uPlot, groups: readonly ScatterGroup[], points: readon
     const [own, card] = [colour(property), colour('--card')];
     if (label !== null) drawDot(self, { ...place, radius: 8.5, fill: card, stroke: colour('--ink') });
     drawDot(self, { ...place, radius: 3.8, fill: shape === 'disc' ? own : card, stroke: own });
-    if (label !== null) drawLabel(self.ctx, label, place.left, place.top - 3 * devicePixelRatio, 'above');
+    if (label !== null) drawLabel(self, label, place.left, place.top);
   }
+}
+
+/** In pixels of the canvas; at the side that has room. */
+function drawLabel({ ctx, bbox }: uPlot, label: string, left: number, top: number): void {
+  const isLeft = left > bbox.left + 0.8 * bbox.width;
+  const gap = (isLeft ? -13 : 13) * devicePixelRatio;
+  ctx.fillStyle = colour('--ink');
+  ctx.textAlign = isLeft ? 'right' : 'left';
+  ctx.fillText(label, left + gap, top + 4 * devicePixelRatio);
 }

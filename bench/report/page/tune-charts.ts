@@ -32,19 +32,18 @@ export function trialScatter(host: HTMLElement, data: TunePageData): void {
 }
 
 function scatterPoint(trial: PageTrial, index: number, data: TunePageData): ScatterPoint[] {
-  const { throughput, latencyUs, isWithin, role } = trial;
+  const { throughput, latencyUs, isWithin, isBest, isPresent } = trial;
   if (latencyUs === null) return [];
+  const names = [...(isBest ? ['best'] : []), ...(isPresent ? ['now'] : [])];
+  const label = names.length === 0 ? null : names.join(', ');
   return [
     {
-      ...{ x: latencyUs, y: throughput, group: isWithin ? 0 : 1 },
-      label: role === 'present' ? 'now' : role,
-      head: `Measurement ${index + 1}${role === null ? '' : `: ${roleNames[role]}`}`,
+      ...{ x: latencyUs, y: throughput, group: isWithin ? 0 : 1, label },
+      head: `Measurement ${index + 1}${label === null ? '' : ` (${label})`}`,
       rows: trialRows(trial, data),
     },
   ];
 }
-
-const roleNames = { best: 'the best', present: 'what the model has now' } as const;
 
 function trialRows(trial: PageTrial, { dimensions, latencyName }: TunePageData): HoverRow[] {
   const { values, throughput, latencyUs, memoryBytes, isWithin } = trial;

@@ -56,7 +56,8 @@ export interface PageConfiguration extends PageMeasurement {
 
 /** The numbers are those of the second, longer measurement where there was one. */
 export interface PageTrial extends PageMeasurement {
-  readonly role: 'best' | 'present' | null;
+  readonly isBest: boolean;
+  readonly isPresent: boolean;
   /** As the search saw it. */
   readonly look: { readonly throughput: number; readonly isWithin: boolean };
   /** Of all looks up to this one, within the limits; null = none was. */

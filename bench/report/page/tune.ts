@@ -18,7 +18,8 @@ else drawSearch();
 card(section(page, 'What was asked for'), data.model, '', 'wide').append(factList(data.facts));
 
 function drawResult(): void {
-  const result = section(page, 'The best that was found');
+  const isFound = data.configurations.some(({ rank }) => rank !== null);
+  const result = section(page, isFound ? 'The best that was found' : 'What the model has now');
   const note = `Measured again, longer. Ratios to what the model has now: more throughput is better, less latency is better.`;
   configurationTable(card(result, 'Configurations', note, 'wide'), data);
   const file = data.diff === null ? '' : `${data.diff.file}, for the best.`;
@@ -83,8 +84,8 @@ function glance({
   const limit = latencyLimitUs === null ? 'There is no limit.' : `The limit is ${durationText(latencyLimitUs)}.`;
   const found =
     best === undefined
-      ? tile('Best', 'none', 'Nothing that was tried is within the limits.')
-      : tile('Best', `${numberText(best.throughput)} inferences/s`, valuesText(best));
+      ? tile('Best, inferences/s', 'none', 'Nothing that was tried is within the limits.')
+      : tile('Best, inferences/s', numberText(best.throughput), valuesText(best));
   const shown = best ?? present;
   return [
     found,

@@ -3,8 +3,13 @@ import { once } from 'node:events';
 
 /** To a limit that is a server, as its first message. */
 export type LimitServerOrder =
-  /** Read the body, send this answer. */
-  | { readonly kind: 'fixed'; readonly headers: readonly string[]; readonly bodyBase64: string }
+  /** Read the body, send this answer, after so many milliseconds; left out or 0 = at once. */
+  | {
+      readonly kind: 'fixed';
+      readonly headers: readonly string[];
+      readonly bodyBase64: string;
+      readonly delayMs?: number;
+    }
   /** Copy the body once into shared memory, send it back from there. */
   | { readonly kind: 'copy'; readonly headers: readonly string[] }
   /** Run the model of this file once per request. */

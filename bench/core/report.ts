@@ -5,7 +5,7 @@ export interface Comparison {
   readonly label: string;
   readonly of: string;
   readonly to: string;
-  readonly value: 'rate' | 'p50Us';
+  readonly value: 'rate' | 'p50Us' | 'p99Us' | 'cpuUs';
   /** null = printed only. */
   readonly target: Target | null;
 }

@@ -11,15 +11,23 @@ function writeHeaders(response: HttpResponse, headers: readonly string[]): void 
 }
 
 /** Reads the body, sends always the same answer. */
-function fixedAnswers(headers: readonly string[], body: Uint8Array): (response: HttpResponse) => void {
+function fixedAnswers(headers: readonly string[], body: Uint8Array, delayMs: number): (response: HttpResponse) => void {
   return (response) => {
-    response.onAborted(() => {});
-    response.onData((_chunk, last) => {
-      if (!last) return;
+    let isAborted = false;
+    const answer = () => {
+      if (isAborted) return;
       response.cork(() => {
         writeHeaders(response, headers);
         response.end(body);
       });
+    };
+    response.onAborted(() => {
+      isAborted = true;
+    });
+    response.onData((_chunk, last) => {
+      if (!last) return;
+      if (delayMs === 0) answer();
+      else setTimeout(answer, delayMs);
     });
   };
 }
@@ -60,7 +68,7 @@ function sendBack(response: HttpResponse, headers: readonly string[], buffer: Ui
 function route(app: TemplatedApp, order: LimitServerOrder): TemplatedApp {
   switch (order.kind) {
     case 'fixed': {
-      const answer = fixedAnswers(order.headers, Buffer.from(order.bodyBase64, 'base64'));
+      const answer = fixedAnswers(order.headers, Buffer.from(order.bodyBase64, 'base64'), order.delayMs ?? 0);
       return app.post('/*', answer);
     }
     case 'copy': {

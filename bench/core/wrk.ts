@@ -86,10 +86,14 @@ export class WrkLoad {
 
   /** One thread, `connections` connections, one request at a time on each. */
   async run(port: number, connections: number, seconds: number): Promise<WrkResult> {
-    const url = `http://127.0.0.1:${port}${this.request.path}`;
-    const flags = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '10s', '-s', this.#script, url];
-    const { stdout, stderr } = await promisify(execFile)('wrk', flags).catch(explainMissing);
+    const [program, ...flags] = this.command(port, connections, seconds);
+    const { stdout, stderr } = await promisify(execFile)(program, flags).catch(explainMissing);
     return parseWrk(stdout + stderr);
+  }
+
+  command(port: number, connections: number, seconds: number): [program: string, ...flags: string[]] {
+    const url = `http://127.0.0.1:${port}${this.request.path}`;
+    return ['wrk', '-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '10s', '-s', this.#script, url];
   }
 }
 

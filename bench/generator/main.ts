@@ -1,0 +1,4 @@
+import { suitesMain } from '../core/runner.js';
+import { generatorSuites } from './suites.js';
+
+await suitesMain('generator', generatorSuites, []);

@@ -19,6 +19,13 @@ export function swatch(colour: string): HTMLElement {
   return made;
 }
 
+/** As `swatch`, of points. */
+export function pointSwatch(colour: string, shape: 'disc' | 'ring'): HTMLElement {
+  const made = element('span', { class: `swatch ${shape}`, 'aria-hidden': 'true' });
+  made.style.color = `var(${colour})`;
+  return made;
+}
+
 /** Buttons of which one is pressed; calls `choose` with its index when that changes. */
 export function choice(
   label: string,

@@ -1,4 +1,4 @@
-import { element, swatch } from './dom.js';
+import { element, pointSwatch, swatch } from './dom.js';
 import { Hover } from './hover.js';
 import { dashedSwatch, drawMarks, type Mark, markLabels, markValues } from './marks.js';
 import { type AxisSpec, plot, plotOptions } from './plot.js';
@@ -149,6 +149,7 @@ function stackLegend(lines: readonly Line[]): HTMLElement {
   return element('div', { class: 'legend' }, ...labels.reverse());
 }
 
-function legendSwatch({ colour: property, style }: Line): HTMLElement {
+function legendSwatch({ colour: property, style, isFilled }: Line): HTMLElement {
+  if (style === 'points') return pointSwatch(property, isFilled ? 'disc' : 'ring');
   return style === 'dashed' ? dashedSwatch(property) : swatch(property);
 }

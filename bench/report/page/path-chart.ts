@@ -1,4 +1,4 @@
-import { element, swatch } from './dom.js';
+import { element, pointSwatch, swatch } from './dom.js';
 import { drawDot, freePlot, type PlacedPoint } from './free-plot.js';
 import { type Mark, markValues } from './marks.js';
 import type { AxisSpec } from './plot.js';
@@ -36,7 +36,7 @@ export function pathChart(host: HTMLElement, { x, y, paths, marks, markedName }:
   const xs = points.map((point) => point.x);
   const names = paths.map((path) => element('span', { class: 'legend-mark' }, swatch(path.colour), path.name));
   const isMarked = points.some((point) => point.isMarked);
-  const ring = element('span', { class: 'legend-mark' }, element('span', { class: 'swatch ring' }), markedName);
+  const ring = element('span', { class: 'legend-mark' }, pointSwatch('--ink', 'ring'), markedName);
   freePlot(host, {
     ...{ x, y, points, marks },
     reach: { xs, ys },

@@ -1,4 +1,4 @@
-import { element } from './dom.js';
+import { element, pointSwatch } from './dom.js';
 import { drawDot, freePlot, type PlacedPoint } from './free-plot.js';
 import { type Mark, markValues } from './marks.js';
 import type { AxisSpec } from './plot.js';
@@ -41,9 +41,7 @@ export function scatterChart(host: HTMLElement, { x, y, groups, points, marks }:
 }
 
 function groupLabel({ name, colour: property, shape }: ScatterGroup): HTMLElement {
-  const made = element('span', { class: `swatch ${shape}`, 'aria-hidden': 'true' });
-  made.style.color = `var(${property})`;
-  return element('span', { class: 'legend-mark' }, made, name);
+  return element('span', { class: 'legend-mark' }, pointSwatch(property, shape), name);
 }
 
 /** Those with a label last: over the others. */

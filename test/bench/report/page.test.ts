@@ -1,24 +1,17 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import fc from 'fast-check';
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
-import sharp from 'sharp';
+import type { BrowserContextOptions } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { LoadReport, LoadResult } from '../../../bench/load/report.js';
 import { benchPage } from '../../../bench/report/bench-page.js';
 import { packageRoot } from '../../../bench/report/package-root.js';
 import { scriptJson, shellHtml } from '../../../bench/report/shell.js';
+import { brightness, colouredPixels, inBrowser, missing, nextFrame, PageBrowser, pictures } from './browser.js';
 import { failedResult, sampleReport } from './sample.js';
 
 /** Browsers are slow where others want the cores too. */
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
-
-/** Debian's, or the one that the variable names. */
-const browserPath = process.env.CHROMIUM ?? ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find(existsSync);
-const inBrowser = test.skipIf(browserPath === undefined);
-const missing = browserPath === undefined ? ' (there is no Chromium)' : '';
 
 const one = sampleReport();
 const other = sampleReport({
@@ -81,67 +74,16 @@ describe('colours', () => {
 });
 
 describe('the page in a browser', () => {
-  let browser: Browser | null = null;
-  let folder: string;
-  const tabs: Page[] = [];
+  let browser: PageBrowser;
 
   beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'conch-page-'));
-    if (browserPath !== undefined) {
-      browser = await chromium.launch({ executablePath: browserPath, args: ['--no-sandbox'] });
-    }
+    browser = await PageBrowser.launch();
   });
 
-  afterAll(async () => {
-    await browser?.close();
-    rmSync(folder, { recursive: true });
-  });
+  afterAll(() => browser.close());
 
-  /** Opened and drawn; `wrongs` has what its console and the network heard of it. */
-  async function open(reports: readonly LoadReport[], options: BrowserContextOptions = {}) {
-    const file = join(folder, `${tabs.length}.html`);
-    writeFileSync(file, benchPage(reports));
-    const tab = await browser!.newPage({ viewport: { width: 1200, height: 900 }, colorScheme: 'light', ...options });
-    tabs.push(tab);
-    const wrongs: string[] = [];
-    const address = pathToFileURL(file).href;
-    tab.on('console', (message) => wrongs.push(message.text()));
-    tab.on('pageerror', (error) => wrongs.push(String(error)));
-    tab.on('request', (request) => {
-      if (request.url() !== address && !request.url().startsWith('data:')) wrongs.push(request.url());
-    });
-    await tab.goto(address);
-    await tab.waitForSelector('dl');
-    await nextFrame(tab);
-    return { tab, wrongs };
-  }
-
-  /** Charts are drawn in a task of their own. */
-  const nextFrame = (tab: Page) =>
-    tab.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))');
-
-  /** By chart: how many pixels of it are coloured, not grey. */
-  const colouredPixels = (tab: Page): Promise<number[]> =>
-    tab.locator('canvas').evaluateAll((canvases) =>
-      canvases.map((canvas) => {
-        const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
-        let coloured = 0;
-        for (let at = 0; at < data.length; at += 4) {
-          const parts = [data[at], data[at + 1], data[at + 2]];
-          if (data[at + 3] > 128 && Math.max(...parts) - Math.min(...parts) > 50) coloured += 1;
-        }
-        return coloured;
-      }),
-    );
-
-  /** By chart: something that differs when its picture does. */
-  const pictures = (tab: Page): Promise<string[]> =>
-    tab.locator('canvas').evaluateAll((canvases) => canvases.map((canvas) => canvas.toDataURL()));
-
-  const brightness = async (tab: Page) => {
-    const { channels } = await sharp(await tab.screenshot()).stats();
-    return channels.slice(0, 3).reduce((sum, { mean }) => sum + mean / 3, 0);
-  };
+  const open = (reports: readonly LoadReport[], options: BrowserContextOptions = {}) =>
+    browser.open(benchPage(reports), options);
 
   inBrowser(`draws every chart and needs nothing else${missing}`, async () => {
     const { tab, wrongs } = await open([one]);

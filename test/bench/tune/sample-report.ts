@@ -71,7 +71,8 @@ export async function sampleTuneReport(given: Partial<TuneSample> = {}): Promise
     mayGoOn: () => count++ < most,
   });
   await search.run();
-  const current = confirmed(bestLoadOf(start, search.trials), limits);
+  const now = bestLoadOf(start, search.trials);
+  const current = search.trials.length === 0 ? { ...now, result: null } : confirmed(now, limits);
   const best = ranking(search.trials)
     .slice(0, 3)
     .map((trial) => (isSamePoint(trial.point, current.point) ? current : confirmed(trial, limits)))

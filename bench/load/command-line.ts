@@ -85,7 +85,9 @@ function benchCommand(take: Take, readText: (file: string) => string): Command {
   addFlags(command);
   command.addHelpText(
     'after',
-    '\nEnds with 0 = measured, 1 = something failed meanwhile, 2 = nothing could be measured.',
+    '\nCtrl-C ends the run and shows what was measured so far; a second one ends at once.\n' +
+      'Ends with 0 = measured (also where Ctrl-C cut it short), 1 = something failed meanwhile, 2 = nothing could be\n' +
+      'measured, 130 = ended with Ctrl-C before anything was measured.',
   );
   return command.action((given: Given) => {
     const refusal = refuse(given);

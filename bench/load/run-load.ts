@@ -5,6 +5,7 @@ import { buildResult } from './measure/build-result.js';
 import { type Ending, LoadMeasurer } from './measure/load-measurer.js';
 import type { Observer } from './measure/observer.js';
 import type { Progress } from './measure/progress.js';
+import { Interrupted } from './measure/run-end.js';
 import { refuseForModel } from './model-refusals.js';
 import type { LoadOptions } from './options.js';
 import type { LoadReport, LoadResult } from './report.js';
@@ -21,7 +22,12 @@ export interface RunParts {
   connect(options: LoadOptions): Promise<Target> | Target;
   loadData(options: LoadOptions, model: TargetModel): Promise<DataSet>;
   openGenerator(setting: GeneratorSetting): Promise<LoadGenerator>;
-  observe(setting: Omit<GeneratorSetting, 'data'>): Promise<Observer & { close(): void | Promise<void> }>;
+  observe(setting: Omit<GeneratorSetting, 'data'>): Promise<ClosableObserver>;
+}
+
+export interface ClosableObserver extends Observer {
+  /** @returns what could not be seen, for the user */
+  close(): readonly string[];
 }
 
 export interface GeneratorSetting {
@@ -43,6 +49,8 @@ export interface LoadRun {
   readonly report: LoadReport;
   /** What ended the run before all was measured, in a sentence; null = nothing, or the user. */
   readonly trouble: string | null;
+  /** What else did not work, each in a sentence. */
+  readonly notes: readonly string[];
 }
 
 /** The model must be ready after so long. */
@@ -51,37 +59,73 @@ const READY_TIMEOUT_MS = 10_000;
 /**
  * Measures all loads that the options ask for.
  * Rejects with a named error where nothing can be measured: the server cannot be reached, has no such model, the data do not fit. Once loads
- * are measured, what goes wrong is `trouble`, and what was measured is reported.
+ * are measured, what goes wrong is `trouble`, and what was measured is reported. Rejects with `Interrupted` where the user ends it before.
  */
 export async function runLoad(options: LoadOptions, parts: RunParts, hooks: RunHooks): Promise<LoadRun> {
   const content = await readPlan(options, parts);
   const startedAt = parts.now().toISOString();
-  const closers: (() => void | Promise<void>)[] = [];
+  const opened = new Opened();
   try {
-    const target = await parts.connect(options);
-    closers.push(() => target.close());
-    const server = await target.server();
-    await target.awaitReady(options.model, options.modelVersion, READY_TIMEOUT_MS);
-    const model = await target.model(options.model, options.modelVersion);
-    const refusal = refuseForModel(options, model);
-    if (refusal !== null) throw new Error(refusal);
-    if (options.trace !== null) await target.setTrace(options.model, options.trace);
-    const data = await parts.loadData(options, model);
-    const generator = await parts.openGenerator({ options, target, model, data });
-    closers.push(() => generator.close());
-    const observer = await parts.observe({ options, target, model });
-    closers.push(() => observer.close());
+    const target = opened.add(await parts.connect(options));
+    const { server, model, data } = await unlessAborted(hooks.signal, prepare(options, parts, target));
+    const generator = opened.add(await parts.openGenerator({ options, target, model, data }));
+    const observer = opened.add(await parts.observe({ options, target, model }));
     const { results, ending } = await measureAll({ options, parts, hooks, content, model, generator, observer });
+    hooks.progress.close();
     return {
       report: reportOf({ options, hooks, startedAt, server, model, results, isPartial: ending.kind !== 'done' }),
       trouble: troubleOf(ending),
+      notes: await opened.close(),
     };
   } finally {
     hooks.progress.close();
-    for (const close of closers.reverse())
-      await Promise.resolve()
-        .then(close)
-        .catch(() => {});
+    await opened.close();
+  }
+}
+
+async function prepare(options: LoadOptions, parts: RunParts, target: Target) {
+  const server = await target.server();
+  await target.awaitReady(options.model, options.modelVersion, READY_TIMEOUT_MS);
+  const model = await target.model(options.model, options.modelVersion);
+  const refusal = refuseForModel(options, model);
+  if (refusal !== null) throw new Error(refusal);
+  if (options.trace !== null) await target.setTrace(options.model, options.trace);
+  return { server, model, data: await parts.loadData(options, model) };
+}
+
+/** What the promise says; rejects with `Interrupted` as soon as the signal is aborted. */
+function unlessAborted<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const end = () => reject(new Interrupted());
+    if (signal.aborted) end();
+    signal.addEventListener('abort', end, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', end));
+  });
+}
+
+type Closable = { close(): unknown };
+
+/** What a run has opened. */
+class Opened {
+  readonly #items: Closable[] = [];
+
+  add<T extends Closable>(item: T): T {
+    this.#items.push(item);
+    return item;
+  }
+
+  /** The last opened first, each once. @returns what did not work, for the user */
+  async close(): Promise<string[]> {
+    const notes: string[] = [];
+    for (let item = this.#items.pop(); item !== undefined; item = this.#items.pop()) {
+      try {
+        const said = await item.close();
+        if (Array.isArray(said)) notes.push(...said);
+      } catch (error) {
+        notes.push((error as Error).message);
+      }
+    }
+    return notes;
   }
 }
 

@@ -5,8 +5,7 @@ import type { TensorData } from '../data/data-set.js';
 import { type FixedElement, packElements, packStrings } from '../data/elements.js';
 import { readTensor } from '../data/json-tensor.js';
 import { parseJson } from '../data/json-text.js';
-import type { Answer } from '../wires/wire.js';
-import type { RequestProtocol } from './request-settings.js';
+import type { Answer, WireProtocol } from '../wires/wire.js';
 
 /** A part of an `Answer`. */
 export type AnswerBytes = Pick<Answer, 'bytes' | 'start' | 'end' | 'jsonBytes'>;
@@ -17,7 +16,7 @@ type Members = ReadonlyMap<string, unknown>;
 const REGION = 'shared_memory_region';
 
 /** The outputs that came with a good answer, in whatever form. Throws where it is none that could be read. */
-export function answerOutputs(protocol: RequestProtocol, answer: AnswerBytes): TensorData[] {
+export function answerOutputs(protocol: WireProtocol, answer: AnswerBytes): TensorData[] {
   if (protocol === 'grpc' || protocol === 'grpc-stream') return messageOutputs(answer);
   return bodyOutputs(answer);
 }

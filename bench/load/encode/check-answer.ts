@@ -3,9 +3,8 @@ import { type Shape, sameShape, shapeText } from '../../../src/types/tensor.js';
 import type { TensorData } from '../data/data-set.js';
 import { type FixedElement, type FixedType, unpackElements, unpackStrings } from '../data/elements.js';
 import { shown } from '../data/shown.js';
-import type { Failure } from '../wires/wire.js';
+import type { Failure, WireProtocol } from '../wires/wire.js';
 import { type AnswerBytes, answerOutputs } from './answer-outputs.js';
-import type { RequestProtocol } from './request-settings.js';
 
 /**
  * By how much of the larger one two numbers may differ and still count as the same: rounding in another order is no mistake. Of FP16 and BF16
@@ -26,7 +25,7 @@ const NEAR = 1e-8;
  * For use where there is something to expect: nothing here is fast but the case that all bytes are equal.
  */
 export function checkAnswer(
-  protocol: RequestProtocol,
+  protocol: WireProtocol,
   expected: readonly TensorData[],
   answer: AnswerBytes,
 ): Failure | null {
@@ -34,7 +33,7 @@ export function checkAnswer(
   return message === null ? null : { kind: 'wrong output', message };
 }
 
-function differenceIn(protocol: RequestProtocol, expected: readonly TensorData[], answer: AnswerBytes): string | null {
+function differenceIn(protocol: WireProtocol, expected: readonly TensorData[], answer: AnswerBytes): string | null {
   let outputs: readonly TensorData[];
   try {
     outputs = answerOutputs(protocol, answer);

@@ -1,18 +1,17 @@
 import { DataError } from '../data/data-error.js';
 import type { TargetModel } from '../target/target.js';
+import type { WireProtocol } from '../wires/wire.js';
 import { grpcRequest } from './grpc-request.js';
 import { httpRequest } from './http-request.js';
 import type { PreparedRequest, PreparedStep, PreparedStreams, StepPlace } from './prepared-request.js';
-import type { RequestForm, RequestProtocol, RequestSettings, SourceSet, SourceStep } from './request-settings.js';
-import { messageRequest, webSocketRequest } from './web-socket-request.js';
+import type { RequestForm, RequestSettings, SourceSet, SourceStep } from './request-settings.js';
+import { webSocketRequest } from './web-socket-request.js';
 
-/** In process the bytes are those of a binary WebSocket message without its frame. */
-const encoders: Readonly<Record<RequestProtocol, (form: RequestForm) => PreparedRequest>> = {
+const encoders: Readonly<Record<WireProtocol, (form: RequestForm) => PreparedRequest>> = {
   http: httpRequest,
   grpc: grpcRequest,
   'grpc-stream': grpcRequest,
   ws: webSocketRequest,
-  'in-process': messageRequest,
 };
 
 /** Those of a sequence are not for users to set. */
@@ -23,7 +22,7 @@ const ownParameters = ['sequence_id', 'sequence_start', 'sequence_end'];
  * have; another has `middle` only. Throws a DataError for what the protocol cannot carry.
  */
 export function prepareStreams(
-  protocol: RequestProtocol,
+  protocol: WireProtocol,
   model: TargetModel,
   dataSet: SourceSet,
   settings: RequestSettings,
@@ -47,7 +46,7 @@ function placesOf(step: number): readonly StepPlace[] {
   return step === 0 ? ['first', 'middle', 'last', 'only'] : ['middle', 'last'];
 }
 
-function checkSettings(protocol: RequestProtocol, model: TargetModel, settings: RequestSettings): void {
+function checkSettings(protocol: WireProtocol, model: TargetModel, settings: RequestSettings): void {
   const takesJson = protocol === 'http' || protocol === 'ws';
   for (const [flag, format] of [
     ['--input-tensor-format', settings.inputFormat],

@@ -4,11 +4,9 @@ import type { RegionPlace, TargetModel, TensorSource } from '../target/target.js
 import type { WireProtocol, WireTarget } from '../wires/wire.js';
 import type { StepPlace } from './prepared-request.js';
 
-export type RequestProtocol = WireProtocol | 'in-process';
-
 /** What requests say beside their data. */
 export interface RequestSettings {
-  /** Of the target of the wires; headers are part of the requests over HTTP only. Not looked at in process. */
+  /** Of the target of the wires; headers are part of the requests over HTTP only. */
   readonly target: Pick<WireTarget, 'host' | 'port' | 'path' | 'headers'>;
   /** '' = the latest. Over gRPC; elsewhere the path says it. */
   readonly modelVersion: string;
@@ -31,7 +29,7 @@ export interface SourceSet {
 
 /** One request to encode. */
 export interface RequestForm {
-  readonly protocol: RequestProtocol;
+  readonly protocol: WireProtocol;
   readonly model: TargetModel;
   readonly settings: RequestSettings;
   readonly step: SourceStep;
@@ -54,7 +52,7 @@ export function isLast(place: StepPlace): boolean {
 }
 
 /** Requests that share a connection have ids to tell their answers apart. */
-export function hasId(protocol: RequestProtocol): boolean {
+export function hasId(protocol: WireProtocol): boolean {
   return protocol === 'ws' || protocol === 'grpc-stream';
 }
 

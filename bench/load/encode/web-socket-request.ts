@@ -16,18 +16,12 @@ export function webSocketRequest(form: RequestForm): PreparedRequest {
   return isBinary ? placed(form, BINARY, NUMBER_BYTES) : placed(form, TEXT, 0);
 }
 
-/** The payload of a binary message, without a frame. */
-export function messageRequest(form: RequestForm): PreparedRequest {
-  return placed(form, -1, NUMBER_BYTES);
-}
-
-/** @param opcode -1 = no frame */
 function placed(form: RequestForm, opcode: number, numberBytes: number): PreparedRequest {
   const { head, tensors, idAt, sequenceIdAt } = jsonRequest(form);
   const number = Buffer.alloc(numberBytes);
   if (numberBytes > 0) number.writeUInt32LE(head.length);
   const payload = numberBytes + head.length + sumOfBytes(tensors);
-  const start = Buffer.concat([opcode < 0 ? Buffer.alloc(0) : frameHead(opcode, payload), number]);
+  const start = Buffer.concat([frameHead(opcode, payload), number]);
   return {
     bytes: Buffer.concat([start, head, ...tensors]),
     idAt: idAt < 0 ? -1 : start.length + idAt,

@@ -65,8 +65,9 @@ export class DriverGroup implements LoadGenerator {
     return this.#window(await this.#all((port) => port.drain()));
   }
 
-  async close(): Promise<void> {
+  async close(): Promise<readonly string[]> {
     await Promise.all(this.#ports.map((port) => port.close()));
+    return [];
   }
 
   #all<T>(ask: (port: DriverPort) => Promise<T>): Promise<T[]> {

@@ -22,5 +22,6 @@ export interface LoadGenerator {
   readonly limitReached: Promise<void>;
   /** Rejects when generating itself is broken (a thread died, no connection comes about for long): then nothing more is to be expected. */
   readonly broken: Promise<never>;
-  close(): Promise<void>;
+  /** @returns what did not work in ending it, for the user */
+  close(): Promise<readonly string[]>;
 }

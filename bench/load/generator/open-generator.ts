@@ -114,7 +114,7 @@ function closingWith(group: DriverGroup, regions: Regions): LoadGenerator {
   const close = group.close.bind(group);
   group.close = async () => {
     await close();
-    await regions.close();
+    return regions.close();
   };
   return group;
 }

@@ -22,12 +22,6 @@ export function parseMetricsUrl(text: string, serverHost: string): MetricsUrl {
   return { url, path: path === '' || path === '/' ? USUAL_PATH : path };
 }
 
-export interface CollectedMetrics {
-  readonly metrics: MetricMeans;
-  /** For the user: reads that failed. */
-  readonly notes: readonly string[];
-}
-
 /** `--collect-metrics`: reads a page again and again. */
 export class MetricsSampler {
   readonly #client: HttpClient;
@@ -36,7 +30,6 @@ export class MetricsSampler {
   readonly #fold = new MetricsFold();
   #timer: NodeJS.Timeout | null = null;
   #isStopped = false;
-  /** Since the last `take`. */
   #reads = 0;
   #failed = 0;
   #lastFailure = '';
@@ -54,19 +47,18 @@ export class MetricsSampler {
   }
 
   /** Means since the last `take`, or the start; with one more read, so that there always is one. */
-  async take(): Promise<CollectedMetrics> {
+  async take(): Promise<MetricMeans> {
     await this.#tryRead();
-    const notes =
-      this.#failed === 0 ? [] : [`${this.#failed} of ${this.#reads} reads of metrics failed: ${this.#lastFailure}`];
-    this.#reads = 0;
-    this.#failed = 0;
-    return { metrics: this.#fold.take(), notes };
+    return this.#fold.take();
   }
 
-  close(): void {
+  /** @returns reads that failed, for the user */
+  close(): readonly string[] {
     this.#isStopped = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#client.close();
+    if (this.#failed === 0) return [];
+    return [`${this.#failed} of ${this.#reads} reads of metrics failed, at last: ${this.#lastFailure}`];
   }
 
   #wait(): void {

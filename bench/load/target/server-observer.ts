@@ -52,8 +52,9 @@ export class ServerObserver implements Observer {
     return { counters, process, metrics };
   }
 
-  close(): void {
-    this.#metrics?.close();
+  /** @returns what could not be seen, for the user */
+  close(): readonly string[] {
+    return this.#metrics?.close() ?? [];
   }
 }
 
@@ -70,6 +71,6 @@ async function countersOf(target: Target, model: TargetModel): Promise<readonly 
 
 /** The mean of a window counts as one sample of it. */
 async function samplesOf(sampler: MetricsSampler): Promise<Map<string, MetricSamples>> {
-  const { metrics } = await sampler.take();
+  const metrics = await sampler.take();
   return new Map(Object.entries(metrics).map(([name, { mean, max }]) => [name, { count: 1, sum: mean, max }]));
 }

@@ -82,7 +82,10 @@ function partsOf(setting: Setting, clock: HandClock, generator: ScriptedGenerato
     openGenerator: async () => generator,
     observe: async () => ({
       look: async () => ({ counters: counters(), process: null, metrics: null }),
-      close: () => void said.push('observer closed'),
+      close: () => {
+        said.push('observer closed');
+        return ['3 of 9 reads failed'];
+      },
     }),
   };
 }

@@ -67,8 +67,9 @@ export class ScriptedGenerator implements LoadGenerator {
     return window;
   }
 
-  async close(): Promise<void> {
+  async close(): Promise<readonly string[]> {
     this.isClosed = true;
+    return [];
   }
 
   get #nowMs(): number {

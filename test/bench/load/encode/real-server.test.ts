@@ -11,13 +11,9 @@ import {
   SEQUENCE_ID_DIGITS,
   type StepPlace,
 } from '../../../../bench/load/encode/prepared-request.js';
-import {
-  inferPath,
-  type RequestProtocol,
-  type RequestSettings,
-  type SourceSet,
-} from '../../../../bench/load/encode/request-settings.js';
+import { inferPath, type RequestSettings, type SourceSet } from '../../../../bench/load/encode/request-settings.js';
 import type { TargetModel } from '../../../../bench/load/target/target.js';
+import type { WireProtocol } from '../../../../bench/load/wires/wire.js';
 import { MessageType } from '../../../../src/protocols/grpc/proto.js';
 import { RegionFile } from '../../../e2e/region-file.js';
 import { ServerProcess } from '../../../e2e/server.js';
@@ -89,12 +85,7 @@ afterAll(async () => {
 
 type Formats = Pick<RequestSettings, 'inputFormat' | 'outputFormat'>;
 
-function prepare(
-  protocol: RequestProtocol,
-  model: TargetModel,
-  dataSet: SourceSet,
-  more: Partial<RequestSettings> = {},
-) {
+function prepare(protocol: WireProtocol, model: TargetModel, dataSet: SourceSet, more: Partial<RequestSettings> = {}) {
   return prepareStreams(protocol, model, dataSet, {
     target: { host: '127.0.0.1', port: server.httpPort, path: inferPath(model.name, ''), headers: [] },
     modelVersion: '',
@@ -108,7 +99,7 @@ function prepare(
 
 /** The answers to one request, sent as it stands. Throws where it is no good one. */
 async function ask(
-  protocol: RequestProtocol,
+  protocol: WireProtocol,
   model: TargetModel,
   { bytes }: PreparedRequest,
   count = 1,
@@ -138,7 +129,7 @@ async function askSocket(model: TargetModel, frame: Buffer, count: number): Prom
   });
 }
 
-async function askGrpc(protocol: RequestProtocol, prefixed: Buffer, count: number): Promise<AnswerBytes[]> {
+async function askGrpc(protocol: WireProtocol, prefixed: Buffer, count: number): Promise<AnswerBytes[]> {
   const isStream = protocol === 'grpc-stream';
   const { code, details, messages } = await grpc.unary(isStream ? streamPath : unaryPath, prefixed.subarray(5));
   expect(code, details).toBe(0);
@@ -164,7 +155,7 @@ function echoed(dataSet: DataSet): DataSet {
   return { streams: dataSet.streams.map((steps) => steps.map(echo)) };
 }
 
-const ways: readonly [RequestProtocol, Formats][] = [
+const ways: readonly [WireProtocol, Formats][] = [
   ['http', { inputFormat: 'binary', outputFormat: 'binary' }],
   ['http', { inputFormat: 'json', outputFormat: 'json' }],
   ['http', { inputFormat: 'json', outputFormat: 'binary' }],

@@ -3,12 +3,9 @@ import { DataError } from '../../../../bench/load/data/data-error.js';
 import type { TensorData } from '../../../../bench/load/data/data-set.js';
 import { packStrings } from '../../../../bench/load/data/elements.js';
 import { prepareStreams } from '../../../../bench/load/encode/prepare-streams.js';
-import {
-  inferPath,
-  type RequestProtocol,
-  type RequestSettings,
-} from '../../../../bench/load/encode/request-settings.js';
+import { inferPath, type RequestSettings } from '../../../../bench/load/encode/request-settings.js';
 import type { TargetModel } from '../../../../bench/load/target/target.js';
+import type { WireProtocol } from '../../../../bench/load/wires/wire.js';
 import { targetModel, tensor } from '../target-model.js';
 
 const model = targetModel('m', [tensor('IN', 'BYTES', [1])], [tensor('OUT', 'FP32', [1])]);
@@ -24,7 +21,7 @@ const settings: RequestSettings = {
 };
 
 interface Given {
-  readonly protocol?: RequestProtocol;
+  readonly protocol?: WireProtocol;
   readonly model?: Partial<TargetModel>;
   readonly input?: Partial<TensorData>;
   readonly parameters?: Readonly<Record<string, number>>;

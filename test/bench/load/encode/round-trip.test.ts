@@ -9,7 +9,7 @@ import {
   SEQUENCE_ID_VARINT_BYTES,
   type StepPlace,
 } from '../../../../bench/load/encode/prepared-request.js';
-import type { RequestProtocol } from '../../../../bench/load/encode/request-settings.js';
+import type { WireProtocol } from '../../../../bench/load/wires/wire.js';
 import { inferHead } from '../../../../src/protocols/grpc/infer-head.js';
 import { parseInferRequest } from '../../../../src/protocols/grpc/infer-message.js';
 import { MessageType } from '../../../../src/protocols/grpc/proto.js';
@@ -21,7 +21,7 @@ import type { InferHead, InputHead } from '../../../../src/types/infer.js';
 import { elementCount } from '../../../../src/types/tensor.js';
 import { type AnyForm, anyForm } from './random-forms.js';
 
-const protocols: readonly [RequestProtocol, 'binary' | 'json', 'binary' | 'json'][] = [
+const protocols: readonly [WireProtocol, 'binary' | 'json', 'binary' | 'json'][] = [
   ['http', 'binary', 'binary'],
   ['http', 'json', 'binary'],
   ['http', 'json', 'json'],
@@ -30,7 +30,6 @@ const protocols: readonly [RequestProtocol, 'binary' | 'json', 'binary' | 'json'
   ['ws', 'json', 'json'],
   ['grpc', 'binary', 'binary'],
   ['grpc-stream', 'binary', 'binary'],
-  ['in-process', 'binary', 'binary'],
 ];
 
 const ID = 9_876_543_210;
@@ -54,7 +53,7 @@ describe.each(protocols)('%s, %s inputs, %s outputs', (protocol, inputFormat, ou
   });
 });
 
-function checkRequest(protocol: RequestProtocol, form: AnyForm, place: StepPlace, request: PreparedRequest): void {
+function checkRequest(protocol: WireProtocol, form: AnyForm, place: StepPlace, request: PreparedRequest): void {
   const { model, step, settings } = form;
   const isSequence = model.scheduler === 'sequence';
   const hasId = protocol === 'ws' || protocol === 'grpc-stream';
@@ -107,10 +106,9 @@ interface Decoded {
   readonly tensors: readonly Buffer[];
 }
 
-function decode(protocol: RequestProtocol, bytes: Buffer, form: AnyForm): Decoded {
+function decode(protocol: WireProtocol, bytes: Buffer, form: AnyForm): Decoded {
   if (protocol === 'http') return decodeHttp(bytes, form);
   if (protocol === 'ws') return decodeFrame(bytes, form);
-  if (protocol === 'in-process') return decodeBody(bytes, 4, bytes.readUInt32LE());
   return decodeMessage(bytes, form);
 }
 

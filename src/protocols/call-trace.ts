@@ -28,7 +28,7 @@ const GRPC: FrontEnd = {
 };
 
 /**
- * While tracing is on; null = the request is not traced, which is known beforehand because its model is.
+ * While tracing is on, as soon as the head of a request is here; null = it is not traced, and nothing is written down.
  * @param exchange whose headers can be read
  */
 export function httpTrace(
@@ -36,47 +36,73 @@ export function httpTrace(
   exchange: { header(name: string): string },
   model: string,
 ): CallTrace | null {
-  const context = tracing.readsParents ? contextOf(tracing, (name) => exchange.header(name)) : null;
-  return tracing.take(model, context) ? new CallTrace(tracing, HTTP, context, model) : null;
+  return decided(tracing, HTTP, tracing.readsParents ? httpContext(exchange) : null, model);
 }
 
-/** As `httpTrace`. @param context from `grpcContext` */
-export function grpcTrace(tracing: Tracing, context: ParentContext | null): CallTrace {
-  return new CallTrace(tracing, GRPC, context);
+/**
+ * As `httpTrace`. Which model a message is for is known only when it is read: that has to be waited for where models count for themselves.
+ * @param context from `grpcContext`
+ */
+export function grpcTrace(tracing: Tracing, context: ParentContext | null): CallTrace | null {
+  if (tracing.countsByModel) return new CallTrace(tracing, GRPC, context, 'open', null);
+  return decided(tracing, GRPC, context, null);
 }
 
 /** @param call whose metadata can be read */
 export function grpcContext(tracing: Tracing, call: { metadata(name: string): string }): ParentContext | null {
-  return contextOf(tracing, (name) => call.metadata(name));
+  if (!tracing.readsParents) return null;
+  const traceparent = call.metadata('traceparent');
+  return traceparent === '' ? null : { traceparent, tracestate: call.metadata('tracestate') };
 }
 
-/** As `httpTrace`: messages have no headers. */
-export function socketTrace(tracing: Tracing): CallTrace {
-  return new CallTrace(tracing, HTTP, null);
+/** As `httpTrace`, as soon as the model of a message is known: messages have no headers. */
+export function socketTrace(tracing: Tracing, model: string): CallTrace | null {
+  return decided(tracing, HTTP, null, model);
 }
 
-/** What a front end writes down of one request, which is traced or not: made only while tracing is on, as soon as the request begins to come. */
+/** @param scope who counts the request: the model, or null = the server */
+function decided(
+  tracing: Tracing,
+  frontEnd: FrontEnd,
+  context: ParentContext | null,
+  scope: string | null,
+): CallTrace | null {
+  return tracing.take(scope, context) ? new CallTrace(tracing, frontEnd, context, 'taken', scope) : null;
+}
+
+/** open: whether it is traced is to be decided. taken: it is, and there is no trace yet. decided: there is one, or there will be none. */
+type CallTraceState = 'open' | 'taken' | 'decided';
+
+/** What a front end writes down of one request that is traced, or may be: made as soon as the request begins to come. */
 export class CallTrace {
   readonly #tracing: Tracing;
   readonly #frontEnd: FrontEnd;
   readonly #receivedNs = nowNs();
   readonly #context: ParentContext | null;
-  /** For which it was taken, and there is no trace yet; '' = it is to be taken, or there is. */
-  #takenFor: string;
+  #state: CallTraceState;
+  /** Who has counted it where it is taken: a model, or null = the server. */
+  readonly #scope: string | null;
   #trace: Trace | null = null;
 
-  constructor(tracing: Tracing, frontEnd: FrontEnd, context: ParentContext | null, takenFor = '') {
+  constructor(
+    tracing: Tracing,
+    frontEnd: FrontEnd,
+    context: ParentContext | null,
+    state: 'open' | 'taken',
+    scope: string | null,
+  ) {
     this.#tracing = tracing;
     this.#frontEnd = frontEnd;
     this.#context = context;
-    this.#takenFor = takenFor;
+    this.#state = state;
+    this.#scope = scope;
   }
 
   /** The request is complete and about to be submitted. @param id '' = none */
   begin(request: AcceptedRequest, id: string): void {
     const { name, version } = request.model;
-    const isTaken = this.#takenFor !== '' || this.#tracing.take(name, this.#context);
-    this.#takenFor = '';
+    const isTaken = this.#state === 'taken' || this.#tracing.take(name, this.#context);
+    this.#state = 'decided';
     if (!isTaken) return;
     const trace = this.#tracing.traceOf(name, version, id, this.#context);
     this.#trace = trace;
@@ -95,16 +121,16 @@ export class CallTrace {
     const trace = this.#trace;
     this.#trace = null;
     // The request was refused before it got anywhere.
-    if (this.#takenFor !== '') this.#tracing.giveBack(this.#takenFor);
-    this.#takenFor = '';
+    if (this.#state === 'taken') this.#tracing.giveBack(this.#scope);
+    this.#state = 'decided';
     trace?.stamp(this.#frontEnd.sent, nowNs());
     trace?.end();
   }
 }
 
-function contextOf(tracing: Tracing, header: (name: string) => string): ParentContext | null {
-  const traceparent = tracing.readsParents ? header('traceparent') : '';
-  return traceparent === '' ? null : { traceparent, tracestate: header('tracestate') };
+function httpContext(exchange: { header(name: string): string }): ParentContext | null {
+  const traceparent = exchange.header('traceparent');
+  return traceparent === '' ? null : { traceparent, tracestate: exchange.header('tracestate') };
 }
 
 function nowNs(): number {

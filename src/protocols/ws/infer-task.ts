@@ -84,8 +84,6 @@ export class InferTask extends BodyInfer implements Task, PartsHolder {
     this.use++;
     this.#state = 'open';
     this.#isText = isText;
-    const { tracing } = this.#host;
-    if (tracing.isOn) this.callTrace = socketTrace(tracing);
     try {
       this.#findHead(message);
       if (this.#headBytes > 0) return this.#readHead(message, models);
@@ -253,6 +251,8 @@ export class InferTask extends BodyInfer implements Task, PartsHolder {
   #takeModel(model: ServedModel): void {
     this.model = model;
     this.#modelName = model.name;
+    const { tracing } = this.#host;
+    if (tracing.isOn) this.callTrace = socketTrace(tracing, model.name);
   }
 
   /** For an error, where nobody has looked for it. */

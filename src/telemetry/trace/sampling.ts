@@ -28,8 +28,16 @@ export class Sampling {
     this.isOn = this.#anyIsOn();
   }
 
-  /** True = trace this request. `isWanted`: its client's span is sampled, so the rate does not count, but the number of traces that are left does. */
-  take(model: string, isWanted: boolean): boolean {
+  /** False = all requests are counted together, whatever their models. */
+  get countsByModel(): boolean {
+    return this.#models.size > 0;
+  }
+
+  /**
+   * True = trace this request. Null = whatever its model, where not `countsByModel`.
+   * `isWanted`: its client's span is sampled, so the rate does not count, but the number of traces that are left does.
+   */
+  take(model: string | null, isWanted: boolean): boolean {
     const scope = this.#scopeOf(model);
     const taken = scope.take(isWanted);
     if (taken && scope.left === 0) this.isOn = this.#anyIsOn();
@@ -37,7 +45,7 @@ export class Sampling {
   }
 
   /** A request that was taken will not be traced: the next one is, in its place. */
-  giveBack(model: string): void {
+  giveBack(model: string | null): void {
     this.#scopeOf(model).giveBack();
     this.isOn = this.#anyIsOn();
   }

@@ -31,13 +31,21 @@ export class Tracing {
     return this.#sampling.isOn;
   }
 
-  /** Counts a request; false = it is not traced. `traceOf` or `giveBack` must follow. */
-  take(model: string, parentContext: ParentContext | null): boolean {
+  /** False = all requests are counted together: whether one is traced is known before its model is. */
+  get countsByModel(): boolean {
+    return this.#sampling.countsByModel;
+  }
+
+  /**
+   * Counts a request; false = it is not traced. `traceOf` or `giveBack` must follow.
+   * @param model null = whatever it is, where not `countsByModel`
+   */
+  take(model: string | null, parentContext: ParentContext | null): boolean {
     return this.#sampling.take(model, this.#parentOf(parentContext)?.isSampled ?? false);
   }
 
   /** It was taken, and comes to nothing. */
-  giveBack(model: string): void {
+  giveBack(model: string | null): void {
     this.#sampling.giveBack(model);
   }
 

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import type { Terminal } from '../../src/check/check-command.js';
-import { USAGE_EXIT_CODE } from '../../src/check/command-line.js';
+import { USAGE_EXIT_CODE } from '../../src/check/printed.js';
 import { benchPage } from '../report/bench-page.js';
 import { runCompare } from '../report/compare-command.js';
 import { type BenchCommand, parseBenchCommand } from './command-line.js';

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { Command, CommanderError } from 'commander';
+import { Command } from 'commander';
 import { assert } from '../../src/base/assert.js';
-import { type Printed, USAGE_EXIT_CODE } from '../../src/check/command-line.js';
+import type { Printed } from '../../src/check/printed.js';
+import { parseQuietly } from '../../src/check/quiet-parse.js';
 import { buildOptions } from './command-line/build-options.js';
 import { addFlags } from './command-line/flags.js';
 import type { Given } from './command-line/given.js';
@@ -52,28 +53,18 @@ Examples:
 
 /** `argv` without `bench`. Nothing is printed; the files of certificates are read. */
 export function parseBenchCommand(argv: readonly string[], readText = readUtf8): BenchCommand | Printed {
-  let printed = '';
   let result: BenchCommand | null = null;
   const take = (command: BenchCommand) => {
     result = command;
   };
-  const command = argv[0] === 'compare' ? compareCommand(take) : benchCommand(take, readText);
-  command.exitOverride().configureOutput({
-    writeOut: (text) => {
-      printed += text;
-    },
-    writeErr: () => {},
-    getOutHelpWidth: () => 100,
-    getOutHasColors: () => false,
-  });
-  try {
-    command.parse(argv[0] === 'compare' ? argv.slice(1) : argv, { from: 'user' });
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    if (error.exitCode === 0) return { kind: 'print', text: printed, stream: 'stdout', exitCode: 0 };
-    const text = `${error.message}\n${command.name()} --help says what it takes.\n`;
-    return { kind: 'print', text, stream: 'stderr', exitCode: USAGE_EXIT_CODE };
-  }
+  const isCompare = argv[0] === 'compare';
+  const command = isCompare ? compareCommand(take) : benchCommand(take, readText);
+  const printed = parseQuietly(
+    command,
+    isCompare ? argv.slice(1) : argv,
+    `${command.name()} --help says what it takes.`,
+  );
+  if (printed !== null) return printed;
   assert(result !== null, 'a command line without a result');
   return result;
 }

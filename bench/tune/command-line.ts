@@ -1,6 +1,7 @@
-import { Command, CommanderError } from 'commander';
+import { Command } from 'commander';
 import { assert } from '../../src/base/assert.js';
-import { type Printed, USAGE_EXIT_CODE } from '../../src/check/command-line.js';
+import type { Printed } from '../../src/check/printed.js';
+import { parseQuietly } from '../../src/check/quiet-parse.js';
 import { collect, oneOf, percentile, positive, type Shapes, shape, whole } from '../load/command-line/values.js';
 import { defaultOptions } from '../load/default-options.js';
 import type { TuneOptions } from './options.js';
@@ -37,27 +38,12 @@ Examples:
 
 /** `argv` without `tune`. Nothing is printed, nothing is read. */
 export function parseTuneCommand(argv: readonly string[]): TuneCommand | Printed {
-  let printed = '';
   let result: TuneCommand | null = null;
   const command = tuneCommand((options, outputs) => {
     result = { kind: 'tune', options, outputs };
   });
-  command.exitOverride().configureOutput({
-    writeOut: (text) => {
-      printed += text;
-    },
-    writeErr: () => {},
-    getOutHelpWidth: () => 100,
-    getOutHasColors: () => false,
-  });
-  try {
-    command.parse(argv, { from: 'user' });
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    if (error.exitCode === 0) return { kind: 'print', text: printed, stream: 'stdout', exitCode: 0 };
-    const text = `${error.message}\nconch tune --help says what it takes.\n`;
-    return { kind: 'print', text, stream: 'stderr', exitCode: USAGE_EXIT_CODE };
-  }
+  const printed = parseQuietly(command, argv, 'conch tune --help says what it takes.');
+  if (printed !== null) return printed;
   assert(result !== null, 'a command line without a result');
   return result;
 }

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import type { Terminal } from '../../src/check/check-command.js';
-import { USAGE_EXIT_CODE } from '../../src/check/command-line.js';
+import { USAGE_EXIT_CODE } from '../../src/check/printed.js';
 import { parseTuneCommand, type TuneCommand } from './command-line.js';
 import { trialLine, tuneSummary } from './print.js';
 import { type TuneReport, tune } from './tune.js';

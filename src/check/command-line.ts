@@ -1,7 +1,8 @@
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { assert } from '../base/assert.js';
 import { readBackendConfig } from '../config/key-values.js';
-import { ServerError } from '../types/errors.js';
+import type { Printed } from './printed.js';
+import { parseQuietly } from './quiet-parse.js';
 
 /** How a model is understood: flags of the server that matter before it is served. */
 export interface UnderstandingOptions {
@@ -46,17 +47,6 @@ export type ToolCommand =
   | { readonly kind: 'config'; readonly options: ConfigOptions }
   | { readonly kind: 'init'; readonly options: InitOptions };
 
-/** What is printed instead of anything done. */
-export interface Printed {
-  readonly kind: 'print';
-  readonly text: string;
-  readonly stream: 'stdout' | 'stderr';
-  readonly exitCode: number;
-}
-
-/** A command line that cannot be understood; 1 is for what a command found. */
-export const USAGE_EXIT_CODE = 2;
-
 /** First words of a command line that are commands, with what help says of them. A folder of such a name is served by `conch serve NAME`. */
 export const toolCommands: Readonly<Record<ToolCommand['kind'], string>> = {
   check: 'says what is wrong or doubtful with the models of a repository',
@@ -70,33 +60,14 @@ export function isToolCommand(word: string | undefined): word is ToolCommand['ki
 
 /** `argv` begins with the command. Pure. */
 export function parseToolCommand(argv: readonly string[]): ToolCommand | Printed {
-  let printed = '';
   let result: ToolCommand | null = null;
   const take = (command: ToolCommand) => {
     result = command;
   };
   const program = new Command('conch').helpCommand(false);
   for (const command of [checkCommand(take), configCommand(take), initCommand(take)]) program.addCommand(command);
-  for (const command of [program, ...program.commands]) {
-    command.exitOverride().configureOutput({
-      writeOut: (text) => {
-        printed += text;
-      },
-      writeErr: () => {},
-      getOutHelpWidth: () => 100,
-      getOutHasColors: () => false,
-    });
-  }
-  try {
-    program.parse(argv, { from: 'user' });
-  } catch (error) {
-    if (error instanceof CommanderError && error.exitCode === 0) {
-      return { kind: 'print', text: printed, stream: 'stdout', exitCode: 0 };
-    }
-    if (!(error instanceof CommanderError || error instanceof ServerError)) throw error;
-    const text = `${error.message}\nconch ${argv[0]} --help says what it takes.\n`;
-    return { kind: 'print', text, stream: 'stderr', exitCode: USAGE_EXIT_CODE };
-  }
+  const printed = parseQuietly(program, argv, `conch ${argv[0]} --help says what it takes.`);
+  if (printed !== null) return printed;
   assert(result !== null, 'a command line without a result');
   return result;
 }

@@ -1,8 +1,9 @@
 import { asServerError } from '../types/errors.js';
 import { runCheck, type Terminal } from './check-command.js';
-import { type ToolCommand, USAGE_EXIT_CODE } from './command-line.js';
+import type { ToolCommand } from './command-line.js';
 import { runConfig } from './config-command.js';
 import { runInit } from './init-command.js';
+import { USAGE_EXIT_CODE } from './printed.js';
 
 /** Runs a command. Resolves with the exit code: 2 = it could not do what it was asked for, and said why. */
 export async function runTool(command: ToolCommand, terminal: Terminal): Promise<number> {

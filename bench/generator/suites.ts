@@ -2,6 +2,7 @@ import type { LimitServerOrder } from '../core/limit-process.js';
 import type { Comparison } from '../core/report.js';
 import { type Match, matchSuite, type Suite } from '../core/suite.js';
 import { ourContender, wrkContender } from './contenders.js';
+import { perfAnalyzerSuite } from './perf-analyzer.js';
 
 /** As of a small inference: two tensors of 16 INT32 with their head. */
 const REQUEST = {
@@ -45,9 +46,20 @@ function latency(value: 'p50Us' | 'p99Us'): Comparison[] {
   ];
 }
 
+/** Where NVIDIA's program is; left out = it is not compared with. */
+const { PERF_ANALYZER } = process.env;
+
 export const generatorSuites: readonly Suite[] = [
   generatorSuite('echo-64', 64, 0, [cpu]),
   generatorSuite('echo-1', 1, 0, [cpu]),
   generatorSuite('delay-2ms-16', 16, 2, [...latency('p50Us'), ...latency('p99Us')]),
   generatorSuite('delay-20ms-64', 64, 20, [...latency('p50Us'), ...latency('p99Us')]),
+  ...(PERF_ANALYZER === undefined ? [] : perfAnalyzerSuites(PERF_ANALYZER)),
 ];
+
+function perfAnalyzerSuites(program: string): Suite[] {
+  return [16, 64].flatMap((concurrency) => [
+    perfAnalyzerSuite(program, 'http', concurrency),
+    perfAnalyzerSuite(program, 'grpc', concurrency),
+  ]);
+}

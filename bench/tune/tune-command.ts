@@ -1,7 +1,8 @@
-import { writeFile } from 'node:fs/promises';
+import { access, constants, writeFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import type { Terminal } from '../../src/check/check-command.js';
 import { USAGE_EXIT_CODE } from '../../src/check/printed.js';
-import { parseTuneCommand, type TuneCommand } from './command-line.js';
+import { parseTuneCommand, type TuneCommand, type TuneOutputs } from './command-line.js';
 import { trialLine, tuneSummary } from './print.js';
 import { type TuneReport, tune } from './tune.js';
 import { tunePage } from './tune-page.js';
@@ -16,6 +17,7 @@ export async function runTune(argv: readonly string[], terminal: Terminal): Prom
     return command.exitCode;
   }
   try {
+    await checkFolders(command.outputs);
     const report = await search(command, argv, terminal);
     terminal.out(tuneSummary(report, terminal.colors));
     await writeFiles(report, command);
@@ -44,6 +46,16 @@ async function search(
     });
   } finally {
     process.off('SIGINT', onInterrupt);
+  }
+}
+
+/** A search takes long: a file that cannot be written is better known before. */
+async function checkFolders({ json, html, config }: TuneOutputs): Promise<void> {
+  for (const [flag, file] of Object.entries({ json, html, config })) {
+    if (file === null) continue;
+    await access(dirname(resolve(file)), constants.W_OK).catch((error: Error) => {
+      throw new Error(`--${flag} ${file}: ${error.message}`);
+    });
   }
 }
 

@@ -16,7 +16,7 @@ export const defaultOptions: LoadOptions = {
   loads: { kind: 'concurrency', range: { start: 1, end: 1, step: 1 }, search: 'linear' },
   sequences: {
     count: 4,
-    length: 20,
+    length: null,
     lengthVariationPercent: 20,
     idRange: { first: 1, last: Number.MAX_SAFE_INTEGER },
     isSerial: false,

@@ -15,7 +15,7 @@ export interface LoadOptions {
   readonly tls: TlsSettings | null;
   readonly headers: readonly (readonly [string, string])[];
   /** Not over a network: the server's core runs in this process, on these folders; null = over the network. */
-  readonly inProcess: { readonly modelRepository: readonly string[] } | null;
+  readonly inProcess: InProcessOptions | null;
   readonly batchSize: number;
   readonly requestParameters: Readonly<Record<string, ParameterValue>>;
   readonly loads: LoadPlan;
@@ -24,11 +24,19 @@ export interface LoadOptions {
   readonly measurement: MeasurementOptions;
   /** Threads that send. 0 = as many as pays here. */
   readonly threads: number;
-  /** gRPC and WebSocket: connections that share the requests. 0 = as many as pays. */
+  /**
+   * gRPC and WebSocket: connections that share the requests; 0 = as many as pays. HTTP: with an open load so many at most; 0 = 128.
+   */
   readonly connections: number;
   readonly requestTimeoutMs: number;
   readonly metrics: { readonly url: string; readonly intervalMs: number } | null;
   readonly trace: Readonly<Record<string, string | readonly string[]>> | null;
+}
+
+export interface InProcessOptions {
+  readonly modelRepository: readonly string[];
+  /** Loaded besides the model, for models that call others; `*` = all there are. Models of an ensemble's steps are loaded anyway. */
+  readonly loadModels: readonly string[];
 }
 
 export interface Range {
@@ -55,9 +63,9 @@ export type LoadPlan =
 export interface SequenceOptions {
   /** Of open loads: sequences that are alive at a time. */
   readonly count: number;
-  /** Steps; where data comes from a file, that has a say. */
-  readonly length: number;
-  /** Lengths differ by so much of it, either way. */
+  /** Steps; null = as many as their streams have where data comes from files, 20 else. */
+  readonly length: number | null;
+  /** Lengths differ by so much of it, either way; those of streams do not. */
   readonly lengthVariationPercent: number;
   readonly idRange: { readonly first: number; readonly last: number };
   /** At most one step in flight for each sequence, also with open loads. */

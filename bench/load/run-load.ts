@@ -10,7 +10,7 @@ import { refuseForModel } from './model-refusals.js';
 import type { LoadOptions } from './options.js';
 import type { LoadReport, LoadResult } from './report.js';
 import { bestOf, isWithinLimit } from './search/best.js';
-import { countLoads, nextLoad, type PlannedLoad } from './search/next-load.js';
+import { countLoads, maxInFlight, nextLoad, type PlannedLoad } from './search/next-load.js';
 import { type PlanContent, parseIntervals, parseProfile } from './search/plan-content.js';
 import type { Target, TargetModel } from './target/target.js';
 
@@ -70,10 +70,19 @@ export async function runLoad(options: LoadOptions, parts: RunParts, hooks: RunH
     const { server, model, data } = await unlessAborted(hooks.signal, prepare(options, parts, target));
     const generator = opened.add(await parts.openGenerator({ options, target, model, data }));
     const observer = opened.add(await parts.observe({ options, target, model }));
-    const { results, ending } = await measureAll({ options, parts, hooks, content, model, generator, observer });
+    const course = { options, parts, hooks, content, model, generator, observer };
+    const { results, ending } = await measureAll(course);
     hooks.progress.close();
     return {
-      report: reportOf({ options, hooks, startedAt, server, model, results, isPartial: ending.kind !== 'done' }),
+      report: reportOf({
+        options,
+        hooks,
+        startedAt,
+        server,
+        model,
+        results,
+        isPartial: isPartial(course, results, ending),
+      }),
       trouble: troubleOf(ending),
       notes: await opened.close(),
     };
@@ -168,18 +177,24 @@ async function measureAll(course: Course): Promise<{ results: LoadResult[]; endi
   return { results, ending };
 }
 
-function nextOf({ options, content }: Course, results: readonly LoadResult[]): PlannedLoad | null {
+function nextOf({ options, content, model }: Course, results: readonly LoadResult[]): PlannedLoad | null {
   const { percentile, latencyLimitUs } = options.measurement;
   const measured = results.map((result) => ({
     load: result.load,
     isWithinLimit: isWithinLimit(result, percentile, latencyLimitUs),
   }));
-  return nextLoad(options.loads, content, options.data.seed, measured);
+  const most = maxInFlight(options, model.scheduler === 'sequence');
+  return nextLoad(options.loads, content, options.data.seed, measured, most);
 }
 
 function subjectOf({ options, model }: Course, { load, name }: PlannedLoad) {
   const { percentile } = options.measurement;
   return { load, name, batchSize: options.batchSize, isDecoupled: model.isDecoupled, percentile };
+}
+
+/** A load that failed as a whole may have been the last. */
+function isPartial(course: Course, results: readonly LoadResult[], { kind }: Ending): boolean {
+  return kind === 'silent' ? nextOf(course, results) !== null : kind !== 'done';
 }
 
 function troubleOf(ending: Ending): string | null {

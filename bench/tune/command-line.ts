@@ -70,7 +70,7 @@ interface Given {
   readonly inputData?: readonly string[];
   readonly shape?: Shapes;
   readonly stringLength: number;
-  readonly sequenceLength: number;
+  readonly sequenceLength?: number;
   readonly serverFlag?: readonly string[];
   readonly json?: string;
   readonly html?: string;
@@ -126,7 +126,7 @@ function addLimits(command: Command): void {
 }
 
 function addRequests(command: Command): void {
-  const { data, sequences } = defaultOptions;
+  const { data } = defaultOptions;
   command
     .optionsGroup('Requests (as of conch bench):')
     .option('-i, --protocol <name>', 'http, grpc or ws', oneOf('http', 'grpc', 'ws'), 'http')
@@ -135,7 +135,7 @@ function addRequests(command: Command): void {
     .option('--input-data <what>', 'random, zero, a directory, or JSON files (default: random)', collect)
     .option('--shape <name:dims>', 'of an input; may be given several times', shape)
     .option('--string-length <n>', 'of random strings', whole(1), data.stringLength)
-    .option('--sequence-length <n>', 'steps', whole(1), sequences.length)
+    .option('--sequence-length <n>', 'steps (default: those of the stream of a file; 20 without files)', whole(1))
     .option('--server-flag <flag>', 'of conch serve, such as --http-engine=net; may be given several times', collect);
 }
 
@@ -172,7 +172,7 @@ function optionsOf(model: string, given: Given): TuneOptions {
       shapes: given.shape ?? {},
       stringLength: given.stringLength,
     },
-    sequences: { ...sequences, length: given.sequenceLength },
+    sequences: { ...sequences, length: given.sequenceLength ?? null },
     percentile: given.percentile === -1 ? null : (given.percentile ?? 99),
     latencyLimitUs: given.latencyThreshold === undefined ? null : given.latencyThreshold * 1000,
     memoryLimitBytes: given.memoryLimit === undefined ? null : given.memoryLimit * 2 ** 20,

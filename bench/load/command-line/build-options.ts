@@ -1,5 +1,12 @@
 import { defaultOptions as defaults } from '../default-options.js';
-import type { DataOptions, LoadOptions, LoadPlan, MeasurementOptions, SequenceOptions } from '../options.js';
+import type {
+  DataOptions,
+  InProcessOptions,
+  LoadOptions,
+  LoadPlan,
+  MeasurementOptions,
+  SequenceOptions,
+} from '../options.js';
 import type { TlsSettings } from '../wires/wire.js';
 import type { Given } from './given.js';
 import { filled } from './values.js';
@@ -19,7 +26,7 @@ export function buildOptions(given: Given, readText: (file: string) => string): 
     url: given.url ?? defaults.url,
     tls: protocol === 'grpc' ? tlsOfGrpc(given, readText) : tlsOfHttps(given, readText),
     headers: given.header ?? defaults.headers,
-    inProcess: given.serviceKind === 'in_process' ? { modelRepository: given.modelRepository ?? [] } : null,
+    inProcess: given.serviceKind === 'in_process' ? inProcessOf(given) : null,
     batchSize: given.batchSize ?? defaults.batchSize,
     requestParameters: given.requestParameter ?? defaults.requestParameters,
     loads: planOf(given),
@@ -32,6 +39,10 @@ export function buildOptions(given: Given, readText: (file: string) => string): 
     metrics: given.collectMetrics ? { url: given.metricsUrl ?? '', intervalMs: given.metricsInterval ?? 1000 } : null,
     trace: traceOf(given),
   };
+}
+
+function inProcessOf({ modelRepository = [], loadModel = [] }: Given): InProcessOptions {
+  return { modelRepository, loadModels: loadModel };
 }
 
 function planOf(given: Given): LoadPlan {

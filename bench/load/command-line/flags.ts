@@ -44,10 +44,16 @@ function addServerFlags(command: Command): void {
       oneOf('triton', 'in_process', 'triton_c_api', 'openai', 'tfserving', 'torchserve'),
     )
     .option('--model-repository <dir>', 'of in_process; may be given several times', collect)
+    .option(
+      '--load-model <name>',
+      'in_process: loaded too, for a model whose code calls it; * = all; may be given several times',
+      collect,
+    )
     .option('-H, --header <name:value>', 'added to each request; may be given several times', header)
     .option(
       '--connections <n>',
-      'gRPC and WebSocket: connections that share the requests (default: as many as pays)',
+      'gRPC and WebSocket: connections that share the requests (default: as many as pays); HTTP: at most so many, ' +
+        'where requests have a rate (default: 128)',
       whole(1),
     )
     .option('--request-timeout-ms <ms>', 'after which a request has failed (default: 30000)', whole(1))
@@ -141,7 +147,11 @@ function addDataFlags(command: Command): void {
 function addSequenceFlags(command: Command): void {
   command
     .optionsGroup('Sequences:')
-    .option('--sequence-length <n>', 'steps, where the data do not say (default: 20)', whole(1))
+    .option(
+      '--sequence-length <n>',
+      'steps; longer than the stream of a file = it is repeated (default: that of the stream; without files 20)',
+      whole(1),
+    )
     .option('--sequence-length-variation <percent>', 'lengths differ by so much (default: 20)', whole(0))
     .option('--sequence-id-range <start:end>', 'the end is not in it (default: 1, without an end)', idRange)
     .option('--num-of-sequences <n>', 'alive at a time, where requests have a rate (default: 4)', whole(1))

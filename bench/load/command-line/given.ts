@@ -9,6 +9,7 @@ export interface Given {
   readonly streaming?: true;
   readonly serviceKind?: 'triton' | 'in_process' | RefusedServiceKind;
   readonly modelRepository?: readonly string[];
+  readonly loadModel?: readonly string[];
   readonly header?: readonly Header[];
   readonly connections?: number;
   readonly requestTimeoutMs?: number;

@@ -20,6 +20,13 @@ export function notesOf(given: Given): string[] {
   without(given.requestPeriod, '--request-period', given.periodicConcurrencyRange, '--periodic-concurrency-range');
   const hasRate = given.requestRateRange !== undefined || given.loadProfile !== undefined;
   without(given.requestDistribution, '--request-distribution', hasRate, '--request-rate-range or --load-profile');
+  const rate = given.requestRateRange ?? given.loadProfile ?? given.requestIntervals;
+  const isHttp = (given.protocol ?? 'http') === 'http';
+  note(
+    given.connections !== undefined && isHttp && rate === undefined,
+    '--connections has no effect: over HTTP each request in flight has a connection.',
+  );
+  note(given.serialSequences, '--serial-sequences has no effect: a sequence never has more than one step in flight.');
   without(given.verboseCsv, '--verbose-csv', given.csv, '-f FILE');
   without(given.metricsUrl, '--metrics-url', given.collectMetrics, '--collect-metrics');
   without(given.metricsInterval, '--metrics-interval', given.collectMetrics, '--collect-metrics');

@@ -26,7 +26,10 @@ function refuseForeign(given: Given): string | null {
   if (given.tritonServerDirectory !== undefined)
     return '--triton-server-directory: use --service-kind in_process with --model-repository DIR';
   if (given.blsComposingModels !== undefined) {
-    return '--bls-composing-models: models that a model calls are not told apart; measure them one by one with -m';
+    return (
+      '--bls-composing-models: models that a model calls are not told apart; measure them one by one with -m. ' +
+      'With --service-kind in_process, --load-model loads them'
+    );
   }
   if (given.profileExportFile !== undefined)
     return '--profile-export-file: use --json FILE, which has histograms and a timeline';
@@ -53,8 +56,11 @@ function refuseServer(given: Given): string | null {
     if (given.streaming) return '--streaming and --service-kind in_process contradict each other';
     if (given.sharedMemory === 'system')
       return '--shared-memory and --service-kind in_process contradict each other: nothing is copied anyway';
-  } else if (given.modelRepository !== undefined) {
-    return '--model-repository is of use with --service-kind in_process only';
+    if (given.collectMetrics)
+      return '--collect-metrics and --service-kind in_process contradict each other: there is no page of metrics';
+  } else if (given.modelRepository !== undefined || given.loadModel !== undefined) {
+    const flag = given.modelRepository !== undefined ? '--model-repository' : '--load-model';
+    return `${flag} is of use with --service-kind in_process only`;
   }
   if (given.streaming && protocol !== 'grpc') return `--streaming needs -i grpc; it is ${protocol}`;
   const formats = given.inputTensorFormat ?? given.outputTensorFormat;

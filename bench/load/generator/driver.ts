@@ -6,6 +6,7 @@ import type { Lane, Place } from './lane.js';
 import { Lanes, type LanesUser } from './lanes.js';
 import type { Material, Part } from './order.js';
 import { FinePacer } from './pacer.js';
+import { partOf, partOfLimit } from './part.js';
 import { type PostedWindow, Recorder } from './recorder.js';
 import { type SequenceSettings, Sequences, type StepSource, StepsInTurn } from './sequence-runs.js';
 
@@ -68,7 +69,7 @@ export class LoadDriver implements LanesUser {
   begin(load: Load, beginMs: number, limit: number): void {
     if (!this.#isRunning) this.#recorder.begin(performance.now());
     this.#isDraining = false;
-    this.#allowed = limit === 0 ? Number.POSITIVE_INFINITY : partOf(limit, this.#options.part);
+    this.#allowed = limit === 0 ? Number.POSITIVE_INFINITY : partOfLimit(limit, load, this.#options.part);
     if (load.kind === 'closed') this.#beginClosed(load);
     else this.#beginOpen(load, beginMs - performance.timeOrigin);
   }
@@ -287,11 +288,6 @@ export class LoadDriver implements LanesUser {
 
 function stepSource(sequences: SequenceSettings | null, { streams }: Material, { nth, of }: Part): StepSource {
   return sequences === null ? new StepsInTurn(streams, nth, of) : new Sequences(streams, sequences, nth, of);
-}
-
-/** The `nth` part of a number that is split as evenly as can be. */
-function partOf(total: number, { nth, of }: Part): number {
-  return Math.floor(total / of) + (nth < total % of ? 1 : 0);
 }
 
 /** The times of an open load on the clock of this thread. */

@@ -28,6 +28,8 @@ export class DriverGroup implements LoadGenerator {
   limitReached: Promise<void> = new Promise(() => {});
   readonly broken: Promise<never>;
   readonly #ports: readonly DriverPort[];
+  /** Ports that have something to send. */
+  #active = 0;
   readonly #exhausted = new Set<number>();
   /** CPU time of this process counts as the generator's. */
   readonly #isOwnProcess: boolean;
@@ -51,6 +53,7 @@ export class DriverGroup implements LoadGenerator {
   async start(load: Load, requestLimit: number): Promise<void> {
     await this.#all((port) => port.provide(load));
     const beginMs = performance.timeOrigin + performance.now() + HEAD_START_MS;
+    this.#active = load.kind === 'closed' ? Math.min(this.#ports.length, load.concurrency) : this.#ports.length;
     this.#exhausted.clear();
     this.limitReached = new Promise((resolve) => (this.#reachLimit = resolve));
     this.#cpu = process.cpuUsage();
@@ -78,7 +81,7 @@ export class DriverGroup implements LoadGenerator {
     return {
       onExhausted: () => {
         this.#exhausted.add(nth);
-        if (this.#exhausted.size === this.#ports.length) this.#reachLimit();
+        if (this.#exhausted.size >= this.#active) this.#reachLimit();
       },
       onBroken: (error) => this.#breakDown(error),
     };
@@ -87,7 +90,7 @@ export class DriverGroup implements LoadGenerator {
   #window(parts: readonly PostedWindow[]): Window {
     const { user, system } = process.cpuUsage(this.#cpu);
     this.#cpu = process.cpuUsage();
-    return { ...merged(parts), cpuUs: this.#isOwnProcess ? user + system : 0, threads: parts.length };
+    return { ...merged(parts), cpuUs: this.#isOwnProcess ? user + system : 0, threads: this.#active };
   }
 }
 

@@ -3,6 +3,7 @@ import { prepareStreams } from '../encode/prepare-streams.js';
 import { inferPath, type SourceSet } from '../encode/request-settings.js';
 import type { LoadOptions, LoadPlan } from '../options.js';
 import type { GeneratorSetting } from '../run-load.js';
+import { MAX_IN_FLIGHT, maxInFlight } from '../search/next-load.js';
 import { outputSizes, Regions } from '../target/regions.js';
 import type { TargetModel } from '../target/target.js';
 import type { TargetUrl } from '../target/url.js';
@@ -13,8 +14,9 @@ import type { Material } from './order.js';
 import type { SequenceSettings } from './sequence-runs.js';
 import { ThreadDriver } from './thread-driver.js';
 
-/** Requests on a connection that can carry several, where nobody says otherwise. */
+/** Requests on a connection that can carry several, where nobody says otherwise: with a closed load; with an open one, which needs few. */
 const USUAL_SLOTS = 8;
+const USUAL_OPEN_SLOTS = 64;
 /** Cores for each thread of ours: the server, on the same machine, needs most of them. */
 const CORES_PER_THREAD = 4;
 const MOST_THREADS = 8;
@@ -28,11 +30,8 @@ export async function openNetworkGenerator(setting: GeneratorSetting, url: Targe
       : null;
   try {
     const material = materialOf(setting, url, regions);
-    const group = new DriverGroup(
-      threadsOf(options),
-      true,
-      (nth, user) => new ThreadDriver(material, { nth, of: threadsOf(options) }, user),
-    );
+    const threads = threadsOf(options, material.sequences);
+    const group = new DriverGroup(threads, true, (nth, user) => new ThreadDriver(material, { nth, of: threads }, user));
     return regions === null ? group : closingWith(group, regions);
   } catch (error) {
     await regions?.close();
@@ -72,14 +71,15 @@ function withPlaces(streams: GeneratorSetting['data']['streams'], regions: Regio
   };
 }
 
-/** The lengths of sequences are those of the streams where these come from files. */
+const USUAL_STEPS = 20;
+
 export function sequencesOf({ sequences, data }: LoadOptions, { scheduler }: TargetModel): SequenceSettings | null {
   if (scheduler !== 'sequence') return null;
-  const isGiven = typeof data.source !== 'string';
+  const length = sequences.length ?? (typeof data.source === 'string' ? USUAL_STEPS : 0);
   return {
     alive: sequences.count,
-    length: isGiven ? 0 : sequences.length,
-    lengthVariationPercent: isGiven ? 0 : sequences.lengthVariationPercent,
+    length,
+    lengthVariationPercent: length === 0 ? 0 : sequences.lengthVariationPercent,
     firstId: sequences.idRange.first,
     lastId: sequences.idRange.last,
     seed: data.seed,
@@ -93,20 +93,26 @@ export function wireProtocol({ protocol, streaming }: LoadOptions): WireProtocol
 /** With `--connections`, so many of them carry the greatest load. */
 function slotsOf({ protocol, connections, loads }: LoadOptions): number {
   if (protocol === 'http') return 1;
-  if (connections === 0) return USUAL_SLOTS;
+  if (connections === 0) return isClosed(loads) ? USUAL_SLOTS : USUAL_OPEN_SLOTS;
   return Math.max(1, Math.ceil(mostInFlight(loads) / connections));
 }
 
 const UNKNOWN_IN_FLIGHT = 64;
 
 function mostInFlight(loads: LoadPlan): number {
-  if (loads.kind !== 'concurrency' && loads.kind !== 'periodic') return UNKNOWN_IN_FLIGHT;
+  if (!isClosed(loads)) return MAX_IN_FLIGHT;
   return Math.max(loads.range.start, loads.range.end === 0 ? UNKNOWN_IN_FLIGHT : loads.range.end);
 }
 
-function threadsOf({ threads }: LoadOptions): number {
-  if (threads > 0) return threads;
-  return Math.max(1, Math.min(MOST_THREADS, Math.floor(availableParallelism() / CORES_PER_THREAD)));
+function isClosed(loads: LoadPlan): loads is Extract<LoadPlan, { kind: 'concurrency' | 'periodic' }> {
+  return loads.kind === 'concurrency' || loads.kind === 'periodic';
+}
+
+/** With an open load each thread sends its part of what is due, for which it needs a place. */
+function threadsOf(options: LoadOptions, sequences: SequenceSettings | null): number {
+  const usual = Math.max(1, Math.min(MOST_THREADS, Math.floor(availableParallelism() / CORES_PER_THREAD)));
+  const wanted = options.threads > 0 ? options.threads : usual;
+  return isClosed(options.loads) ? wanted : Math.min(wanted, maxInFlight(options, sequences !== null));
 }
 
 /** The generator, at whose end the regions go too. */

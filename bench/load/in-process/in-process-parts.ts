@@ -24,13 +24,14 @@ export const inProcessParts: RunParts = {
   observe: async ({ target, model }) => ServerObserver.ofTarget(target, model),
 };
 
-function connect({ inProcess, model, data, metrics }: LoadOptions): Promise<InProcessTarget> {
+/** Of options that no command line has checked, two are refused here. */
+async function connect({ inProcess, model, data, metrics }: LoadOptions): Promise<InProcessTarget> {
   if (data.sharedMemory !== 'none') {
-    throw new Error('--shared-memory: tensors are not sent to a server in this process; leave it out');
+    throw new Error('data.sharedMemory: tensors are not sent to a server in this process; leave it out');
   }
-  if (metrics !== null)
-    throw new Error('--collect-metrics: a server in this process has no page of metrics; leave it out');
-  return InProcessTarget.start(inProcess!.modelRepository, [model]);
+  if (metrics !== null) throw new Error('metrics: a server in this process has no page of metrics; leave it out');
+  const { modelRepository, loadModels } = inProcess!;
+  return InProcessTarget.start(modelRepository, [model, ...loadModels]);
 }
 
 /** On this thread: the core of the server is here. */

@@ -33,7 +33,7 @@ export class InProcessTarget extends V2Target {
 
   /**
    * Loads models of these folders, and those of the steps of ensembles. Rejects with an error that says why one could not be loaded.
-   * @param models empty = all that are there; models written in code must be told with those that they call
+   * @param models `*` among them = all that are there; models written in code must be told with those that they call
    */
   static async start(repositories: readonly string[], models: readonly string[]): Promise<InProcessTarget> {
     const given = new Map([
@@ -41,13 +41,13 @@ export class InProcessTarget extends V2Target {
       ['model-control-mode', ['explicit']] as const,
       // For models that have one enabled.
       ['cache-config', [`local,size=${CACHE_BYTES}`]] as const,
-      ['load-model', models.length === 0 ? ['*'] : models] as const,
+      ['load-model', models.includes('*') ? ['*'] : models] as const,
     ]);
     const { options } = buildOptions(given, repositories);
     const conch = new Conch(options, packageVersion(), createLog(QUIET));
     try {
       await conch.start();
-      for (const model of models) checkLoaded(conch.server, model, repositories);
+      for (const model of models.filter((name) => name !== '*')) checkLoaded(conch.server, model, repositories);
     } catch (error) {
       await conch.stop();
       throw error;

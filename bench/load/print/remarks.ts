@@ -5,13 +5,15 @@ import { count, inMs, latencyName, shortNumber } from './format.js';
 
 /** From this part of their time on, generators may be what limits the result. */
 const BUSY = 0.8;
+/** Code that has just been loaded is slow: a shorter time says nothing about the generators. */
+const BUSY_SECONDS = 0.5;
 
 /** What a reader of the table must know, in sentences. */
 export function remarksOf(report: LoadReport): string[] {
   return [
     ...(report.isPartial ? ['Not all was measured: the run ended early.'] : []),
     ...stabilityRemarks(report),
-    ...report.results.flatMap(remarksOfResult),
+    ...report.results.flatMap((result) => remarksOfResult(result, report)),
     ...bestRemark(report),
   ];
 }
@@ -30,10 +32,10 @@ function stabilityRemarks({ results, percentile, isPartial }: LoadReport): strin
   return remarks;
 }
 
-function remarksOfResult(result: LoadResult): string[] {
+function remarksOfResult(result: LoadResult, report: LoadReport): string[] {
   const remarks: string[] = [];
   const say = (sentence: string) => remarks.push(`${loadName(result)}: ${sentence}`);
-  if (result.client.utilization > BUSY) {
+  if (result.client.utilization > BUSY && result.seconds >= BUSY_SECONDS) {
     say(
       `the load generator was ${Math.round(result.client.utilization * 100)} % busy: this may be its limit, not the server's; ` +
         'use more --max-threads, or another machine for it.',
@@ -47,6 +49,7 @@ function remarksOfResult(result: LoadResult): string[] {
       `${count(late)} of ${count(requests)} requests left late, by ${inMs(delay.mean)} ms on average${waiting}; ` +
         'their latency counts from when they were due.',
     );
+    if (isFull(result)) say(fullRemark(result, report));
   }
   for (const { kind, count: failed, message } of result.failures) {
     say(
@@ -54,6 +57,27 @@ function remarksOfResult(result: LoadResult): string[] {
     );
   }
   return remarks;
+}
+
+/** From this part of what may be in flight on, what is due has to wait for an answer. */
+const FULL = 0.9;
+
+/** By Little's law: those in flight are as many as leave in the time that one takes. */
+function isFull({ load, latency, lateness, seconds }: LoadResult): boolean {
+  if (load.kind === 'closed' || lateness === null || seconds === 0) return false;
+  const inFlightUs = latency.mean * latency.count - lateness.delay.mean * lateness.delay.count;
+  return inFlightUs / (seconds * 1e6) > FULL * load.maxInFlight;
+}
+
+function fullRemark({ load }: LoadResult, { server, model }: LoadReport): string {
+  const most = load.kind === 'open' ? load.maxInFlight : 0;
+  if (model.scheduler === 'sequence') {
+    return `all ${most} sequences had a step in flight most of the time: --num-of-sequences N allows more.`;
+  }
+  if (server.protocol === 'http') {
+    return `all ${most} connections were in use most of the time: --connections N allows more.`;
+  }
+  return `${most} requests were in flight most of the time, which is the most that a rate may have: the server is too slow for it.`;
 }
 
 function bestRemark({ results, best, latencyLimitUs, percentile }: LoadReport): string[] {

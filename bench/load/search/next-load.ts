@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { assert, unreachable } from '../../../src/base/assert.js';
 import type { Arrivals, Load } from '../load.js';
-import type { LoadPlan } from '../options.js';
+import type { LoadOptions, LoadPlan } from '../options.js';
 import { countLevels, type MeasuredLevel, nextBinary, nextLinear } from './levels.js';
 import type { PlanContent } from './plan-content.js';
 
@@ -12,19 +12,34 @@ export interface PlannedLoad {
   readonly name: string;
 }
 
-/** Of open loads: so many requests in flight need as many connections over HTTP, and a process may hold some 1,000. */
+/** Of open loads, where connections carry several requests each, or there are none. */
 export const MAX_IN_FLIGHT = 512;
+/** Of open loads over HTTP, where each request in flight needs a connection. */
+const HTTP_CONNECTIONS = 128;
+
+/** Requests of an open load that may be in flight; sequences send a step at a time. */
+export function maxInFlight(
+  { inProcess, protocol, connections, sequences }: LoadOptions,
+  hasSequences: boolean,
+): number {
+  const isHttp = inProcess === null && protocol === 'http';
+  const most = isHttp ? connections || HTTP_CONNECTIONS : MAX_IN_FLIGHT;
+  return hasSequences ? Math.min(most, sequences.count) : most;
+}
 
 /**
  * Which load comes next; null = none. Pure.
  * @param results of the loads before, in the order of measuring
+ * @param most requests of an open load that may be in flight
  */
 export function nextLoad(
   plan: LoadPlan,
   content: PlanContent,
   seed: number,
   results: readonly { readonly load: Load; readonly isWithinLimit: boolean }[],
+  most: number,
 ): PlannedLoad | null {
+  const open = (arrivals: Arrivals): Load => ({ kind: 'open', arrivals, maxInFlight: most });
   switch (plan.kind) {
     case 'concurrency':
     case 'rate': {
@@ -64,10 +79,6 @@ function nextLevel({ range, search }: Extract<LoadPlan, { search: unknown }>, me
 
 function once(results: readonly unknown[], load: Load, name: string): PlannedLoad | null {
   return results.length === 0 ? { load, name } : null;
-}
-
-function open(arrivals: Arrivals): Load {
-  return { kind: 'open', arrivals, maxInFlight: MAX_IN_FLIGHT };
 }
 
 function atRate(distribution: 'constant' | 'poisson', ratePerSecond: number, seed: number): Arrivals {

@@ -151,8 +151,9 @@ test('TLS: texts of the files, only where the URL or the flag asks for it', () =
 });
 
 test('in process', () => {
-  const options = optionsOf('--service-kind in_process --model-repository a --model-repository b');
-  expect(options.inProcess).toEqual({ modelRepository: ['a', 'b'] });
+  const line = '--service-kind in_process --model-repository a --model-repository b';
+  expect(optionsOf(line).inProcess).toEqual({ modelRepository: ['a', 'b'], loadModels: [] });
+  expect(optionsOf(`${line} --load-model c --load-model *`).inProcess).toMatchObject({ loadModels: ['c', '*'] });
 });
 
 test.each([
@@ -185,6 +186,15 @@ test.each([
   ['--service-kind in_process', 'needs --model-repository DIR'],
   ['--service-kind in_process --model-repository d -u h:1', '-u and --service-kind in_process contradict each other'],
   ['--model-repository d', '--model-repository is of use with --service-kind in_process only'],
+  ['--load-model d', '--load-model is of use with --service-kind in_process only'],
+  [
+    '--service-kind in_process --model-repository d --collect-metrics',
+    '--collect-metrics and --service-kind in_process',
+  ],
+  [
+    '--service-kind in_process --model-repository d --shared-memory system',
+    '--shared-memory and --service-kind in_process contradict each other',
+  ],
   ['--trace-level all', '--trace-level all: expected OFF, TIMESTAMPS or TENSORS'],
   ['-x latest', '-x latest: expected a whole number'],
   ['--service-kind openai', 'only servers of the V2 protocol can be measured'],
@@ -239,6 +249,8 @@ test.each([
   ['--request-period 5', '--request-period has no effect without --periodic-concurrency-range.'],
   ['--metrics-url h:1', '--metrics-url has no effect without --collect-metrics.'],
   ['--sync', '--sync has no effect'],
+  ['--serial-sequences', '--serial-sequences has no effect'],
+  ['--connections 3', '--connections has no effect: over HTTP'],
   ['-t 2', '-t is deprecated: use --concurrency-range.'],
 ])('%s is accepted with a note', (line, note) => {
   expect(parse(line)).toMatchObject({ kind: 'bench', notes: [expect.stringContaining(note)] });

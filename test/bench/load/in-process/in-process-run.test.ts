@@ -26,7 +26,7 @@ async function run(model: string, more: Partial<LoadOptions> = {}) {
   const options: LoadOptions = {
     ...defaultOptions,
     model,
-    inProcess: { modelRepository: [folder] },
+    inProcess: { modelRepository: [folder], loadModels: [] },
     measurement: { ...defaultOptions.measurement, requestCount: 200, warmupMs: 0 },
     ...more,
   };
@@ -57,8 +57,8 @@ test('sequences and decoupled models are measured too', async () => {
 
 test.each<[string, Partial<LoadOptions>, RegExp]>([
   ['nobody', {}, /^cannot load model 'nobody'/],
-  ['simple', { data: { ...defaultOptions.data, sharedMemory: 'system' } }, /^--shared-memory: /],
-  ['simple', { metrics: { url: '', intervalMs: 1000 } }, /^--collect-metrics: /],
+  ['simple', { data: { ...defaultOptions.data, sharedMemory: 'system' } }, /^data\.sharedMemory: /],
+  ['simple', { metrics: { url: '', intervalMs: 1000 } }, /^metrics: /],
 ])('what cannot be measured in this process is said: %s %j', async (model, more, message) => {
   await expect(run(model, more)).rejects.toThrow(message);
 });

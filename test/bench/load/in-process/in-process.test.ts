@@ -27,7 +27,7 @@ beforeAll(async () => {
   await cp(join(folder, 'simple'), join(folder, 'cached'), { recursive: true });
   const config = (await readFile(file, 'utf8')).replace('"simple"', '"cached"');
   await writeFile(join(folder, 'cached/config.pbtxt'), `${config}\nresponse_cache { enable: true }\n`);
-  target = await InProcessTarget.start([folder], []);
+  target = await InProcessTarget.start([folder], ['*']);
 });
 
 afterAll(async () => {

@@ -42,7 +42,7 @@ function quickGenerator(): LoadGenerator {
     drain: async () => window,
     limitReached: Promise.resolve(),
     broken: new Promise(() => {}),
-    close: async () => {},
+    close: async () => [],
   };
 }
 

@@ -127,6 +127,22 @@ test('columns come with what fills them: errors, late requests, sequences, cache
   expect(text).toContain('load 1000/s: 1,200 requests failed with HTTP 503: too busy\n');
 });
 
+test('a rate whose requests waited for a free connection names the flag', () => {
+  const delay = distributionOf(histogramOf(2000), null);
+  const full = (maxInFlight: number, mean: number) => {
+    const usual = resultOf({ load: { ...open, maxInFlight } });
+    return { ...usual, latency: { ...usual.latency, mean }, lateness: { late: 1, backlog: 0, delay } };
+  };
+  // 1,000 requests of 8 ms in a second: 8 in flight on average.
+  expect(plainOf(reportOf([full(8, 8000)]))).toContain(
+    'load 1000/s: all 8 connections were in use most of the time: --connections N allows more.\n',
+  );
+  expect(plainOf(reportOf([full(16, 8000)]))).not.toContain('--connections');
+  const base = reportOf([full(8, 8000)]);
+  const sequences = { ...base, model: { ...base.model, scheduler: 'sequence' } as const };
+  expect(plainOf(sequences)).toContain('all 8 sequences had a step in flight most of the time: --num-of-sequences N');
+});
+
 test('the percentile that was asked for has a column; the limit and the best within it are named', () => {
   const results = [resultOf({ load: closed(1) }, 97.5), resultOf({ load: closed(2), throughput: 1 }, 97.5)];
   const report = reportOf(results, { percentile: 97.5, latencyLimitUs: 10_000, best: 0 });

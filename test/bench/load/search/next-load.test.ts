@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
+import { defaultOptions } from '../../../../bench/load/default-options.js';
 import type { Load } from '../../../../bench/load/load.js';
 import type { LoadPlan } from '../../../../bench/load/options.js';
-import { levelOf, MAX_IN_FLIGHT, nextLoad } from '../../../../bench/load/search/next-load.js';
+import { levelOf, maxInFlight, nextLoad } from '../../../../bench/load/search/next-load.js';
 
 const none = { kind: 'none' } as const;
 const range = { start: 2, end: 4, step: 2 };
@@ -9,9 +10,10 @@ const range = { start: 2, end: 4, step: 2 };
 function all(plan: LoadPlan, content: Parameters<typeof nextLoad>[1] = none) {
   const results: { load: Load; isWithinLimit: boolean }[] = [];
   const names: string[] = [];
-  for (let next = nextLoad(plan, content, 7, results); next !== null; next = nextLoad(plan, content, 7, results)) {
-    results.push({ load: next.load, isWithinLimit: true });
-    names.push(next.name);
+  const next = () => nextLoad(plan, content, 7, results, 99);
+  for (let planned = next(); planned !== null; planned = next()) {
+    results.push({ load: planned.load, isWithinLimit: true });
+    names.push(planned.name);
   }
   return { loads: results.map(({ load }) => load), names };
 }
@@ -32,7 +34,7 @@ test('rates: open loads, of either distribution', () => {
   expect(constant.loads[0]).toEqual({
     kind: 'open',
     arrivals: { kind: 'constant', ratePerSecond: 2 },
-    maxInFlight: MAX_IN_FLIGHT,
+    maxInFlight: 99,
   });
   const poisson = all({ kind: 'rate', range, search: 'linear', distribution: 'poisson' });
   expect(poisson.loads[1]).toMatchObject({ arrivals: { kind: 'poisson', ratePerSecond: 4, seed: 7 } });
@@ -54,4 +56,12 @@ test('files: one load each, named after the file, at its mean rate', () => {
 test('periodic: one load', () => {
   const { loads, names } = all({ kind: 'periodic', range: { start: 1, end: 9, step: 4 }, period: 5 });
   expect({ loads, names }).toEqual({ loads: [{ kind: 'closed', concurrency: 9 }], names: ['1:9:4'] });
+});
+
+test('in flight with a rate: over HTTP as many as there are connections, of sequences as many as are alive', () => {
+  expect(maxInFlight(defaultOptions, false)).toBe(128);
+  expect(maxInFlight({ ...defaultOptions, connections: 7 }, false)).toBe(7);
+  expect(maxInFlight({ ...defaultOptions, protocol: 'grpc', connections: 7 }, false)).toBe(512);
+  expect(maxInFlight({ ...defaultOptions, inProcess: { modelRepository: ['m'], loadModels: [] } }, false)).toBe(512);
+  expect(maxInFlight(defaultOptions, true)).toBe(defaultOptions.sequences.count);
 });

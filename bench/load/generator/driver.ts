@@ -16,7 +16,7 @@ export interface DriverOptions {
   readonly makeWire: (user: WireUser) => Wire;
   /** null = answers are good that are no errors. */
   readonly check: ((answer: Answer, place: Place) => Failure | null) | null;
-  /** Answers so far, at index 0; for everybody to see. */
+  /** Final answers so far at index 0, the good ones of them at index 1; for everybody to see. */
   readonly answered: Int32Array;
   /** The thread does nothing else. */
   readonly mayNap: boolean;
@@ -217,6 +217,7 @@ export class LoadDriver implements LanesUser {
     this.#options.answered[0]!++;
     const { failure } = place;
     if (failure === null) {
+      this.#options.answered[1]!++;
       this.#recorder.succeeded(nowMs - place.dueMs, nowMs);
       if (place.run!.isLast) this.#recorder.sequenceEnded();
       this.#afterAnswer(place);

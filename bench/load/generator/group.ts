@@ -8,6 +8,7 @@ import type { PostedPieces, PostedWindow } from './recorder.js';
 /** One of the drivers that share a load. */
 export interface DriverPort {
   readonly answered: number;
+  readonly succeeded: number;
   provide(load: Load): Promise<void>;
   begin(load: Load, beginMs: number, limit: number): void;
   take(): Promise<PostedWindow>;
@@ -48,6 +49,10 @@ export class DriverGroup implements LoadGenerator {
 
   get answered(): number {
     return this.#ports.reduce((sum, port) => sum + port.answered, 0);
+  }
+
+  get succeeded(): number {
+    return this.#ports.reduce((sum, port) => sum + port.succeeded, 0);
   }
 
   async start(load: Load, requestLimit: number): Promise<void> {

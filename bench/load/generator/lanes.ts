@@ -1,6 +1,9 @@
 import type { Failure, Wire, WireUser } from '../wires/wire.js';
 import { Lane, type LaneUser, type Place } from './lane.js';
 
+/** As `Failure.kind`: an attempt to connect, and no request. */
+export const NO_CONNECTION = 'no connection';
+
 const FIRST_RETRY_MS = 10;
 const LONGEST_RETRY_MS = 1000;
 /** Connections are opened so many at a time: more would overflow the listen queue of a server. */
@@ -67,7 +70,7 @@ export class Lanes {
         () => lane.isOpen && this.#user.onPlaces(lane.places),
         (error: Error) => {
           if (this.#isClosed) return;
-          this.#user.onRefused({ kind: kindOf(error), message: error.message });
+          this.#user.onRefused({ kind: NO_CONNECTION, message: error.message });
           this.#openIn(Math.min(2 * retryMs, LONGEST_RETRY_MS), lane);
         },
       );
@@ -80,8 +83,4 @@ export class Lanes {
     for (const timer of this.#timers) clearTimeout(timer);
     for (const lane of this.#lanes) lane.close();
   }
-}
-
-function kindOf(error: Error & { kind?: string; code?: string }): string {
-  return error.kind ?? (error.code === 'ECONNREFUSED' ? 'connection refused' : 'no connection');
 }

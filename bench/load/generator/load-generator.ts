@@ -11,6 +11,8 @@ export interface LoadGenerator {
   start(load: Load, requestLimit: number): Promise<void>;
   /** Final answers since `start` of the first load, failed ones among them. Costs nothing: may be read at any time. */
   readonly answered: number;
+  /** The good ones of them. Costs nothing either. */
+  readonly succeeded: number;
   /** What happened since the last `take`, or since the start. */
   take(): Promise<Window>;
   /** Sends nothing new; resolves with the rest when all in flight is answered, or when the request limit is reached and all is answered. */

@@ -9,7 +9,7 @@ import type { PostedWindow } from './recorder.js';
 /** A `LoadDriver` on this thread, beside what it loads. */
 export class LocalDriver implements DriverPort {
   readonly #driver: LoadDriver;
-  readonly #answered = new Int32Array(1);
+  readonly #answered = new Int32Array(2);
 
   constructor(
     material: Material,
@@ -31,6 +31,10 @@ export class LocalDriver implements DriverPort {
 
   get answered(): number {
     return this.#answered[0]!;
+  }
+
+  get succeeded(): number {
+    return this.#answered[1]!;
   }
 
   provide(load: Load): Promise<void> {

@@ -40,7 +40,7 @@ export interface Part {
 export interface ThreadOrder {
   readonly material: Material;
   readonly part: Part;
-  /** Its part of the answers so far, one number. */
+  /** Its part of the answers so far: all of them, the good ones. */
   readonly answered: SharedArrayBuffer;
 }
 

@@ -7,7 +7,7 @@ import type { PostedWindow } from './recorder.js';
 /** A `LoadDriver` on a thread of its own. */
 export class ThreadDriver implements DriverPort {
   readonly #worker: Worker;
-  readonly #answered = new Int32Array(new SharedArrayBuffer(4));
+  readonly #answered = new Int32Array(new SharedArrayBuffer(8));
   readonly #user: PortUser;
   /** Whoever waits for an answer to a command, in the order of the commands. */
   readonly #waiting: { resolve(event: ThreadEvent): void; reject(error: Error): void }[] = [];
@@ -23,6 +23,10 @@ export class ThreadDriver implements DriverPort {
 
   get answered(): number {
     return this.#answered[0]!;
+  }
+
+  get succeeded(): number {
+    return this.#answered[1]!;
   }
 
   async provide(load: Load): Promise<void> {

@@ -51,6 +51,8 @@ export class LoadMeasurer {
   #windows: Window[] = [];
   #looks: Look[] = [];
   #meanUs = 0;
+  /** For so long no good answer had come when the last wait was given up; 0 = it was not. */
+  #silentMs = 0;
   #answersPerSecond = 0;
 
   constructor(parts: MeasurerParts) {
@@ -78,7 +80,7 @@ export class LoadMeasurer {
       await this.#anew({ kind: 'closed', concurrency: range.start }, 0);
       for (let level = range.start, index = 1; ; index += 1) {
         await this.#awaitAnswers(period * level, 'window', index);
-        if (level >= range.end) break;
+        if (level >= range.end || this.#silentMs > 0) break;
         level = Math.min(level + range.step, range.end);
         await this.#end.guard(generator.start({ kind: 'closed', concurrency: level }, 0));
       }
@@ -188,7 +190,7 @@ export class LoadMeasurer {
     this.#looks.push(await this.#end.guard(this.#parts.observer.look().catch(() => unseen)));
     this.#windows.push(window);
     this.#meanUs = meanOfLastPieceUs(window);
-    if (window.requests === 0) throw new Silent(describeSilence(window));
+    if (window.requests === 0 || this.#silentMs > 0) throw new Silent(describeSilence(window, this.#silentMs));
     return window;
   }
 
@@ -205,7 +207,7 @@ export class LoadMeasurer {
   }
 
   /**
-   * Returns when the fraction is 1, or when nothing was answered for so long that every request in flight must have timed out.
+   * Returns when the fraction is 1, or when no good answer came for so long that every request in flight must have timed out.
    * @param aboutMs after which it can be 1 at the earliest; 0 = at any time
    */
   async #wait(
@@ -218,24 +220,30 @@ export class LoadMeasurer {
     const { generator, clock, progress, requestTimeoutMs, options } = this.#parts;
     const silenceMs = 2 * requestTimeoutMs + Math.max(options.intervalMs, aboutMs);
     const beginUs = clock.nowUs();
-    let last = { atMs: 0, answers: 0 };
-    let shown = last;
+    let last = { atMs: 0, succeeded: generator.succeeded };
+    let shown = { atMs: 0, answers: 0 };
+    this.#silentMs = 0;
     for (;;) {
       const elapsedMs = (clock.nowUs() - beginUs) / 1000;
       const answers = generator.answered - answeredBefore;
-      if (answers > last.answers) last = { atMs: elapsedMs, answers };
+      const { succeeded } = generator;
+      if (succeeded > last.succeeded) last = { atMs: elapsedMs, succeeded };
       if (elapsedMs - shown.atMs >= TICK_MS) {
         this.#answersPerSecond = ((answers - shown.answers) * 1000) / (elapsedMs - shown.atMs);
         shown = { atMs: elapsedMs, answers };
       }
       const fraction = Math.min(fractionOf(elapsedMs, answers), 1);
       progress.tick({ stage, window, fraction, answersPerSecond: this.#answersPerSecond, meanUs: this.#meanUs });
-      if (fraction >= 1 || elapsedMs - last.atMs >= silenceMs) return;
+      if (fraction >= 1) return;
+      if (elapsedMs - last.atMs >= silenceMs) {
+        this.#silentMs = elapsedMs - last.atMs;
+        return;
+      }
       const leftMs = aboutMs - elapsedMs;
       await this.#end.sleep(leftMs > 0 ? Math.min(TICK_MS, leftMs) : SHORT_TICK_MS);
     }
   }
 }
 
-/** A window without a good answer. */
+/** A window without a good answer, or that has had none for long. */
 class Silent extends Error {}

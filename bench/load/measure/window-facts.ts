@@ -1,8 +1,11 @@
 import type { Load } from '../load.js';
 import type { Window } from './window.js';
 
-/** Why there was no good answer in a window, in a sentence. */
-export function describeSilence({ failures, beginMs, endMs }: Window): string {
+/**
+ * Why there was no good answer in a window, in a sentence.
+ * @param silentMs it had some, but none for so long; 0 = it had none
+ */
+export function describeSilence({ requests, failures, beginMs, endMs }: Window, silentMs: number): string {
   const total = [...failures.values()].reduce((sum, { count }) => sum + count, 0);
   const worst = [...failures].sort(([, a], [, b]) => b.count - a.count)[0];
   if (worst === undefined) {
@@ -10,6 +13,10 @@ export function describeSilence({ failures, beginMs, endMs }: Window): string {
     return `nothing was answered for ${seconds} s: the server hangs, or no request was due; --request-timeout-ms says how long requests wait`;
   }
   const [kind, { count, message }] = worst;
+  if (requests > 0) {
+    const seconds = (silentMs / 1000).toFixed(1);
+    return `there was no good answer for ${seconds} s: of ${requests + total} requests ${count} failed with ${kind}: ${message}`;
+  }
   const which = count === total ? `all ${total} requests failed` : `all ${total} requests failed, ${count} of them`;
   return `${which} with ${kind}: ${message}`;
 }

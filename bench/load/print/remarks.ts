@@ -1,3 +1,4 @@
+import { NO_CONNECTION } from '../generator/lanes.js';
 import { resultLatencyUs } from '../measure/distribution.js';
 import type { LoadReport, LoadResult } from '../report.js';
 import { levelOf } from '../search/next-load.js';
@@ -41,20 +42,21 @@ function remarksOfResult(result: LoadResult, report: LoadReport): string[] {
         'use more --max-threads, or another machine for it.',
     );
   }
-  const { lateness, requests } = result;
+  const { lateness, requests, failures } = result;
+  const all = requests + failures.reduce((sum, { count: failed }) => sum + failed, 0);
   if (lateness !== null && lateness.late > 0) {
     const { late, backlog, delay } = lateness;
     const waiting = backlog > 0 ? `; ${count(backlog)} still waited at the end` : '';
     say(
-      `${count(late)} of ${count(requests)} requests left late, by ${inMs(delay.mean)} ms on average${waiting}; ` +
+      `${count(late)} of ${count(all)} requests left late, by ${inMs(delay.mean)} ms on average${waiting}; ` +
         'their latency counts from when they were due.',
     );
     if (isFull(result)) say(fullRemark(result, report));
   }
   for (const { kind, count: failed, message } of result.failures) {
-    say(
-      `${count(failed)} ${failed === 1 ? 'request' : 'requests'} failed with ${kind}${message === '' ? '' : `: ${message}`}`,
-    );
+    const what = kind === NO_CONNECTION ? ['attempt to connect', 'attempts to connect'] : ['request', 'requests'];
+    const how = kind === NO_CONNECTION ? '' : ` with ${kind}`;
+    say(`${count(failed)} ${what[failed === 1 ? 0 : 1]} failed${how}${message === '' ? '' : `: ${message}`}`);
   }
   return remarks;
 }

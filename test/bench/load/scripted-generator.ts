@@ -53,6 +53,11 @@ export class ScriptedGenerator implements LoadGenerator {
     return this.#answeredBefore + now;
   }
 
+  get succeeded(): number {
+    const { failing = 0 } = this.#at(this.#nowMs);
+    return failing === 1 ? 0 : this.answered;
+  }
+
   async take(): Promise<Window> {
     const window = this.#window(this.#takenMs, this.#nowMs);
     this.#takenMs = this.#nowMs;

@@ -114,7 +114,7 @@ interface Setting {
 let driver: LoadDriver;
 const onExhausted = vi.fn();
 const onBroken = vi.fn();
-const answered = new Int32Array(1);
+const answered = new Int32Array(2);
 
 function setUp({ slots = 1, isDecoupled = false, sequences, check }: Setting = {}): LoadDriver {
   PuppetWire.opened = [];
@@ -326,7 +326,7 @@ test('a lost connection is made again, and its place goes on', async () => {
   expect(driver.take().failures).toEqual(
     new Map([
       ['connection reset', { count: 1, message: 'ECONNRESET' }],
-      ['connection refused', { count: 2, message: 'nobody listens' }],
+      ['no connection', { count: 2, message: 'nobody listens' }],
     ]),
   );
 });

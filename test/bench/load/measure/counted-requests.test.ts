@@ -38,6 +38,9 @@ function quickGenerator(): LoadGenerator {
     get answered() {
       return answered;
     },
+    get succeeded() {
+      return answered;
+    },
     take: async () => window,
     drain: async () => window,
     limitReached: Promise.resolve(),

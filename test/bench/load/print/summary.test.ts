@@ -122,7 +122,7 @@ test('columns come with what fills them: errors, late requests, sequences, cache
     first: '2.00',
   });
   expect(text).toContain(
-    'load 1000/s: 40 of 1,000 requests left late, by 2.00 ms on average; 2 still waited at the end; their latency counts from when they were due.',
+    'load 1000/s: 40 of 2,200 requests left late, by 2.00 ms on average; 2 still waited at the end; their latency counts from when they were due.',
   );
   expect(text).toContain('load 1000/s: 1,200 requests failed with HTTP 503: too busy\n');
 });

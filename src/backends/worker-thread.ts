@@ -59,6 +59,8 @@ export class WorkerThread {
   /** Ends the thread wherever it is. */
   async kill(): Promise<void> {
     await Promise.all(this.#pool.threads.map((thread) => thread.terminate()));
+    // A thread that had not begun with its task yet is followed by another one, which would.
+    await this.#pool.destroy();
   }
 
   /** Resolves when the thread is done: the next instance may have it, unless it died. */

@@ -119,7 +119,7 @@ describe('conch tune', () => {
     expect(text).toContain('# Sums.\n');
     expect(parseModelConfig(text, config!)).toMatchObject({
       name: 'simple_b64',
-      maxBatchSize: best!.point.maxBatchSize,
+      max_batch_size: best!.point.maxBatchSize,
     });
     expect(await readFile(html!, 'utf8')).toContain('<title>simple_b64 · conch tune</title>');
     expect(await stateOf(repository)).toEqual(before);

@@ -2,12 +2,15 @@ import { access, constants, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { Terminal } from '../../src/check/check-command.js';
 import { USAGE_EXIT_CODE } from '../../src/check/printed.js';
+import { Interrupted } from '../load/measure/run-end.js';
 import { parseTuneCommand, type TuneCommand, type TuneOutputs } from './command-line.js';
 import { trialLine, tuneSummary } from './print.js';
 import { type TuneReport, tune } from './tune.js';
 import { tunePage } from './tune-page.js';
 
 const NOTHING_FOUND_EXIT_CODE = 1;
+/** As shells have it for SIGINT: ended before anything was measured. */
+const INTERRUPTED_EXIT_CODE = 130;
 
 /** `conch tune`; `argv` is what follows. Resolves with the exit code. */
 export async function runTune(argv: readonly string[], terminal: Terminal): Promise<number> {
@@ -23,6 +26,10 @@ export async function runTune(argv: readonly string[], terminal: Terminal): Prom
     await writeFiles(report, command);
     return report.best.length > 0 ? 0 : NOTHING_FOUND_EXIT_CODE;
   } catch (error) {
+    if (error instanceof Interrupted) {
+      terminal.error('conch tune: interrupted, nothing was measured\n');
+      return INTERRUPTED_EXIT_CODE;
+    }
     terminal.error(`conch tune: ${(error as Error).message}\n`);
     return USAGE_EXIT_CODE;
   }

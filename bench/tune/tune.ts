@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { resultLatencyUs } from '../load/measure/distribution.js';
+import { Interrupted } from '../load/measure/run-end.js';
 import type { LoadResult } from '../load/report.js';
 import { changesTo, type ModelSettings, searchSpace, startPoint } from './model-space.js';
 import type { TuneOptions } from './options.js';
@@ -54,7 +55,7 @@ const CONFIRM_TRIALS = 6;
 const SEARCH_TRIALS = 1;
 const CONFIRM_FACTOR = 2;
 
-/** Rejects with a named error where the model cannot be tuned, or the server does not start with it as it is. */
+/** Rejects with a named error where the model cannot be tuned, the server does not start with it as it is, or (`Interrupted`) nothing was measured. */
 export async function tune(options: TuneOptions, hooks: TuneHooks): Promise<TuneReport> {
   const overlay = await RepositoryOverlay.create(options.modelRepository, options.model);
   const server = new TrialServer(options, overlay, hooks.signal);
@@ -86,7 +87,9 @@ class Tuning {
   async run(): Promise<TuneReport> {
     const { model, bounds, percentile, best } = this.#options;
     const startedAt = new Date().toISOString();
-    const settings = await this.#server.settings();
+    const settings = await this.#server.settings().catch((error: Error) => {
+      throw this.#hooks.signal.aborted ? new Interrupted() : error;
+    });
     this.#settings = settings;
     const space = searchSpace(settings, bounds, CORES);
     const start = startPoint(settings, space, CORES);
@@ -99,6 +102,7 @@ class Tuning {
       onTrial: (trial) => this.#hooks.onTrial(trial, ++this.#count, 'search'),
     });
     await search.run();
+    if (search.trials.length === 0 && this.#hooks.signal.aborted) throw new Interrupted();
     const ranked = ranking(search.trials);
     const current = await this.#confirm(bestLoadOf(start, search.trials));
     const confirmed: Confirmed[] = [];

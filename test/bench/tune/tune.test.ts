@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
+import { watch } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -40,8 +41,11 @@ interface Ran {
   readonly stderr: string;
 }
 
-/** `conch tune`, as the leader of a group as at a terminal. `interruptAt` = once it has printed that, Ctrl-C for the whole group. */
-async function tune(args: readonly string[], interruptAt: RegExp | null = null): Promise<Ran> {
+/**
+ * `conch tune`, as the leader of a group as at a terminal. `interruptAt`: Ctrl-C for the whole group once it has printed that, or has its
+ * temporary folder.
+ */
+async function tune(args: readonly string[], interruptAt: RegExp | 'folder' | null = null): Promise<Ran> {
   const child = spawn(process.execPath, [join(root, 'dist/src/main.js'), 'tune', ...args], {
     cwd: root,
     detached: true,
@@ -49,16 +53,20 @@ async function tune(args: readonly string[], interruptAt: RegExp | null = null):
     env: { ...process.env, TMPDIR: temporary },
   });
   let [stdout, stderr, isInterrupted] = ['', '', false];
+  const interrupt = () => {
+    if (!isInterrupted) process.kill(-child.pid!, 'SIGINT');
+    isInterrupted = true;
+  };
   child.stdout.on('data', (chunk: Buffer) => {
     stdout += chunk;
   });
   child.stderr.on('data', (chunk: Buffer) => {
     stderr += chunk;
-    if (isInterrupted || !interruptAt?.test(stderr)) return;
-    isInterrupted = true;
-    process.kill(-child.pid!, 'SIGINT');
+    if (interruptAt instanceof RegExp && interruptAt.test(stderr)) interrupt();
   });
+  const watcher = interruptAt === 'folder' ? watch(temporary, interrupt) : null;
   const [code] = await once(child, 'close');
+  watcher?.close();
   return { code: code as number | null, stdout, stderr };
 }
 
@@ -152,6 +160,16 @@ describe('conch tune', () => {
     expect(await readFile(html, 'utf8')).toContain('conch tune');
     await expectNothingLeft();
   });
+});
+
+test('Ctrl-C before anything was measured ends with 130', async () => {
+  const { code, stdout, stderr } = await tune(['simple_b64', '--model-repository', repository], 'folder');
+  expect({ code, stdout, stderr }).toEqual({
+    code: 130,
+    stdout: '',
+    stderr: 'conch tune: interrupted, nothing was measured\n',
+  });
+  await expectNothingLeft();
 });
 
 describe('what cannot be tuned is named, and the exit code is 2', () => {

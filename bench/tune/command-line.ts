@@ -89,7 +89,7 @@ function tuneCommand(take: Take): Command {
   addOutputs(command);
   command.addHelpText(
     'after',
-    '\nThe repository is not written. Ends with 0 = found, 1 = nothing is within the limits, 2 = nothing could be measured.',
+    '\nThe repository is not written. Ends with 0 = found, 1 = nothing is within the limits, 2 = nothing could be measured, 130 = interrupted before anything was.',
   );
   return command.action((model: string, given: Given) => {
     if (given.streaming && given.protocol !== 'grpc') command.error('error: --streaming is for -i grpc');

@@ -192,9 +192,10 @@ function subjectOf({ options, model }: Course, { load, name }: PlannedLoad) {
   return { load, name, batchSize: options.batchSize, isDecoupled: model.isDecoupled, percentile };
 }
 
-/** A load that failed as a whole may have been the last. */
+/** A load that failed as a whole may have been the last; one that ceased to be answered was cut short. */
 function isPartial(course: Course, results: readonly LoadResult[], { kind }: Ending): boolean {
-  return kind === 'silent' ? nextOf(course, results) !== null : kind !== 'done';
+  if (kind !== 'silent') return kind !== 'done';
+  return results.at(-1)!.requests > 0 || nextOf(course, results) !== null;
 }
 
 function troubleOf(ending: Ending): string | null {

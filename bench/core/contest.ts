@@ -69,6 +69,11 @@ export class Contest {
     return this.#started({ repository, engine: 'net', grpcEngine });
   }
 
+  /** One that speaks both protocols, with flags of its own. */
+  async featureServer(repository: string, flags: readonly string[]): Promise<ServerProcess> {
+    return this.#started({ repository, engine: 'net', grpcEngine: 'conch', flags });
+  }
+
   async #started(options: Omit<ServerOptions, 'mainFile'>): Promise<ServerProcess> {
     const mainFile = join(this.options.root, 'dist/src/main.js');
     const server = await ServerProcess.start({ mainFile, ...options });

@@ -8,6 +8,8 @@ export interface LoadRequest {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array;
+  /** Where in the body 4 bytes lie that are others in each request; left out = all are alike. */
+  readonly countedAt?: number;
 }
 
 export interface WrkResult {
@@ -29,7 +31,24 @@ function luaText(text: string): string {
   return `[==[${text}]==]`;
 }
 
-/** `wrk` builds the request once, from a script without a `request` function: the Lua costs nothing per request. */
+/** Counts on from a number of the second, so that runs are distinct too: 2^18 requests to each, anew after 2^14 seconds. */
+function countingScript(at: number): string {
+  return `local count = os.time() % 16384 * 262144
+local before, behind
+function request()
+  if before == nil then
+    local whole = wrk.format()
+    local begin = #whole - #wrk.body + ${at}
+    before, behind = whole:sub(1, begin), whole:sub(begin + 5)
+  end
+  count = count + 1
+  local low, high = count % 65536, math.floor(count / 65536)
+  return before .. string.char(low % 256, math.floor(low / 256), high % 256, math.floor(high / 256)) .. behind
+end
+`;
+}
+
+/** `wrk` builds the request once, from a script without a `request` function: the Lua costs nothing per request, unless it counts. */
 export function wrkScript(request: LoadRequest, bodyFile: string): string {
   const headers = Object.entries(request.headers).map(
     ([key, value]) => `wrk.headers[ ${luaText(key)} ] = ${luaText(value)}`,
@@ -41,7 +60,7 @@ local file = assert(io.open(${luaText(bodyFile)}, 'rb'))
 wrk.body = file:read('*a')
 file:close()
 ${headers.join('\n')}
-function done(summary, latency)
+${request.countedAt === undefined ? '' : countingScript(request.countedAt)}function done(summary, latency)
   print(string.format('${mark}{"requests":%d,"durationUs":%d,"p50Us":%d,"p99Us":%d,"maxUs":%d,${counts}}',
     summary.requests, summary.duration, latency:percentile(50), latency:percentile(99), latency.max, ${values}))
 end

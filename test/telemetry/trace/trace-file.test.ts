@@ -1,4 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -81,4 +83,43 @@ test('a file that cannot be written is logged, and nothing else happens', async 
   tracing.begin('m', 1, '', null)!.end();
   await tracing.close();
   expect(errors).toEqual([expect.stringMatching(/^failed to write 1 traces to '.*': Error: ENOENT/)]);
+});
+
+test('what comes faster than it can be written is dropped, and counted', async () => {
+  const path = join(folder, 't.json');
+  // Nothing gets through until somebody reads.
+  execFileSync('mkfifo', [`${path}.0`]);
+  const warnings: string[] = [];
+  const writer = new TraceFile(path, { ...silentLog, warning: (message) => warnings.push(message) }, 10 * 1024);
+  const settings: TraceSettings = {
+    ...defaultTraceSettings,
+    levels: ['TIMESTAMPS'],
+    rate: 1,
+    file: path,
+    logFrequency: 1,
+  };
+  const tracing = new Tracing({ settings, writer, exportSettings: {} });
+  for (let nth = 0; nth < 25; nth++) tracing.begin('m', 1, '', null)!.end();
+  expect(warnings).toEqual([expect.stringMatching(/^traces are dropped: about 10240 bytes of them wait/)]);
+  const first = await readFile(`${path}.0`, 'utf8');
+  expect(JSON.parse(first)).toHaveLength(1);
+  await writer.flush();
+  expect(warnings.slice(1)).toEqual([`15 traces were dropped, which came faster than '${path}' was written`]);
+  tracing.begin('m', 1, '', null)!.end();
+  await tracing.close();
+  const names = Array.from({ length: 11 }, (_, index) => `t.json.${index}`);
+  expect(readdirSync(folder).sort()).toEqual(names.sort());
+  for (const name of names.filter((text) => text !== 't.json.0')) expect(fileOf(name)).toHaveLength(1);
+  expect(warnings).toHaveLength(2);
+});
+
+test('large traces are not collected until there are many', async () => {
+  const { tracing } = setUp({ levels: ['TENSORS'] });
+  const data = '1,'.repeat(600_000);
+  const trace = tracing.begin('m', 1, '', null)!;
+  trace.tensors.push({ activity: 'TENSOR_QUEUE_INPUT', tensor: { name: 'I', data, shape: '600000', dtype: 'INT8' } });
+  trace.end();
+  // Without a flush.
+  await vi.waitFor(() => expect(fileOf('t.json')).toHaveLength(2));
+  await tracing.close();
 });

@@ -64,13 +64,17 @@ export class ModelResponse implements InferResponse {
   }
 
   get parameters(): ReadonlyMap<string, ParameterValue> | null {
-    const { explanation } = this;
-    if (explanation === null || this.plan.head.explain !== true) return this.#note.parameters;
-    return withExplanation(this.#note.parameters, explanation);
+    if (!this.#isExplained) return this.#note.parameters;
+    return withExplanation(this.#note.parameters, this.explanation!);
   }
 
   get explanation(): ModelExplanation | null {
     return this.#explained === null ? null : explainExecution(this.#explained, this.#held().batch);
+  }
+
+  /** The answer itself says where its time went. */
+  get #isExplained(): boolean {
+    return this.#explained !== null && this.plan.head.explain === true;
   }
 
   /** Where its time went will be asked. */
@@ -95,7 +99,7 @@ export class ModelResponse implements InferResponse {
 
   /** A backend answers each request in outputs of its own, whose shapes are its affair, or none. */
   get hasFixedOutputs(): boolean {
-    if (this.#outputs === null || this.#outputs.batch.inParts || this.#explained !== null) return false;
+    if (this.#outputs === null || this.#outputs.batch.inParts || this.#isExplained) return false;
     return this.plan.outputs.every(({ index, classCount }) => classCount === 0 && this.model.hasFixedOutput(index));
   }
 

@@ -1,5 +1,13 @@
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { describe, expect, test } from 'vitest';
-import { parseWrk, wrkScript } from '../../../bench/core/wrk.js';
+import { parseWrk, WrkLoad, wrkScript } from '../../../bench/core/wrk.js';
 
 function output(result: Record<string, number>): string {
   const healthy = {
@@ -41,4 +49,34 @@ test('the script sets the headers as they are and reads the body from its file',
   expect(script).toContain('wrk.headers[ [==[Content-Type]==] ] = [==[a]]b]==]');
   expect(script).toContain("io.open([==[/tmp/x.body]==], 'rb')");
   expect(script).not.toContain('function request');
+});
+
+const hasWrk = (() => {
+  try {
+    return execFileSync('which', ['wrk']).length > 0;
+  } catch {
+    return false;
+  }
+})();
+
+test.skipIf(!hasWrk)('a request that counts is another each time, in its four bytes alone', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'wrk-'));
+  const bodies: Buffer[] = [];
+  const server = createServer((request, response) => {
+    void buffer(request).then((body) => {
+      bodies.push(body);
+      response.end();
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const request = { path: '/x', headers: {}, body: Buffer.from('front....behind'), countedAt: 5 };
+  const load = await WrkLoad.create(request, folder, 'counting');
+  const { requests } = await load.run((server.address() as AddressInfo).port, 2, 1);
+  server.close();
+  rmSync(folder, { recursive: true });
+  expect(bodies.length).toBeGreaterThanOrEqual(requests);
+  expect(new Set(bodies.map((body) => body.toString('hex'))).size).toBe(bodies.length);
+  const rest = bodies.map((body) => `${body.subarray(0, 5)} ${body.subarray(9)}`);
+  expect(new Set(rest)).toEqual(new Set(['front behind']));
 });

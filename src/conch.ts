@@ -28,6 +28,7 @@ import { metricsHandler } from './protocols/http/metrics.js';
 import { restrictHttp, restrictSockets } from './protocols/http/restricted.js';
 import { httpHandler } from './protocols/http/server.js';
 import { JsonPool } from './protocols/json-pool.js';
+import { V1Server } from './protocols/v1-server.js';
 import type { SocketHandler } from './protocols/web-socket.js';
 import { SocketService, type SocketServiceLimits } from './protocols/ws/service.js';
 import { ModelManager } from './repository/manager.js';
@@ -45,6 +46,8 @@ import { ServerError } from './types/errors.js';
 /** A server that runs: built from options, stopped once. */
 export class Conch {
   readonly server: InferenceServer;
+  /** What the protocol of the TensorRT Inference Server counts. */
+  readonly #v1: V1Server;
   readonly #options: Options;
   readonly #log: ServerLog;
   readonly #arena: Arena;
@@ -99,6 +102,7 @@ export class Conch {
     this.#tracing = buildTracing(options.trace, log);
     const settings = { id, version, strictReadiness, allowClientShm, marksOf, tracing: this.#tracing, log };
     this.server = new InferenceServer(settings, manager, this.#repository);
+    this.#v1 = new V1Server(this.server, process.env.TENSORRT_SERVER_VERSION ?? version);
   }
 
   /** Port of HTTP; 0 = it is not served. */
@@ -231,6 +235,7 @@ export class Conch {
     const { httpAddress, httpPort, httpMaxInputSize, serverTiming, httpHeaderForwardPattern } = this.#options;
     const handler = httpHandler(
       this.server,
+      this.#v1,
       { maxInputBytes: httpMaxInputSize, serverTiming, forward: headerForward(httpHeaderForwardPattern) },
       budget,
       this.#jsonPool,

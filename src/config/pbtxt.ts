@@ -17,6 +17,11 @@ export function parseModelConfig(text: string, file: string): ModelConfig {
   return parser.message(modelConfigSchema(), '', null, 0) as unknown as ModelConfig;
 }
 
+/** The same for any other message; `source` is where the text comes from. */
+export function parseMessage(schema: MessageSchema, text: string, source: string): Record<string, unknown> {
+  return new Parser(new Tokenizer(text, source)).message(schema, '', null, 0);
+}
+
 /** The same, and where everything stands in the text. */
 export function parseWithSource(text: string, file: string): { config: ModelConfig; source: ConfigSource } {
   const parser = new Parser(new Tokenizer(text, file));

@@ -11,6 +11,7 @@ export interface MessageSchema {
 
 export interface FieldSchema {
   readonly name: string;
+  readonly number: number;
   readonly kind: 'message' | 'enum' | 'scalar';
   /** Protobuf's name of a scalar: `int64`, `string`, ... '' for others. */
   readonly scalar: string;
@@ -37,6 +38,11 @@ export function modelConfigSchema(): MessageSchema {
   return modelConfig;
 }
 
+/** Of any other message: its type is resolved. */
+export function schemaOf(type: protobuf.Type): MessageSchema {
+  return messageSchema(type, new Map());
+}
+
 /** `proto/` lies beside package.json, wherever this file was compiled to. */
 export function protoFile(name: string): string {
   let folder = dirname(fileURLToPath(import.meta.url));
@@ -60,6 +66,7 @@ function fieldSchema(field: protobuf.Field, known: Map<protobuf.Type, MessageSch
   const isEnum = resolved instanceof protobuf.Enum;
   return {
     name: field.name,
+    number: field.id,
     kind: isMessage ? 'message' : isEnum ? 'enum' : 'scalar',
     scalar: isMessage || isEnum ? '' : field.type,
     values: isEnum ? resolved.values : {},

@@ -14,6 +14,12 @@ export interface Classification {
   readonly bytes: Uint8Array;
 }
 
+/** One of the highest values of a batch entry, and its place there. */
+export interface BestValue {
+  readonly index: number;
+  readonly value: number | bigint;
+}
+
 /**
  * The `k` highest values of each batch entry, descending, of equal ones the lower index first, NaN last (fact sheet 2.3). Throws
  * INVALID_ARGUMENT for datatypes that have no classes, and for more than 1,000,000 elements in an entry.
@@ -26,21 +32,28 @@ export function classify(
   rows: number | null,
   labels: readonly string[] | null,
 ): Classification {
+  const isFloat = tensor.datatype.startsWith('FP');
+  const entries = bestValues(tensor, k, rows);
+  const texts = entries.flatMap((best) =>
+    best.map(({ index, value }) => classText(value, isFloat, index, labels?.[index] ?? '')),
+  );
+  const count = entries[0]?.length ?? 0;
+  return { shape: rows === null ? [count] : [rows, count], bytes: encode(texts) };
+}
+
+/** As `classify`: the same values and their places, for each batch entry. */
+export function bestValues(tensor: OutputTensor, k: number, rows: number | null): BestValue[][] {
   if (!classified.includes(tensor.datatype)) {
     throw invalid(`class result not available for output due to unsupported type '${tensor.datatype}'`);
   }
   const perRow = elementCount(rows === null ? tensor.shape : tensor.shape.slice(1));
   if (perRow > MOST_ELEMENTS) throw invalid('classification output tensor too large');
   const values = valuesOf(tensor);
-  const isFloat = tensor.datatype.startsWith('FP');
   const count = Math.min(k, perRow);
-  const texts: string[] = [];
-  for (let row = 0; row < (rows ?? 1); row++) {
+  return Array.from({ length: rows ?? 1 }, (_, row) => {
     const entry = values.subarray(row * perRow, (row + 1) * perRow);
-    for (const index of bestIndices(entry, count))
-      texts.push(classText(entry[index]!, isFloat, index, labels?.[index] ?? ''));
-  }
-  return { shape: rows === null ? [count] : [rows, count], bytes: encode(texts) };
+    return bestIndices(entry, count).map((index) => ({ index, value: entry[index]! }));
+  });
 }
 
 function classText(value: number | bigint, isFloat: boolean, index: number, label: string): string {

@@ -40,6 +40,8 @@ export interface InferResponse {
   outputBytes(nth: number): number;
   /** With the batch dimension, where there is one. */
   outputShape(nth: number): Shape;
+  /** The names of the classes of output `nth`, by index; null = it has none. */
+  labels(nth: number): readonly string[] | null;
   /** Output `nth` as the client gets it, classified where it asked for that. A view, valid until `release`. */
   output(nth: number): OutputTensor;
   /** The outputs are not needed any more; to be called once. */

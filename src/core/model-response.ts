@@ -122,15 +122,23 @@ export class ModelResponse implements InferResponse {
     return tensors.maxBatchSize > 0 ? [this.rows, ...dims] : dims;
   }
 
+  labels(nth: number): readonly string[] | null {
+    return this.model.tensors.outputs[this.plan.outputs[nth]!.index]!.labels;
+  }
+
   output(nth: number): OutputTensor {
     const { index, classCount } = this.plan.outputs[nth]!;
     const { maxBatchSize, outputs } = this.model.tensors;
-    const { name, datatype, labels } = outputs[index]!;
+    const { name, datatype } = outputs[index]!;
     const begin = this.outputBegin(nth);
     const bytes = this.model.arena.bytes.subarray(begin, begin + this.outputBytes(nth));
     const tensor: OutputTensor = { name, datatype, shape: this.outputShape(nth), bytes };
     if (classCount === 0) return tensor;
-    return { name, datatype: 'BYTES', ...classify(tensor, classCount, maxBatchSize > 0 ? this.rows : null, labels) };
+    return {
+      name,
+      datatype: 'BYTES',
+      ...classify(tensor, classCount, maxBatchSize > 0 ? this.rows : null, this.labels(nth)),
+    };
   }
 
   release(): void {

@@ -244,7 +244,7 @@ export class Model implements ServedModel, InputSpace {
 
   onFailed(request: ModelRequest, reason: FailureReason, { message }: ServerError): void {
     noteFailure(this.#log, { model: this.name, requestId: request.requestId }, reason, message);
-    this.statistics.requestFailed(reason, this.#clock.nowUs() - request.arrivedUs, request.plan.head.requests);
+    this.statistics.requestFailed(reason, this.nowUs - request.arrivedUs, request.plan.head.requests, request.rows);
     this.#ended(request);
   }
 
@@ -269,7 +269,7 @@ export class Model implements ServedModel, InputSpace {
     const requestUs = this.#clock.nowUs() - request.arrivedUs;
     if (failure !== null) {
       noteFailure(this.#log, { model: this.name, requestId: request.requestId }, failure, request.error?.message ?? '');
-      this.statistics.requestFailed(failure, requestUs);
+      this.statistics.requestFailed(failure, requestUs, 1, request.rows);
     } else {
       const { queueUs, inputUs, inferUs, outputUs } = spentWith(request.spent, request.queuedUs, times!);
       this.statistics.requestEnded(request.rows, requestUs, queueUs, inputUs, inferUs, outputUs);

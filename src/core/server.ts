@@ -1,5 +1,6 @@
 import type { ServerLog } from '../base/log.js';
 import type { Mark } from '../config/marks.js';
+import type { ModelConfig } from '../config/model-config.js';
 import { parseVersion } from '../repository/lookup.js';
 import type { ModelManager } from '../repository/manager.js';
 import type { IndexEntry } from '../repository/model-record.js';
@@ -128,6 +129,13 @@ export class InferenceServer {
   /** What the server knows of every version, by name, then version. */
   states(): IndexEntry[] {
     return this.#manager.index();
+  }
+
+  /** The configurations of all models that are known, also of those that do not serve, by name. */
+  configs(): ReadonlyMap<string, ModelConfig> {
+    const configs = new Map(this.#manager.configs());
+    for (const { name, config } of this.#manager.loaded()) configs.set(name, config);
+    return configs;
   }
 
   /** Resolves when the model serves. Throws with the texts of fact sheet 1.5. */

@@ -5,6 +5,8 @@ export interface Route {
   readonly version: string;
   /** Of shared memory; absent = the path has none. */
   readonly region?: string;
+  /** Of V1: what stands behind the family of endpoints, as sent. */
+  readonly rest?: string;
 }
 
 export type Endpoint =
@@ -34,7 +36,17 @@ export type Endpoint =
   | 'infer'
   | 'generate'
   | 'generate-stream'
-  | 'socket';
+  | 'socket'
+  | V1Endpoint;
+
+/** Families of endpoints of V1 (v1 fact sheet 1.2). */
+export type V1Endpoint =
+  | 'v1-health'
+  | 'v1-status'
+  | 'v1-infer'
+  | 'v1-model-control'
+  | 'v1-memory-control'
+  | 'v1-memory-status';
 
 /** Methods an endpoint answers; any other is 405. */
 export const methods: Readonly<Record<Endpoint, 'GET' | 'POST' | 'GET or POST'>> = {
@@ -65,6 +77,12 @@ export const methods: Readonly<Record<Endpoint, 'GET' | 'POST' | 'GET or POST'>>
   generate: 'POST',
   'generate-stream': 'POST',
   socket: 'GET',
+  'v1-health': 'GET',
+  'v1-status': 'GET',
+  'v1-infer': 'POST',
+  'v1-model-control': 'POST',
+  'v1-memory-control': 'POST',
+  'v1-memory-status': 'GET',
 };
 
 export function answers(endpoint: Endpoint, method: string): boolean {
@@ -104,10 +122,21 @@ const modelTracePath = /^\/v2\/models\/([^/]+)\/trace\/setting$/;
 const controlPath = /^\/v2\/repository\/(?:([^/]+)\/)?models\/([^/]*)\/(load|unload)$/;
 const sharedMemoryPath = /^\/v2\/(system|cuda)sharedmemory(?:\/region\/([^/]+))?\/(status|register|unregister)$/;
 
+const v1Path = /^\/api\/(health|status|infer|modelcontrol|sharedmemorycontrol)(.*)$/;
+const v1InferPath = /^\/([^/]+)(?:\/([0-9]+))?$/;
+
+const v1Families: Readonly<Record<string, V1Endpoint>> = {
+  health: 'v1-health',
+  status: 'v1-status',
+  infer: 'v1-infer',
+  modelcontrol: 'v1-model-control',
+  sharedmemorycontrol: 'v1-memory-control',
+};
+
 /** Paths repeat: matched ones are remembered, up to this many. */
 const REMEMBERED_PATHS = 4096;
 
-/** Matches paths against the routes of the V2 protocol (fact sheet 1.1); the query string is not part of a path here. */
+/** Matches paths against the routes of V2 (fact sheet 1.1) and V1; the query string is not part of a path here. */
 export class Router {
   readonly #remembered = new Map<string, Route>();
   /** Comparing with the last path is cheaper than hashing this one. */
@@ -136,6 +165,7 @@ export class Router {
 function matchPath(path: string): Route | null {
   const endpoint = Object.hasOwn(fixed, path) ? fixed[path] : undefined;
   if (endpoint !== undefined) return { endpoint, model: '', version: '' };
+  if (path.startsWith('/api/')) return matchV1(path);
   if (repositoryIndexPath.test(path)) return { endpoint: 'index', model: '', version: '' };
   const control = controlPath.exec(path);
   if (control !== null) return matchControl(control);
@@ -145,6 +175,23 @@ function matchPath(path: string): Route | null {
   if (match === null) return matchTrace(modelTracePath.exec(path));
   const model = decode(match[1]!);
   return model === null ? null : { endpoint: actions[match[3] ?? '']!, model, version: match[2] ?? '' };
+}
+
+/** Names are taken as sent. A path of a family that is none of its endpoints has no model: the method is looked at first. */
+function matchV1(path: string): Route | null {
+  const match = v1Path.exec(path);
+  if (match === null) return null;
+  const rest = match[2]!;
+  const endpoint = v1Families[match[1]!]!;
+  if (endpoint === 'v1-memory-control' && rest === '/status')
+    return { endpoint: 'v1-memory-status', model: '', version: '', rest };
+  const infer = endpoint === 'v1-infer' ? v1InferPath.exec(rest) : null;
+  return { endpoint, model: infer?.[1] ?? '', version: infer?.[2] ?? '', rest };
+}
+
+/** The family of a route of V1; null = it is of V2. */
+export function v1EndpointOf({ endpoint }: Route): V1Endpoint | null {
+  return endpoint.startsWith('v1-') ? (endpoint as V1Endpoint) : null;
 }
 
 function matchTrace(match: RegExpExecArray | null): Route | null {

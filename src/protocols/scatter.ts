@@ -10,7 +10,7 @@ export class Scatter {
   /** Bytes of input `#nth` that are written. */
   #written = 0;
 
-  begin(request: AcceptedRequest, head: PreparedHead): void {
+  begin(request: AcceptedRequest, head: Pick<PreparedHead, 'binaryBytes'>): void {
     this.#request = request;
     this.#sizes = head.binaryBytes;
     this.#nth = 0;

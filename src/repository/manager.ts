@@ -1,4 +1,5 @@
 import type { Log } from '../base/log.js';
+import type { ModelConfig } from '../config/model-config.js';
 import { asServerError, invalid } from '../types/errors.js';
 import type { ManagerActions } from './actions.js';
 import { Gate } from './bounded.js';
@@ -103,6 +104,14 @@ export class ModelManager<Loaded extends object> {
       );
     }
     throw notFound(name, version, record?.versions.map((known) => known.version) ?? []);
+  }
+
+  /** Of every model that was understood once and is still known, by name: its configuration before its backend completed it. */
+  configs(): ReadonlyMap<string, ModelConfig> {
+    const known = this.#sorted().flatMap(({ name, lastConfig }): [string, ModelConfig][] =>
+      lastConfig === null ? [] : [[name, lastConfig]],
+    );
+    return new Map(known);
   }
 
   /** Where the configuration of what is served was read; null = it came with a load request, or nothing is. */

@@ -1,3 +1,4 @@
+import type { ModelConfig } from '../config/model-config.js';
 import type { VersionState } from '../types/model.js';
 import { Lifecycle } from './lifecycle.js';
 import { parseVersion } from './lookup.js';
@@ -62,7 +63,7 @@ export class ModelRecord<Loaded extends object> {
   /** What was asked for last and understood; it may have to wait for its turn. Null = nobody wants the model. */
   asked: WantedModel | null = null;
   /** What is served, or would be if it could. Null = nobody wants the model. */
-  wanted: WantedModel | null = null;
+  #wanted: WantedModel | null = null;
   /** What serves was made of its folder. Null = nothing serves. */
   source: WantedModel | null = null;
   /** The index is to know nothing of it when it is gone. */
@@ -73,12 +74,27 @@ export class ModelRecord<Loaded extends object> {
   lack: Lack | null = null;
   /** An operation that holds it against its steps waits for its turn. */
   isRevisionDue = false;
+  #lastConfig: ModelConfig | null = null;
   readonly #versions = new Map<number, VersionRecord<Loaded>>();
   /** Ready versions by the text of their number; the highest also by ''. Rebuilt with each change: requests only read it. */
   readonly #table = new Map<string, Loaded>();
 
   constructor(name: string) {
     this.name = name;
+  }
+
+  get wanted(): WantedModel | null {
+    return this.#wanted;
+  }
+
+  set wanted(wanted: WantedModel | null) {
+    this.#wanted = wanted;
+    if (wanted !== null && wanted.config !== null) this.#lastConfig = wanted.config;
+  }
+
+  /** Of what was wanted last and understood, also when nobody wants the model any more; null = it never was. */
+  get lastConfig(): ModelConfig | null {
+    return this.#lastConfig;
   }
 
   /** Ascending. */

@@ -3,6 +3,7 @@ import { CLOSE_REASONS, type CloseReason } from './close-reasons.js';
 import { CustomMetrics } from './custom-metrics.js';
 import { type Buckets, Histogram, LATENCY_BUCKETS_US, ROW_BUCKETS } from './histogram.js';
 import type { LatencyDetail } from './latency-detail.js';
+import { RequestCounters } from './request-counters.js';
 import { ResponseCounters, type ResponseOutcome } from './response-counters.js';
 import { type BatchStatistics, durationTotal, type StatisticsSnapshot } from './statistics-snapshot.js';
 
@@ -76,6 +77,8 @@ export class ModelStatistics {
   readonly #counters = new Float64Array(COUNTERS);
   readonly #batches = new BatchCounters();
   readonly #responses = new ResponseCounters();
+  /** Requests by their rows: the statistics of V1. Those that a cache answered have no time in a queue. */
+  readonly requests = new RequestCounters();
   readonly requestSeconds = this.#histogram(REQUEST_HISTOGRAM, LATENCY_BUCKETS_US, US_PER_SECOND);
   readonly queueSeconds = this.#histogram(QUEUE_HISTOGRAM, LATENCY_BUCKETS_US, US_PER_SECOND);
   readonly computeSeconds = this.#histogram(COMPUTE_HISTOGRAM, LATENCY_BUCKETS_US, US_PER_SECOND);
@@ -142,6 +145,7 @@ export class ModelStatistics {
     c[WHOLE_US + 2]! += requests * Math.floor(inputUs);
     c[WHOLE_US + 3]! += requests * Math.floor(inferUs);
     c[WHOLE_US + 4]! += requests * Math.floor(outputUs);
+    this.requests.ended(Math.round(rows / requests), requestUs, queueUs, inputUs + inferUs + outputUs, requests);
     this.requestSeconds.observe(requestUs, requests);
     this.queueSeconds.observe(queueUs, requests);
     if (this.detail === null) return;
@@ -149,7 +153,7 @@ export class ModelStatistics {
   }
 
   /** A request that the response cache answered: its lookup is all there was. */
-  cacheHit(us: number): void {
+  cacheHit(us: number, rows = 1): void {
     const c = this.#counters;
     const wholeUs = Math.floor(us);
     c[SUCCESS]!++;
@@ -158,6 +162,7 @@ export class ModelStatistics {
     c[HITS]!++;
     c[HIT_US]! += us;
     c[WHOLE_HIT_US]! += wholeUs;
+    this.requests.ended(rows, us, 0, 0, 1);
     this.requestSeconds.observe(us);
     this.queueSeconds.observe(0);
     this.firstResponse(us);
@@ -174,12 +179,13 @@ export class ModelStatistics {
     c[WHOLE_MISS_US]! += wholeUs;
   }
 
-  /** Failed requests count nowhere else (fact sheet 13.2 item 22). */
-  requestFailed(reason: FailureReason, requestUs: number, requests = 1): void {
+  /** Failed requests count nowhere else (fact sheet 13.2 item 22). @param rows of each */
+  requestFailed(reason: FailureReason, requestUs: number, requests = 1, rows = 1): void {
     const c = this.#counters;
     c[FAIL]! += requests;
     c[FAIL_US]! += requests * requestUs;
     c[REASONS + FAILURE_REASONS.indexOf(reason)]! += requests;
+    this.requests.failed(rows, requestUs, requests);
   }
 
   /** One execution of `rows` rows that ended well at `wallMs` since the epoch. */

@@ -135,7 +135,7 @@ export class CachedRequest extends RelayedRequest implements Responder, Delivera
     this.#stage = 'answered';
     this.#response = response;
     request.abandon();
-    statistics.cacheHit(this.#lookupUs);
+    statistics.cacheHit(this.#lookupUs, Math.max(1, request.plan.batchSize));
     // No answer comes inside `submit`.
     queueMicrotask(() => this.#cache.deliver(this));
   }

@@ -70,6 +70,10 @@ export class CachedResponse implements InferResponse {
     return this.#entry.outputs[nth]!.shape;
   }
 
+  labels(nth: number): readonly string[] | null {
+    return this.model.tensors.outputs[this.plan.outputs[nth]!.index]!.labels;
+  }
+
   output(nth: number): OutputTensor {
     const { index, classCount } = this.plan.outputs[nth]!;
     const { name, datatype } = this.model.tensors.outputs[index]!;

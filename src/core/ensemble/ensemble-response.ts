@@ -110,20 +110,25 @@ export class EnsembleResponse implements InferResponse {
     return batched ? [shape[0]!, ...toClient(own, shape.slice(1))] : toClient(own, shape);
   }
 
+  /** Without labels of its own it has those of the step (fact sheet 13). */
+  labels(nth: number): readonly string[] | null {
+    const { tensors, graph } = this.model;
+    const { labels } = tensors.outputs[this.plan.outputs[nth]!.index]!;
+    return labels ?? graph.tensors[this.#tensor(nth)]!.source.labels;
+  }
+
   output(nth: number): OutputTensor {
     const { index, classCount } = this.plan.outputs[nth]!;
-    const { tensors, graph, arena } = this.model;
-    const { name, datatype, labels } = tensors.outputs[index]!;
+    const { tensors, arena } = this.model;
+    const { name, datatype } = tensors.outputs[index]!;
     const begin = this.outputBegin(nth);
     const bytes = arena.bytes.subarray(begin, begin + this.outputBytes(nth));
     const tensor: OutputTensor = { name, datatype, shape: this.outputShape(nth), bytes };
     if (classCount === 0) return tensor;
-    // Without labels of its own it has those of the step (fact sheet 13).
-    const known = labels ?? graph.tensors[this.#tensor(nth)]!.source.labels;
     return {
       name,
       datatype: 'BYTES',
-      ...classify(tensor, classCount, tensors.maxBatchSize > 0 ? this.rows : null, known),
+      ...classify(tensor, classCount, tensors.maxBatchSize > 0 ? this.rows : null, this.labels(nth)),
     };
   }
 
@@ -171,6 +176,10 @@ export class EmptyResponse implements InferResponse {
 
   outputShape(): Shape {
     throw new RangeError('an empty response has no outputs');
+  }
+
+  labels(): null {
+    return null;
   }
 
   output(): OutputTensor {

@@ -240,9 +240,9 @@ export class Ensemble implements ServedModel, InputSpace, EnsembleHost {
     this.#occupancy.settle();
   }
 
-  onFailed({ arrivedUs, requestId }: EnsembleRequest, reason: FailureReason, message: string): void {
+  onFailed({ arrivedUs, requestId, rows }: EnsembleRequest, reason: FailureReason, message: string): void {
     noteFailure(this.#log, { model: this.name, requestId }, reason, message);
-    this.statistics.requestFailed(reason, this.#clock.nowUs() - arrivedUs);
+    this.statistics.requestFailed(reason, this.#clock.nowUs() - arrivedUs, 1, rows);
     this.#occupancy.end();
     this.#occupancy.settle();
   }

@@ -58,6 +58,12 @@ export class ClientRegions {
     if (name !== null) this.#checkNotSystem(name);
   }
 
+  /** It is registered, and tensors may lie in it. */
+  has(name: string): boolean {
+    const region = this.#regions.get(name);
+    return region !== undefined && !region.isLeaving;
+  }
+
   /** All that are registered, by name. */
   list(): RegionFacts[] {
     return [...this.#regions.values()].map(({ facts }) => facts).sort((a, b) => (a.name < b.name ? -1 : 1));

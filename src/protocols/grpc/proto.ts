@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import protobuf from 'protobufjs';
 import { protoFile } from '../../config/schema.js';
+import { type Message, TypeCodec } from '../message-type.js';
 
 /** The files in `proto/`, each behind those it imports. */
 export const PROTO_FILES = [
@@ -9,6 +10,7 @@ export const PROTO_FILES = [
   'health.proto',
   'reflection_v1.proto',
   'reflection_v1alpha.proto',
+  'trtis.proto',
 ] as const;
 
 let root: protobuf.Root | null = null;
@@ -29,31 +31,11 @@ export function protoRoot(): protobuf.Root {
 }
 
 /** A message with the names of the .proto file; 64-bit integers are Long. */
-export type ProtoMessage = { readonly [field: string]: unknown };
+export type ProtoMessage = Message;
 
-/** Reads and writes messages that are rare: those of inference are read and written by hand. */
-export class MessageType {
-  readonly #type: protobuf.Type;
-
+/** A message of any file in `proto/`. */
+export class MessageType extends TypeCodec {
   constructor(fullName: string) {
-    this.#type = protoRoot().lookupType(fullName);
+    super(protoRoot().lookupType(fullName));
   }
-
-  /** Throws an Error for what is no message. */
-  decode(bytes: Uint8Array): ProtoMessage {
-    return this.#type.decode(bytes) as unknown as ProtoMessage;
-  }
-
-  /** 64-bit integers may be numbers, strings or bigints, enums names or numbers. */
-  encode(message: object): Uint8Array {
-    return this.#type.encode(this.#type.fromObject(withoutBigints(message) as object)).finish();
-  }
-}
-
-/** protobufjs does not know bigints, but strings. */
-function withoutBigints(value: unknown): unknown {
-  if (typeof value === 'bigint') return String(value);
-  if (Array.isArray(value)) return value.map(withoutBigints);
-  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, withoutBigints(member)]));
 }

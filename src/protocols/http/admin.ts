@@ -3,7 +3,7 @@ import type { ServedModel } from '../../core/served-model.js';
 import type { InferenceServer } from '../../core/server.js';
 import { statisticsJson } from '../../telemetry/statistics.js';
 import { invalid, ServerError } from '../../types/errors.js';
-import type { Endpoint, Route } from '../routes.js';
+import type { Endpoint, Route, V1Endpoint } from '../routes.js';
 import { handleBatching } from './batching.js';
 import type { HttpExchange } from './engine.js';
 import { JSON_HEADERS, replyError, replyJson, replyJsonText } from './reply.js';
@@ -26,6 +26,7 @@ export const adminHandlers: Readonly<
       | 'trace-setting'
       | 'logging'
       | SharedMemoryEndpoint
+      | V1Endpoint
     >,
     AdminHandler
   >

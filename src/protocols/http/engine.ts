@@ -83,6 +83,8 @@ export interface HttpExchange {
   readonly method: string;
   /** As sent: not decoded, without the query string. */
   readonly path: string;
+  /** Behind the `?` of the target, as sent; '' = there is none. Only inside the handler. */
+  query(): string;
   /** As announced; -1 = chunked. */
   readonly contentLength: number;
   /** By lower-case name, '' where absent. Only inside the handler. */

@@ -57,6 +57,12 @@ export class NetExchange implements HttpExchange, Http1Exchange {
     this.#expectsContinue = head.expectsContinue;
   }
 
+  query(): string {
+    const { target } = this.#connection.head;
+    const at = target.indexOf('?');
+    return at < 0 ? '' : target.slice(at + 1);
+  }
+
   header(name: string): string {
     return this.#connection.head.header(name);
   }

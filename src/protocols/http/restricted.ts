@@ -34,6 +34,12 @@ const categories: Readonly<Record<Endpoint, ApiCategory>> = {
   generate: 'inference',
   'generate-stream': 'inference',
   socket: 'inference',
+  'v1-health': 'health',
+  'v1-status': 'statistics',
+  'v1-infer': 'inference',
+  'v1-model-control': 'model-repository',
+  'v1-memory-control': 'shared-memory',
+  'v1-memory-status': 'shared-memory',
 };
 
 /** Lets through only who may (`--http-restricted-api`): asked first of all, before the method (fact sheet 1.2). */

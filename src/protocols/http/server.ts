@@ -2,7 +2,8 @@ import type { Log } from '../../base/log.js';
 import type { InferenceServer } from '../../core/server.js';
 import type { BodyBudget } from '../body-buffer.js';
 import type { JsonPool } from '../json-pool.js';
-import { answers, type Route, Router } from '../routes.js';
+import { answers, type Route, Router, v1EndpointOf } from '../routes.js';
+import type { V1Server } from '../v1-server.js';
 import { adminHandlers } from './admin.js';
 import type { HttpExchange, HttpHandler } from './engine.js';
 import { GenerateEndpoint } from './generate.js';
@@ -12,12 +13,15 @@ import { replyError, replyJson } from './reply.js';
 import { RepositoryEndpoints } from './repository.js';
 import { isSharedMemory, SharedMemoryEndpoints } from './shared-memory.js';
 import { TraceSettingEndpoint } from './trace-setting.js';
+import { V1Endpoints } from './v1-endpoints.js';
+import { replyEmpty } from './v1-reply.js';
 
 /**
- * The V2 protocol over HTTP: what `HttpEngine.listen` is given.
+ * The protocols V2 and V1 over HTTP: what `HttpEngine.listen` is given.
  */
 export function httpHandler(
   server: InferenceServer,
+  v1Server: V1Server,
   settings: InferSettings,
   budget: BodyBudget,
   pool: JsonPool,
@@ -28,6 +32,7 @@ export function httpHandler(
   const generate = new GenerateEndpoint(server, settings, budget, pool);
   const sharedMemory = new SharedMemoryEndpoints(server.regions, budget);
   const repository = new RepositoryEndpoints(server, budget, pool);
+  const v1 = new V1Endpoints(v1Server, budget);
   const traceSetting = new TraceSettingEndpoint(server, budget);
   const dispatch = (exchange: HttpExchange, route: Route) => {
     const { endpoint, model, version } = route;
@@ -39,12 +44,14 @@ export function httpHandler(
     else if (endpoint === 'index' || endpoint === 'load' || endpoint === 'unload')
       repository.handle(exchange, endpoint, model);
     else if (isSharedMemory(endpoint)) sharedMemory.handle(exchange, endpoint, route.region ?? null);
-    else adminHandlers[endpoint](server, exchange, route);
+    else adminHandlers[endpoint as keyof typeof adminHandlers](server, exchange, route);
   };
   return (exchange) => {
     try {
       const route = router.match(exchange.path);
-      if (route === null) replyJson(exchange, 404, { error: 'Not Found' });
+      const family = route === null ? null : v1EndpointOf(route);
+      if (route === null) replyNotFound(exchange);
+      else if (family !== null) v1.handle(exchange, family, route);
       else if (!answers(route.endpoint, exchange.method)) replyJson(exchange, 405, { error: 'Method Not Allowed' });
       else dispatch(exchange, route);
     } catch (error) {
@@ -52,4 +59,10 @@ export function httpHandler(
       replyError(exchange, error);
     }
   };
+}
+
+/** V1 has no 404 (v1 fact sheet 1.2). */
+function replyNotFound(exchange: HttpExchange): void {
+  if (exchange.path.startsWith('/api/')) replyEmpty(exchange, 400);
+  else replyJson(exchange, 404, { error: 'Not Found' });
 }

@@ -1,4 +1,4 @@
-import type { HttpResponse } from 'uWebSockets.js';
+import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import type { Log } from '../../base/log.js';
 import { type HeadTexts, headText } from '../../transport/http1/answer-head.js';
 import { hasBody } from '../../transport/http1/head-writer.js';
@@ -46,6 +46,8 @@ export class UwsExchange implements HttpExchange, UwsStreamOwner {
   readonly #host: UwsHost;
   #state: 'over' | 'open' | 'sending' | 'streaming' = 'over';
   #response: HttpResponse | null = null;
+  /** uWebSockets' own: good while the handler runs. */
+  #request: HttpRequest | null = null;
   #sink: BodySink | null = null;
   /** The host's tick when the head was there. */
   #startTick = 0;
@@ -74,9 +76,10 @@ export class UwsExchange implements HttpExchange, UwsStreamOwner {
   }
 
   /** A request whose head is in `host.head`. */
-  take(response: HttpResponse, method: string, path: string, tick: number): void {
+  take(response: HttpResponse, request: HttpRequest, method: string, tick: number): void {
     this.method = method;
-    this.path = path;
+    this.path = request.getUrl();
+    this.#request = request;
     this.contentLength = this.#host.head.contentLength;
     this.#state = 'open';
     this.#response = response;
@@ -98,11 +101,16 @@ export class UwsExchange implements HttpExchange, UwsStreamOwner {
     } catch (error) {
       this.#fail(error);
     }
+    this.#request = null;
     if (this.#state !== 'over') {
       this.#watch();
       if (this.#sink !== null && this.contentLength === 0) this.#deliver(nothing, true);
     }
     this.#corked = false;
+  }
+
+  query(): string {
+    return this.#request!.getQuery();
   }
 
   header(name: string): string {

@@ -167,7 +167,7 @@ class UwsListener implements HttpListener, UwsHost {
     const over = this.#isOverConnections();
     const exchange = this.#pool.pop() ?? this.#makeExchange();
     this.#open++;
-    exchange.take(response, method, request.getUrl(), this.#tick);
+    exchange.take(response, request, method, this.#tick);
     const refusal = this.head.refusal();
     if (refusal !== null) this.#refuse(exchange, refusal);
     else if (over) exchange.refuse(tooManyConnections(this.limits.maxConnections), 'announce');

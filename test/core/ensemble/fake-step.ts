@@ -306,6 +306,10 @@ class FakeResponse implements InferResponse {
     return this.model.tensors.maxBatchSize > 0 ? [length, 1] : [length];
   }
 
+  labels(): null {
+    return null;
+  }
+
   output(): OutputTensor {
     throw new Error('a step is not asked for its outputs as clients see them');
   }

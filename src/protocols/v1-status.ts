@@ -1,0 +1,28 @@
+import { type ErrorCode, ServerError } from '../types/errors.js';
+
+/** The codes of `RequestStatus` (v1 fact sheet 2.3). Our own bounds are UNAVAILABLE, so that clients may try again. */
+export const v1Codes: Readonly<Record<ErrorCode, string>> = {
+  UNKNOWN: 'UNKNOWN',
+  INTERNAL: 'INTERNAL',
+  NOT_FOUND: 'NOT_FOUND',
+  INVALID_ARGUMENT: 'INVALID_ARG',
+  UNAVAILABLE: 'UNAVAILABLE',
+  UNSUPPORTED: 'UNSUPPORTED',
+  ALREADY_EXISTS: 'ALREADY_EXISTS',
+  CANCELLED: 'UNKNOWN',
+  RESOURCE_EXHAUSTED: 'UNAVAILABLE',
+  PAYLOAD_TOO_LARGE: 'INVALID_ARG',
+};
+
+/** What the core's messages begin with, or an ensemble's have in them: V1 has the id in its answers. */
+const requestTag = /\[request id: (?:\d+|<id_unknown>)\] /g;
+
+/** The text of a failure, as clients of V1 know it. */
+export function v1Text(error: ServerError): string {
+  return error.message.replaceAll(requestTag, '');
+}
+
+/** Whatever fails is this to a client of V1. */
+export function v1Unavailable(message: string): ServerError {
+  return new ServerError('UNAVAILABLE', message);
+}

@@ -1,7 +1,7 @@
 // A server of the V2 protocol whose service times are known: HTTP and gRPC, one model, in a process of its own.
 import { createServer } from 'node:http';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
-import { MessageType } from '../../../../dist/src/protocols/grpc/proto.js';
+import { MessageType } from '../../dist/src/protocols/grpc/proto.js';
 
 /** `serviceMs`: of the requests, in turn; `stall`: once, that many milliseconds after the first request, nothing at all happens for so long. */
 const { serviceMs, stall } = JSON.parse(process.argv[2]);

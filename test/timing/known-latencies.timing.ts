@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { afterEach, describe, expect, test } from 'vitest';
 // Its generator has threads of its own, which need the built files.
-import { type LoadPlan, type LoadResult, type RunOptions, runLoad } from '../../../../dist/bench/load/library.js';
+import { type LoadPlan, type LoadResult, type RunOptions, runLoad } from '../../dist/bench/load/library.js';
 
 interface Known {
   readonly serviceMs: readonly number[];

@@ -1,0 +1,124 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, expect, test } from 'vitest';
+import { bench, interrupted } from './bench-process.js';
+
+/** A server of one model that does as a test says with requests for inference. */
+let server: Server;
+let asked = 0;
+let onAsked: () => void = () => {};
+
+const tensor = { datatype: 'INT32', shape: [1] };
+const answers: Readonly<Record<string, object>> = {
+  '/v2': { name: 'bad', version: '1', extensions: [] },
+  '/v2/models/bad/ready': {},
+  '/v2/models/bad': {
+    name: 'bad',
+    versions: ['1'],
+    platform: 'none',
+    inputs: [{ name: 'IN', ...tensor }],
+    outputs: [{ name: 'OUT', ...tensor }],
+  },
+};
+const good = { model_name: 'bad', outputs: [{ name: 'OUT', ...tensor, data: [1] }] };
+
+type Infer = (request: IncomingMessage, response: ServerResponse, nth: number) => void;
+
+/** Resolves with the flags that name it. */
+async function serve(infer: Infer): Promise<string[]> {
+  asked = 0;
+  server = createServer((request, response) => {
+    request.resume().on('end', () => {
+      if (request.url!.endsWith('/infer')) {
+        asked++;
+        infer(request, response, asked);
+        onAsked();
+      } else {
+        const known = answers[request.url!];
+        say(response, known === undefined ? 404 : 200, known ?? { error: 'unknown' });
+      }
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return ['-m', 'bad', '-u', `127.0.0.1:${port}`, '--warmup-interval', '0', '-p', '300'];
+}
+
+function say(response: ServerResponse, status: number, body: object): void {
+  const text = JSON.stringify(body);
+  response.writeHead(status, { 'content-length': text.length }).end(text);
+}
+
+function wasAsked(count: number): Promise<void> {
+  return new Promise((resolve) => {
+    onAsked = () => {
+      if (asked >= count) resolve();
+    };
+    onAsked();
+  });
+}
+
+afterEach(async () => {
+  onAsked = () => {};
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+});
+
+const SHORT = ['--request-timeout-ms', '200'];
+
+test.each<[string, Infer, string]>([
+  ['says 503', (_, response) => say(response, 503, { error: 'go away' }), 'requests failed with HTTP 503: go away'],
+  ['closes', ({ socket }) => socket.destroy(), 'requests failed with connection closed'],
+  [
+    'talks nonsense',
+    ({ socket }) => socket.end('nonsense\r\n\r\n'),
+    'requests failed with bad answer: expected an answer',
+  ],
+  ['is silent', () => {}, 'requests failed with timeout: a request of this connection had no answer for 200 ms'],
+])('a server that %s: table, sentence and exit code, for windows, counts and rates', async (_, infer, sentence) => {
+  const place = await serve(infer);
+  for (const load of [
+    ['--concurrency-range', '1:2'],
+    ['--request-count', '12'],
+    ['--request-rate-range', '50'],
+  ]) {
+    const { code, output, stdout } = await bench([...place, ...SHORT, ...load]);
+    expect(code).toBe(1);
+    expect(output).toMatch(new RegExp(`^conch bench: all [0-9]+ ${sentence}`, 'm'));
+    expect(stdout).toMatch(/│ errors/);
+  }
+});
+
+test('a server that falls silent ends a count that it would never reach', async () => {
+  const place = await serve((_, response, nth) => nth <= 50 && say(response, 200, good));
+  const { code, output } = await bench([...place, ...SHORT, '--request-count', '100000']);
+  expect(code).toBe(1);
+  expect(output).toMatch(/^concurrency 1: cut short/m);
+  expect(output).toMatch(
+    /^conch bench: there was no good answer for [0-9.]+ s: of [0-9]+ requests [0-9]+ failed with timeout/m,
+  );
+});
+
+test('a server that goes away: what was measured, and that it went', async () => {
+  const place = await serve((_, response, nth) => {
+    if (nth <= 50) return say(response, 200, good);
+    server.close();
+    server.closeAllConnections();
+  });
+  const { code, output } = await bench([...place, ...SHORT, '--request-count', '100000']);
+  expect(code).toBe(1);
+  expect(output).toMatch(/^concurrency 1: [0-9]+ attempts to connect failed: cannot connect to 127\.0\.0\.1/m);
+});
+
+test('Ctrl-C: what was measured so far; before that 130; a second one ends at once', async () => {
+  const place = await serve((_, response) => say(response, 200, good));
+  const later = await interrupted([...place, '--request-count', '1000000000'], () => wasAsked(200));
+  expect(later.code).toBe(0);
+  expect(later.stdout).toMatch(/^concurrency 1: cut short, only [0-9.]+ s were measured\.$/m);
+  server.close();
+  server.closeAllConnections();
+  const silent = await serve(() => {});
+  const early = await interrupted(silent, () => wasAsked(1));
+  expect(early.code).toBe(130);
+  expect(early.output).toContain('Nothing was measured.');
+});

@@ -20,8 +20,8 @@ const distinct = (model: ModelMetadata): LoadRequest => {
   return { ...request, countedAt: request.body.length - 128 };
 };
 
-export function traceFlags(file: string): string[] {
-  return [`triton,file=${file}`, 'level=TIMESTAMPS', 'rate=1000'].map((text) => `--trace-config=${text}`);
+export function traceFlags(file: string, rate = 1000): string[] {
+  return [`triton,file=${file}`, 'level=TIMESTAMPS', `rate=${rate}`].map((text) => `--trace-config=${text}`);
 }
 
 export function spanFlags(url: string): string[] {
@@ -41,6 +41,14 @@ const tracing: readonly Feature[] = [
     title: 'traces, every 1000th, into a file',
     rounds: 20,
     on: ({ directory }) => withFlags(...traceFlags(join(directory, 'trace.json'))),
+    off,
+    proof: (_server, { directory }) => hasTraces(directory),
+  },
+  {
+    ...small,
+    name: 'all-traces',
+    title: 'traces of all requests, into a file',
+    on: ({ directory }) => withFlags(...traceFlags(join(directory, 'trace.json'), 1)),
     off,
     proof: (_server, { directory }) => hasTraces(directory),
   },

@@ -34,6 +34,8 @@ export class Head {
   #bytes: Buffer = noBytes;
   #spans = new Int32Array(FIRST_FIELDS * SPAN);
   readonly #asked = new Map<string, string>();
+  /** In lower case, of the fields of the request before that were visited: a client mostly sends the same. */
+  readonly #names: string[] = [];
 
   clear(): void {
     this.count = 0;
@@ -75,9 +77,19 @@ export class Head {
   each(visit: (name: string, value: string) => void): void {
     for (let index = 0; index < this.count; index++) {
       const at = index * SPAN;
-      const name = this.#bytes.toString('latin1', this.#spans[at]!, this.#spans[at + 1]!).toLowerCase();
+      const name = this.#nameOf(index);
       visit(name, name === 'host' && this.authority !== '' ? this.authority : this.#value(at));
     }
+  }
+
+  #nameOf(index: number): string {
+    const start = this.#spans[index * SPAN]!;
+    const end = this.#spans[index * SPAN + 1]!;
+    const last = this.#names[index] ?? '';
+    if (last.length === end - start && equalsLower(this.#bytes, start, last)) return last;
+    const name = this.#bytes.toString('latin1', start, end).toLowerCase();
+    this.#names[index] = name;
+    return name;
   }
 
   #find(name: string): string {

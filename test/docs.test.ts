@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { opTable, structuralOps } from '../src/backends/tensorflow/ops/op-table.js';
 import { parseModelConfig } from '../src/config/pbtxt.js';
 import { type MessageSchema, modelConfigSchema } from '../src/config/schema.js';
 import { answers, methods, Router } from '../src/protocols/routes.js';
@@ -49,6 +50,12 @@ test('docs/endpoints.md has every route with its method, and no other', () => {
     });
   });
   expect([...new Set(endpoints)].sort()).toEqual(Object.keys(methods).sort());
+});
+
+test('docs/tensorflow.md has every op, and no other', () => {
+  const table = read('docs/tensorflow.md').split('## Ops')[1]!;
+  const listed = [...table.matchAll(/`(\w+)`/g)].map((match) => match[1]!);
+  expect(listed.sort()).toEqual([...opTable.keys(), ...structuralOps].sort());
 });
 
 test('docs/endpoints.md has every status that an error can have', () => {

@@ -42,7 +42,18 @@ export interface InitOptions {
   readonly maxBatchSize: number | null;
 }
 
+export interface ConvertOptions {
+  /** The TensorFlow model. */
+  readonly from: string;
+  /** The ONNX file to write. */
+  readonly to: string;
+  /** Names in the graph; empty = its placeholders, and all that nothing in it uses. */
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+}
+
 export type ToolCommand =
+  | { readonly kind: 'convert'; readonly options: ConvertOptions }
   | { readonly kind: 'check'; readonly options: CheckOptions }
   | { readonly kind: 'config'; readonly options: ConfigOptions }
   | { readonly kind: 'init'; readonly options: InitOptions };
@@ -50,6 +61,7 @@ export type ToolCommand =
 /** First words of a command line that are commands, with what help says of them. A folder of such a name is served by `conch serve NAME`. */
 export const toolCommands: Readonly<Record<ToolCommand['kind'], string>> = {
   check: 'says what is wrong or doubtful with the models of a repository',
+  convert: 'writes a TensorFlow model as an ONNX file',
   config: 'prints the complete configuration of a model, and where each value comes from',
   init: 'makes a folder for a model, from an ONNX file or for code of your own',
 };
@@ -65,7 +77,8 @@ export function parseToolCommand(argv: readonly string[]): ToolCommand | Printed
     result = command;
   };
   const program = new Command('conch').helpCommand(false);
-  for (const command of [checkCommand(take), configCommand(take), initCommand(take)]) program.addCommand(command);
+  for (const command of [checkCommand(take), configCommand(take), initCommand(take), convertCommand(take)])
+    program.addCommand(command);
   const printed = parseQuietly(program, argv, `conch ${argv[0]} --help says what it takes.`);
   if (printed !== null) return printed;
   assert(result !== null, 'a command line without a result');
@@ -119,6 +132,22 @@ function initCommand(take: Take): Command {
       }
       const model = isJavaScript ? null : String(given.model);
       take({ kind: 'init', options: { directory, model, maxBatchSize } });
+    });
+}
+
+function convertCommand(take: Take): Command {
+  return describe('convert')
+    .argument('<model>', 'the TensorFlow model: a frozen graph')
+    .requiredOption('-o, --output-file <file>', 'the ONNX file to write')
+    .option('--input <name>', 'a node that is fed (default: all placeholders); may be given several times', collect)
+    .option(
+      '--output <name>',
+      'an output (default: what nothing in the graph uses); may be given several times',
+      collect,
+    )
+    .action((from: string, given: Given) => {
+      const [inputs, outputs] = [given.input ?? [], given.output ?? []] as [string[], string[]];
+      take({ kind: 'convert', options: { from, to: String(given.outputFile), inputs, outputs } });
     });
 }
 

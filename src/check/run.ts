@@ -2,6 +2,7 @@ import { asServerError } from '../types/errors.js';
 import { runCheck, type Terminal } from './check-command.js';
 import type { ToolCommand } from './command-line.js';
 import { runConfig } from './config-command.js';
+import { runConvert } from './convert-command.js';
 import { runInit } from './init-command.js';
 import { USAGE_EXIT_CODE } from './printed.js';
 
@@ -13,6 +14,8 @@ export async function runTool(command: ToolCommand, terminal: Terminal): Promise
         return await runCheck(command.options, terminal);
       case 'config':
         return await runConfig(command.options, terminal);
+      case 'convert':
+        return await runConvert(command.options, terminal);
       case 'init':
         return await runInit(command.options, terminal);
     }

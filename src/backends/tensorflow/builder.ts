@@ -1,0 +1,121 @@
+import { bytesOfElement, elementType } from './element-type.js';
+import type { OnnxAttributes, OnnxNode } from './onnx-writer.js';
+import { int64s, numbersOf, type Shape, type Tensor, transpose, typedArray } from './tensor.js';
+
+/**
+ * A tensor of the graph. Its shape is TensorFlow's. Images with channels last may exist as ONNX's operators want them, channels first,
+ * or both ways: who uses a value says how, and it is turned around only for those who cannot take it as it is.
+ */
+export interface Value {
+  readonly type: number;
+  readonly shape: Shape | null;
+  /** Its elements, where they are constant. */
+  readonly tensor: Tensor | null;
+  /** What is known of whole numbers of rank 0 or 1: shapes, mostly. Null within = not known. */
+  readonly ints: readonly (number | null)[] | null;
+  /** ONNX's name of it; '' = it does not exist so. */
+  name: string;
+  /** The name of it with channels first; '' = it does not exist so. Only of rank 4. */
+  first: string;
+}
+
+export const TO_FIRST = [0, 3, 1, 2] as const;
+export const TO_LAST = [0, 2, 3, 1] as const;
+
+/** Shapes are of so many elements at most. */
+const MAX_INTS = 64;
+/** Constants up to this many bytes are written once, however often they are used. */
+const SHARED_BYTES = 64;
+
+const wholeTypes: readonly number[] = [elementType.INT32, elementType.INT64];
+
+/** ONNX nodes and initialisers as they are made. */
+export class Builder {
+  readonly nodes: OnnxNode[] = [];
+  readonly initializers = new Map<string, Tensor>();
+  readonly #names = new Set<string>();
+  readonly #shared = new Map<string, string>();
+  readonly #written = new Map<Tensor, string>();
+
+  /** Names that mean something outside. */
+  reserve(name: string): void {
+    this.#names.add(name);
+  }
+
+  /** A name that nothing has. */
+  fresh(base: string): string {
+    let name = base;
+    for (let i = 1; this.#names.has(name); i++) name = `${base}__${i}`;
+    this.#names.add(name);
+    return name;
+  }
+
+  /** One node; its outputs' names. */
+  add(base: string, op: string, inputs: readonly string[], attributes: OnnxAttributes = {}, outputs = 1): string[] {
+    const names = Array.from({ length: outputs }, (_, i) => this.fresh(i === 0 ? base : `${base}:${i}`));
+    this.nodes.push({ name: names[0]!, op, inputs, outputs: names, attributes });
+    return names;
+  }
+
+  /** ONNX's name of a value as TensorFlow has it. */
+  plain(value: Value): string {
+    if (value.name !== '') return value.name;
+    value.name =
+      value.tensor === null
+        ? this.add(`${value.first}/last`, 'Transpose', [value.first], { perm: TO_LAST })[0]!
+        : this.write(value.tensor);
+    return value.name;
+  }
+
+  /** ONNX's name of a value of rank 4 with channels first. */
+  first(value: Value): string {
+    if (value.first !== '') return value.first;
+    value.first =
+      value.tensor === null
+        ? this.add(`${value.name}/first`, 'Transpose', [value.name], { perm: TO_FIRST })[0]!
+        : this.write(transpose(value.tensor, TO_FIRST));
+    return value.first;
+  }
+
+  /** An initialiser. */
+  write(tensor: Tensor): string {
+    const before = this.#written.get(tensor);
+    if (before !== undefined) return before;
+    const { type, dims, bytes } = tensor;
+    const isSmall = bytesOfElement(type) > 0 && bytes.length <= SHARED_BYTES;
+    const key = isSmall ? `${type} ${dims} ${Buffer.from(bytes).toString('hex')}` : '';
+    const name = (isSmall ? this.#shared.get(key) : undefined) ?? this.fresh('const');
+    if (isSmall) this.#shared.set(key, name);
+    this.#written.set(tensor, name);
+    this.initializers.set(name, tensor);
+    return name;
+  }
+}
+
+export function constant(tensor: Tensor): Value {
+  return { type: tensor.type, shape: tensor.dims, tensor, ints: null, name: '', first: '' };
+}
+
+export function named(name: string, type: number, shape: Shape | null): Value {
+  return { type, shape, tensor: null, ints: null, name, first: '' };
+}
+
+/** Whole numbers of which some may be known. A constant if all are. */
+export function withInts(value: Value, ints: readonly (number | null)[] | null): Value {
+  if (ints === null || ints.length > MAX_INTS || !wholeTypes.includes(value.type)) return value;
+  if (!ints.every((int) => int !== null && Number.isSafeInteger(int))) return { ...value, ints };
+  return constant(wholeTensor(value.type, ints as number[], value.shape ?? [ints.length]));
+}
+
+function wholeTensor(type: number, ints: readonly number[], dims: Shape): Tensor {
+  if (type === elementType.INT64) return int64s(ints, dims);
+  return { type, dims, bytes: typedArray(type, ints), strings: [] };
+}
+
+/** What is known of a value as whole numbers; null = nothing. */
+export function intsOf({ tensor, ints, type }: Value): readonly (number | null)[] | null {
+  if (tensor === null) return ints;
+  if (!wholeTypes.includes(type) || tensor.dims.length > 1 || tensor.bytes.length / bytesOfElement(type) > MAX_INTS)
+    return null;
+  return numbersOf(tensor);
+}

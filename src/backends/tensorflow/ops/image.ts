@@ -1,0 +1,274 @@
+import type { Value } from '../builder.js';
+import type { Call, OpTable, Translate } from '../call.js';
+import { elementType } from '../element-type.js';
+import type { OnnxAttributes } from '../onnx-writer.js';
+import { samePads, windowed } from '../shapes.js';
+import type { Shape } from '../tensor.js';
+
+/** Heights and widths of a node that steps over images, whichever way its images lie. */
+interface Window {
+  readonly isFirst: boolean;
+  /** Places of height and width in the node's attributes and in the shape of its images. */
+  readonly sides: readonly [number, number];
+  readonly strides: readonly [number, number];
+  readonly dilations: readonly [number, number];
+  readonly padding: string;
+}
+
+function windowOf(call: Call, strides = call.list('strides')): Window {
+  const format = call.text('data_format', 'NHWC');
+  if (format !== 'NHWC' && format !== 'NCHW') throw call.refused(`data_format ${format}`);
+  const isFirst = format === 'NCHW';
+  const sides = isFirst ? ([2, 3] as const) : ([1, 2] as const);
+  const pick = (list: readonly number[]) => sides.map((side) => list[side] ?? 1) as [number, number];
+  const dilations = pick(call.list('dilations'));
+  if ([...pick(strides), ...dilations].some((step) => step < 1)) throw call.refused('a stride or dilation below 1');
+  return { isFirst, sides, strides: pick(strides), dilations, padding: call.text('padding', 'VALID') };
+}
+
+/** ONNX's name of images with channels first. */
+function images(call: Call, value: Value, { isFirst }: Window): string {
+  return isFirst ? call.builder.plain(value) : call.builder.first(value);
+}
+
+/** One node on images, whose output lies as its input does in TensorFlow. */
+function emitImages(
+  call: Call,
+  { isFirst }: Window,
+  op: string,
+  inputs: readonly string[],
+  type: number,
+  shape: Shape,
+  attributes: OnnxAttributes,
+): Value {
+  if (isFirst) return call.emit(op, inputs, type, shape, attributes);
+  return call.emitFirst(op, inputs, type, shape, attributes);
+}
+
+/** Zeros around images: written out where the sizes are known, else worked out by ONNX Runtime. */
+function padsOf(call: Call, window: Window, size: Shape | null, kernel: readonly number[]): OnnxAttributes {
+  const { padding, sides, strides } = window;
+  if (padding === 'VALID') return {};
+  if (padding === 'EXPLICIT') {
+    const all = call.list('explicit_paddings');
+    return { pads: [...sides.map((side) => all[2 * side]!), ...sides.map((side) => all[2 * side + 1]!)] };
+  }
+  if (padding !== 'SAME') throw call.refused(`padding ${padding}`);
+  const sizes = sides.map((side) => size?.[side] ?? -1);
+  // Steps of one need the same zeros whatever the size.
+  const isKnown = sizes.every((length, i) => length >= 0 || strides[i] === 1);
+  if (!isKnown && window.dilations.some((dilation) => dilation > 1)) {
+    throw call.refused('dilations with strides, on images whose size is not known');
+  }
+  if (!isKnown) return { auto_pad: 'SAME_UPPER' };
+  const pads = sizes.map((length, i) => samePads(Math.max(1, length), kernel[i]!, strides[i]!));
+  return { pads: [...pads.map(([before]) => before), ...pads.map(([, after]) => after)] };
+}
+
+function outputShape(
+  call: Call,
+  window: Window,
+  from: Shape | null,
+  kernel: readonly number[],
+  channels: number,
+): Shape {
+  const { isFirst, sides, strides, padding } = window;
+  const pads = call.list('explicit_paddings');
+  const lengths = sides.map((side, i) => {
+    const extra = padding === 'EXPLICIT' ? pads[2 * side]! + pads[2 * side + 1]! : 0;
+    return windowed(from?.[side] ?? -1, kernel[i]!, strides[i]!, padding, extra);
+  });
+  return arranged(isFirst, from?.[0] ?? -1, lengths, channels);
+}
+
+function arranged(isFirst: boolean, batch: number, lengths: readonly number[], channels: number): Shape {
+  return isFirst ? [batch, channels, ...lengths] : [batch, ...lengths, channels];
+}
+
+/** Throws UNSUPPORTED where the sizes of the filter are not known. */
+function filterShape(call: Call): Shape {
+  const { shape } = call.input(1);
+  if (shape?.length === 4 && !shape.includes(-1)) return shape;
+  throw call.refused('the sizes of its filter are not known');
+}
+
+const conv: Translate = (call) => {
+  const [value, filter] = [call.input(0), call.input(1)];
+  const window = windowOf(call);
+  const [height, width, depth, channels] = filterShape(call) as [number, number, number, number];
+  const weights = call.builder.plain(call.transposed(filter, [3, 2, 0, 1]));
+  const from = value.shape?.[window.isFirst ? 1 : 3] ?? -1;
+  return convolved(call, window, weights, [height, width], channels, from > 0 ? from / depth : 1);
+};
+
+function convolved(
+  call: Call,
+  window: Window,
+  weights: string,
+  kernel: readonly number[],
+  channels: number,
+  group: number,
+): Value {
+  const value = call.input(0);
+  const { strides, dilations } = window;
+  const extent = kernel.map((length, i) => (length - 1) * dilations[i]! + 1);
+  const attributes = {
+    kernel_shape: kernel,
+    strides,
+    dilations,
+    group,
+    ...padsOf(call, window, value.shape, extent),
+  };
+  const shape = outputShape(call, window, value.shape, extent, channels);
+  return emitImages(call, window, 'Conv', [images(call, value, window), weights], value.type, shape, attributes);
+}
+
+/** Each channel has filters of its own: as many groups as channels. */
+const depthwise: Translate = (call) => {
+  const window = windowOf(call);
+  const [height, width, depth, times] = filterShape(call) as [number, number, number, number];
+  const turned = call.transposed(call.input(1), [2, 3, 0, 1]);
+  const dims = [depth * times, 1, height, width];
+  const weights =
+    turned.tensor === null
+      ? call.emitNames('Reshape', [turned, call.int64s(dims)])[0]!
+      : call.builder.write({ ...turned.tensor, dims });
+  return convolved(call, window, weights, [height, width], depth * times, depth);
+};
+
+/** The gradient of a convolution: what TensorFlow calls transposed. */
+const convTranspose: Translate = (call) => {
+  const window = windowOf(call);
+  const value = call.input(2);
+  const kernel = filterShape(call).slice(0, 2);
+  const channels = filterShape(call)[2]!;
+  const wanted = outputSizes(call, window);
+  const { strides, dilations, padding } = window;
+  const extent = kernel.map((length, i) => (length - 1) * dilations[i]! + 1);
+  if (padding !== 'SAME' && padding !== 'VALID') throw call.refused(`padding ${padding}`);
+  const pads = wanted.map((size, i) => (padding === 'SAME' ? samePads(size, extent[i]!, strides[i]!) : [0, 0]));
+  const steps = wanted.map((size, i) => windowed(size, extent[i]!, strides[i]!, padding));
+  const beyond = wanted.map(
+    (size, i) => size - ((steps[i]! - 1) * strides[i]! + extent[i]! - pads[i]![0]! - pads[i]![1]!),
+  );
+  const attributes = {
+    kernel_shape: kernel,
+    strides,
+    dilations,
+    pads: [...pads.map((pair) => pair[0]!), ...pads.map((pair) => pair[1]!)],
+    output_padding: beyond,
+  };
+  const weights = call.builder.plain(call.transposed(call.input(1), [3, 2, 0, 1]));
+  const shape = arranged(window.isFirst, value.shape?.[0] ?? -1, wanted, channels);
+  const inputs = [images(call, value, window), weights];
+  return emitImages(call, window, 'ConvTranspose', inputs, value.type, shape, attributes);
+};
+
+/** The first input is the whole shape, or height and width. */
+function outputSizes(call: Call, { sides }: Window): number[] {
+  const { shape, ints, tensor } = call.input(0);
+  const known = tensor === null ? ints : call.ints(0, 'sizes');
+  const sizes = shape?.[0] === 2 ? known : known === null ? null : sides.map((side) => known[side] ?? null);
+  if (sizes?.every((size) => size !== null)) return sizes as number[];
+  throw call.refused('the height and width of its output are not known');
+}
+
+function pool(onnx: string): Translate {
+  return (call) => {
+    const value = call.input(0);
+    const isLater = call.inputs.length > 1;
+    const window = windowOf(call, isLater ? call.ints(2, 'strides') : call.list('strides'));
+    const sizes = isLater ? call.ints(1, 'window sizes') : call.list('ksize');
+    const { sides, strides, isFirst } = window;
+    const kernel = sides.map((side) => sizes[side] ?? 1);
+    if ((sizes[0] ?? 1) !== 1 || (sizes[isFirst ? 1 : 3] ?? 1) !== 1)
+      throw call.refused('a window over batch or channels');
+    const channels = value.shape?.[isFirst ? 1 : 3] ?? -1;
+    const shape = outputShape(call, window, value.shape, kernel, channels);
+    const attributes = { kernel_shape: kernel, strides, ...padsOf(call, window, value.shape, kernel) };
+    return emitImages(call, window, onnx, [images(call, value, window)], value.type, shape, attributes);
+  };
+}
+
+/** Further outputs are for training. */
+const batchNorm: Translate = (call) => {
+  if (call.attribute('is_training').b ?? true) throw call.refused('is_training: freeze the graph for inference');
+  const value = call.input(0);
+  const window = windowOf(call);
+  const shape = value.shape ?? [-1, -1, -1, -1];
+  const parameters = [1, 2, 3, 4].map((i) => call.builder.plain(call.input(i)));
+  const inputs = [images(call, value, window), ...parameters];
+  const attributes = { epsilon: { float: call.float('epsilon', 1e-4) } };
+  const result = emitImages(call, window, 'BatchNormalization', inputs, value.type, shape, attributes);
+  return [result, call.input(3), call.input(4)];
+};
+
+const lrn: Translate = (call) => {
+  const value = call.input(0);
+  const size = 2 * call.int('depth_radius', 5) + 1;
+  const attributes = {
+    size,
+    alpha: { float: call.float('alpha', 1) * size },
+    beta: { float: call.float('beta', 0.5) },
+    bias: { float: call.float('bias', 1) },
+  };
+  return call.emitFirst('LRN', [call.builder.first(value)], value.type, value.shape, attributes);
+};
+
+function resize(mode: string): Translate {
+  return (call) => {
+    const isLinear = mode === 'linear';
+    const value = isLinear ? call.cast(call.input(0), elementType.FLOAT) : call.input(0);
+    const { ints, tensor } = call.input(1);
+    const sizes = tensor === null ? ints : call.ints(1, 'sizes');
+    const [align, half] = [call.flag('align_corners'), call.flag('half_pixel_centers')];
+    const attributes = {
+      mode,
+      coordinate_transformation_mode: align ? 'align_corners' : half ? 'half_pixel' : 'asymmetric',
+      ...(isLinear ? {} : { nearest_mode: align || half ? 'round_prefer_ceil' : 'floor' }),
+    };
+    const { shape } = value;
+    const to = [shape?.[0] ?? -1, sizes?.[0] ?? -1, sizes?.[1] ?? -1, shape?.[3] ?? -1];
+    const first = call.builder.first(value);
+    const inputs = [first, '', '', wholeSizes(call, first)];
+    return call.emitFirst('Resize', inputs, value.type, to, attributes);
+  };
+}
+
+/** Batch and channels as they are, then height and width. */
+function wholeSizes(call: Call, first: string): string {
+  const sizes = call.emitNames('Shape', [first], { start: 0, end: 2 });
+  return call.emitNames('Concat', [sizes[0]!, call.asInt64(call.input(1))], { axis: 0 })[0]!;
+}
+
+function blocks(onnx: string): Translate {
+  return (call) => {
+    const value = call.input(0);
+    const window = windowOf(call, []);
+    const size = call.int('block_size', 2);
+    const isDeep = onnx === 'SpaceToDepth';
+    const scaled = (dim: number, factor: number) => (dim < 0 ? -1 : dim * factor);
+    const lengths = window.sides.map((side) => scaled(value.shape?.[side] ?? -1, isDeep ? 1 / size : size));
+    const depth = value.shape?.[window.isFirst ? 1 : 3] ?? -1;
+    const channels = scaled(depth, isDeep ? size * size : 1 / (size * size));
+    const shape = arranged(window.isFirst, value.shape?.[0] ?? -1, lengths, channels);
+    return emitImages(call, window, onnx, [images(call, value, window)], value.type, shape, { blocksize: size });
+  };
+}
+
+export const imageOps: OpTable = {
+  AvgPool: pool('AveragePool'),
+  Conv2D: conv,
+  Conv2DBackpropInput: convTranspose,
+  DepthToSpace: blocks('DepthToSpace'),
+  DepthwiseConv2dNative: depthwise,
+  FusedBatchNorm: batchNorm,
+  FusedBatchNormV2: batchNorm,
+  FusedBatchNormV3: batchNorm,
+  LRN: lrn,
+  MaxPool: pool('MaxPool'),
+  MaxPoolV2: pool('MaxPool'),
+  ResizeBilinear: resize('linear'),
+  ResizeNearestNeighbor: resize('nearest'),
+  SpaceToDepth: blocks('SpaceToDepth'),
+};

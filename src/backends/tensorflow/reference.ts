@@ -1,0 +1,22 @@
+import { invalid } from '../../types/errors.js';
+
+/** What an input of a node names. */
+export interface Reference {
+  readonly node: string;
+  /** Place among the node's outputs. */
+  readonly port: number;
+  /** Only the order matters, not the value. */
+  readonly isControl: boolean;
+}
+
+/** Outputs that have names, in functions, and are not the first. */
+const namedOutputs: ReadonlySet<string> = new Set(['batch_mean', 'idx', 'indices', 'output_true', 'value_index']);
+
+/** `node`, `node:1`, `^node`, and in functions `node:output:0`. Throws INVALID_ARGUMENT for a place that is none. */
+export function parseReference(text: string): Reference {
+  if (text.startsWith('^')) return { node: text.slice(1), port: 0, isControl: true };
+  const [node, ...rest] = text.split(':') as [string, ...string[]];
+  const port = Number(rest.at(-1) ?? 0);
+  if (!Number.isSafeInteger(port) || port < 0 || rest.length > 2) throw invalid(`'${text}' names no output of a node`);
+  return { node, port: rest.length === 2 && namedOutputs.has(rest[0]!) ? port + 1 : port, isControl: false };
+}

@@ -223,21 +223,23 @@ export class LoadDriver implements LanesUser {
       this.#afterAnswer(place);
     } else {
       this.#recorder.failed(failure, nowMs);
-      // Nobody knows in which state the sequence is, and the connection may be about to be lost.
-      place.run = null;
+      // The connection may be about to be lost, and the sequence with it.
       setImmediate(() => this.#afterFailure(place));
     }
   }
 
   #endAside(place: Place): void {
     this.#busy--;
+    // Whatever became of it, it is over.
     place.isAside = false;
     place.run = null;
     setImmediate(() => this.#afterFailure(place));
   }
 
   #afterFailure(place: Place): void {
-    if (place.lane.isOpen) this.#afterAnswer(place);
+    // Nobody knows in which state the sequence is; its last step frees the place that the server keeps for it.
+    if (place.lane.isOpen && hasBegun(place)) this.#sendLast(place);
+    else if (place.lane.isOpen) this.#afterAnswer(place);
     else if (this.#isDraining) this.#noteDrained();
     else this.#noteExhausted();
   }

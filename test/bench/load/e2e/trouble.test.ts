@@ -64,7 +64,7 @@ afterEach(async () => {
   await new Promise((resolve) => server.close(resolve));
 });
 
-const SHORT = ['--request-timeout-ms', '200'];
+const SHORT = ['--request-timeout-ms', '500'];
 
 test.each<[string, Infer, string]>([
   ['says 503', (_, response) => say(response, 503, { error: 'go away' }), 'requests failed with HTTP 503: go away'],
@@ -74,7 +74,7 @@ test.each<[string, Infer, string]>([
     ({ socket }) => socket.end('nonsense\r\n\r\n'),
     'requests failed with bad answer: expected an answer',
   ],
-  ['is silent', () => {}, 'requests failed with timeout: a request of this connection had no answer for 200 ms'],
+  ['is silent', () => {}, 'requests failed with timeout: a request of this connection had no answer for 500 ms'],
 ])('a server that %s: table, sentence and exit code, for windows, counts and rates', async (_, infer, sentence) => {
   const place = await serve(infer);
   for (const load of [

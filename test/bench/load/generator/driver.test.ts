@@ -305,12 +305,18 @@ test('an open load has so many sequences alive, and gives each its step in turn'
   expect(PuppetWire.sent.map(({ sequenceId }) => sequenceId)).toEqual([1, 2, 1, 2, 1, 2]);
 });
 
-test('a failure ends a sequence, not the load', async () => {
+test('a failure ends a sequence, with its last step, and not the load', async () => {
   setUp({ sequences });
   await begin(closed(1));
   PuppetWire.opened[0]!.answer({ failure: { kind: 'HTTP 400', message: 'no' } });
   await vi.waitUntil(() => PuppetWire.sent.length === 2, { interval: 1 });
-  expect(PuppetWire.sent.map(({ sequenceId, text }) => `${sequenceId} ${text}`)).toEqual(['1 a first', '2 a first']);
+  PuppetWire.opened[0]!.answer();
+  await vi.waitUntil(() => PuppetWire.sent.length === 3, { interval: 1 });
+  expect(PuppetWire.sent.map(({ sequenceId, text }) => `${sequenceId} ${text}`)).toEqual([
+    '1 a first',
+    '1 b last',
+    '2 a first',
+  ]);
   const window = driver.take();
   expect(window.requests).toBe(0);
   expect(window.failures).toEqual(new Map([['HTTP 400', { count: 1, message: 'no' }]]));

@@ -6,7 +6,7 @@ import type { Measured } from './measure.js';
 /** A row for each feature: on / off, with 95 % intervals. */
 export function costTable(results: readonly Measured[]): Table {
   return {
-    header: ['on against off', 'rounds', 'CPU us, off', 'CPU us, on', 'CPU time, on / off', 'rate, on / off'],
+    header: ['on against off', 'pairs', 'CPU us, off', 'CPU us, on', 'CPU time, on / off', 'rate, on / off'],
     rows: results.map(rowOf),
   };
 }

@@ -35,8 +35,8 @@ export interface Feature {
   readonly connections: number;
   /** `wrk` loads HTTP, `h2load` gRPC with as many streams on each connection as there are connections. */
   readonly protocol: 'http' | 'grpc';
-  /** Differences of one percent want many. */
-  readonly rounds: number;
+  /** Of servers, started anew for each. Differences of one percent want many. */
+  readonly pairs: number;
   readonly on: (place: Place) => FeatureSide;
   readonly off: (place: Place) => FeatureSide;
   /** Whether it was really on: throws where not. `answer` is that of a request over HTTP. Called when the rounds are over. */

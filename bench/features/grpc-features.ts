@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { expectThat, type Feature, plain } from './feature.js';
 import { hasTraces, spanFlags, traceFlags } from './http-features.js';
 
-const small = { model: 'simple_b64', connections: 8, protocol: 'grpc', rounds: 20 } as const;
+const small = { model: 'simple_b64', connections: 8, protocol: 'grpc', pairs: 8 } as const;
 
 export const grpcFeatures: readonly Feature[] = [
   {

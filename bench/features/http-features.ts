@@ -5,7 +5,7 @@ import type { LoadRequest } from '../core/wrk.js';
 import { expectThat, type Feature, type FeatureSide, plain } from './feature.js';
 import { explainedRequest, hasMetric, sharedMemorySide, withHeader } from './requests.js';
 
-const small = { model: 'simple_b64', connections: 64, protocol: 'http', rounds: 8 } as const;
+const small = { model: 'simple_b64', connections: 64, protocol: 'http', pairs: 4 } as const;
 const off = () => plain;
 const withFlags = (...flags: readonly string[]): FeatureSide => ({ ...plain, flags });
 
@@ -35,11 +35,12 @@ export async function hasTraces(directory: string): Promise<void> {
 }
 
 const tracing: readonly Feature[] = [
+  { ...small, name: 'nothing', title: 'nothing: how far two servers alike seem to differ', pairs: 8, on: off, off },
   {
     ...small,
     name: 'traces',
     title: 'traces, every 1000th, into a file',
-    rounds: 20,
+    pairs: 8,
     on: ({ directory }) => withFlags(...traceFlags(join(directory, 'trace.json'))),
     off,
     proof: (_server, { directory }) => hasTraces(directory),
@@ -56,7 +57,7 @@ const tracing: readonly Feature[] = [
     ...small,
     name: 'spans',
     title: 'traces, every 1000th, as spans of OpenTelemetry',
-    rounds: 20,
+    pairs: 8,
     on: ({ spansUrl }) => withFlags(...spanFlags(spansUrl)),
     off,
     proof: async (_server, place) => expectThat(place.spanRequests() > 0, 'spans at the receiver'),
@@ -178,7 +179,7 @@ const gates: readonly Feature[] = [
     model: 'identity_600k',
     connections: 4,
     protocol: 'http',
-    rounds: 8,
+    pairs: 4,
     on: sharedMemorySide,
     off,
   },

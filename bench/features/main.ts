@@ -13,29 +13,32 @@ import { type Measured, measure } from './measure.js';
 
 const features: readonly Feature[] = [...httpFeatures, ...grpcFeatures];
 
-const usage = `Usage: npm run bench:features -- [--rounds N] [--seconds 2] [--only NAME]...
-Names: ${features.map(({ name }) => name).join(', ')}. --only takes the beginning of a name too; without --rounds
-traces have 20 rounds and the others 8. bench/README.md says how to read the table.`;
+const usage = `Usage: npm run bench:features -- [--pairs N] [--rounds 5] [--seconds 1] [--only NAME]...
+Names: ${features.map(({ name }) => name).join(', ')}. --only takes the beginning of a name too; without --pairs
+traces have 8 pairs of servers and the others 4. bench/README.md says how to read the table.`;
 
 interface Order {
   readonly chosen: readonly Feature[];
-  /** 0 = as many as each feature wants. */
+  /** Of servers; 0 = as many as each feature wants. */
+  readonly pairs: number;
+  /** With each pair. */
   readonly rounds: number;
   readonly seconds: number;
 }
 
 function readCommandLine(): Order {
   const options = {
-    rounds: { type: 'string' as const },
-    seconds: { type: 'string' as const, default: '2' },
+    pairs: { type: 'string' as const },
+    rounds: { type: 'string' as const, default: '5' },
+    seconds: { type: 'string' as const, default: '1' },
     only: { type: 'string' as const, multiple: true as const, default: [''] },
   };
   const { values } = parseArgs({ options });
   const chosen = features.filter(({ name }) => values.only.some((start) => name.startsWith(start)));
   if (chosen.length === 0) throw new Error(`no feature is called ${values.only.join(', ')}`);
-  const rounds = values.rounds === undefined ? 0 : positive('--rounds', values.rounds);
-  if (rounds === 1) throw new Error('--rounds: an interval takes at least 2 rounds');
-  return { chosen, rounds, seconds: positive('--seconds', values.seconds) };
+  const pairs = values.pairs === undefined ? 0 : positive('--pairs', values.pairs);
+  if (pairs === 1) throw new Error('--pairs: an interval takes at least 2');
+  return { chosen, pairs, rounds: positive('--rounds', values.rounds), seconds: positive('--seconds', values.seconds) };
 }
 
 function orderOrUsage(): Order {
@@ -47,14 +50,14 @@ function orderOrUsage(): Order {
   }
 }
 
-async function main({ chosen, rounds, seconds }: Order): Promise<void> {
+async function main({ chosen, pairs, rounds, seconds }: Order): Promise<void> {
   if (!existsSync(join(packageRoot, 'dist/src/main.js'))) throw new Error('dist/src/main.js is missing: npm run build');
-  const title = `Rounds of ${seconds} s, ${cpus().length} x ${cpus()[0]?.model ?? 'unknown CPU'}, Node ${process.versions.node}`;
+  const title = `${rounds} rounds of ${seconds} s with each pair, ${cpus().length} x ${cpus()[0]?.model ?? 'unknown CPU'}, Node ${process.versions.node}`;
   console.log(title);
   const results: Measured[] = [];
   for (const feature of chosen) {
-    const options = { root: packageRoot, rounds: rounds || feature.rounds, seconds, engines: ['net' as const] };
-    const result = await measure(feature, options);
+    const options = { root: packageRoot, rounds, seconds, engines: ['net' as const] };
+    const result = await measure(feature, pairs || feature.pairs, options);
     results.push(result);
     console.log(`\n${feature.name}\n\n${tableText(costTable([result]))}`);
   }

@@ -1,7 +1,7 @@
 import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Answer, type BenchOptions, Contest, loaded, modelMetadata, probe, sideOf } from '../core/contest.js';
-import { type Contender, runRounds, type Sample } from '../core/rounds.js';
+import { type Contender, runRounds, type Sample, turnOrder } from '../core/rounds.js';
 import { H2Load } from '../grpc/h2load.js';
 import { inferRequest, unaryRequest } from '../grpc/messages.js';
 import { h2loaded, probedServer } from '../grpc/sides.js';
@@ -9,14 +9,14 @@ import type { ServerProcess } from '../server/server-process.js';
 import type { Feature, FeatureSide, Place } from './feature.js';
 import { SpanReceiver } from './span-receiver.js';
 
-/** What both servers did, round by round. */
+/** What both servers of each pair did: the geometric means of its rounds. */
 export interface Measured {
   readonly feature: Feature;
   readonly on: readonly Sample[];
   readonly off: readonly Sample[];
 }
 
-const warmUpSeconds = 2;
+const warmUpSeconds = 1;
 
 interface Started {
   readonly server: ServerProcess;
@@ -25,24 +25,47 @@ interface Started {
   readonly answer: Answer;
 }
 
-/** Two servers of this build, one with the feature and one without, loaded by turns. Throws where a request failed, or the feature was not on. */
-export async function measure(feature: Feature, options: BenchOptions): Promise<Measured> {
+/**
+ * Pairs of servers of this build, one with the feature and one without, each pair started anew: two processes with the same flags differ
+ * by some percent for as long as they live. Throws where a request failed, or the feature was not on.
+ */
+export async function measure(feature: Feature, pairs: number, options: BenchOptions): Promise<Measured> {
+  const on: Sample[] = [];
+  const off: Sample[] = [];
+  for (let pair = 0; pair < pairs; pair++) {
+    const samples = await measurePair(feature, pair, options);
+    on.push(meanOf(samples.get('on')!));
+    off.push(meanOf(samples.get('off')!));
+  }
+  return { feature, on, off };
+}
+
+async function measurePair(feature: Feature, pair: number, options: BenchOptions): Promise<Map<string, Sample[]>> {
   const contest = await Contest.open(options);
   const receiver = await SpanReceiver.start();
   const { directory } = contest;
   const place: Place = { directory, spansUrl: receiver.url, spanRequests: () => receiver.requests };
   try {
-    const on = await start(contest, feature, 'on', feature.on(place));
-    const off = await start(contest, feature, 'off', feature.off(place));
-    const contenders = [on.contender, off.contender];
+    const started = new Map<string, Started>();
+    for (const name of turnOrder(['on', 'off'] as const, pair)) {
+      started.set(name, await start(contest, feature, name, feature[name](place)));
+    }
+    const contenders = [...started.values()].map(({ contender }) => contender);
     await runRounds(contenders, 1, warmUpSeconds);
     const samples = await runRounds(contenders, options.rounds, options.seconds);
-    await feature.proof?.(on.server, place, on.answer);
-    return { feature, on: samples.get('on')!, off: samples.get('off')! };
+    const { server, answer } = started.get('on')!;
+    await feature.proof?.(server, place, answer);
+    return samples;
   } finally {
     await contest.close();
     receiver.close();
   }
+}
+
+function meanOf(samples: readonly Sample[]): Sample {
+  const mean = (value: 'rate' | 'cpuUs') =>
+    Math.exp(samples.reduce((sum, sample) => sum + Math.log(sample[value]), 0) / samples.length);
+  return { rate: mean('rate'), cpuUs: mean('cpuUs'), p50Us: null, p99Us: null };
 }
 
 async function start(contest: Contest, feature: Feature, name: string, side: FeatureSide): Promise<Started> {

@@ -37,6 +37,24 @@ describe('which requests are traced', () => {
     expect(taken(sampling, 'other', 5)).toEqual([3]);
   });
 
+  test('a request whose model is not known yet is one of all, as long as no model counts for itself', () => {
+    const sampling = new Sampling({ ...on, rate: 2 });
+    expect(sampling.countsByModel).toBe(false);
+    expect(['a', null, 'b', null, null].map((model) => sampling.take(model, false))).toEqual([
+      false,
+      true,
+      false,
+      true,
+      false,
+    ]);
+    sampling.giveBack(null);
+    expect(sampling.take('a', false)).toBe(true);
+    sampling.change('a', { rate: 5 });
+    expect(sampling.countsByModel).toBe(true);
+    sampling.change('a', { rate: null });
+    expect(sampling.countsByModel).toBe(false);
+  });
+
   test('as many as are left, and then tracing is off', () => {
     const sampling = new Sampling({ ...on, count: 2 });
     expect(taken(sampling, 'm', 5)).toEqual([1, 2]);

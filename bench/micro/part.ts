@@ -40,4 +40,5 @@ export const partFiles = [
   'hpack',
   'http2',
   'statistics',
+  'trace',
 ] as const;

@@ -208,12 +208,7 @@ export class Conch {
     const options = this.#options;
     const { engine, line } = chooseGrpcEngine(options.grpcEngine);
     this.#log.info(line);
-    this.#grpcService = new GrpcService(
-      this.server,
-      budget,
-      this.#log,
-      headerForward(options.grpcHeaderForwardPattern),
-    );
+    this.#grpcService = new GrpcService(this.#v1, budget, this.#log, headerForward(options.grpcHeaderForwardPattern));
     const listenOptions = {
       address: options.grpcAddress,
       port: options.grpcPort,

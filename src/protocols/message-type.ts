@@ -16,6 +16,11 @@ export class TypeCodec {
     return this.#type.decode(bytes) as unknown as Message;
   }
 
+  /** As `decode`, with everything that is not set at its default, messages null; 64-bit integers are the nearest numbers. */
+  decodePlain(bytes: Uint8Array): Message {
+    return this.#type.toObject(this.#type.decode(bytes), { longs: Number, enums: String, defaults: true });
+  }
+
   /** 64-bit integers may be numbers, strings or bigints, enums names or numbers. */
   encode(message: object): Uint8Array {
     return this.#type.encode(this.#type.fromObject(withoutBigints(message) as object)).finish();

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import protobuf from 'protobufjs';
 import { type MessageSchema, protoFile, schemaOf } from '../config/schema.js';
-import { TypeCodec } from './message-type.js';
+import { type Message, TypeCodec } from './message-type.js';
 import { longText, shortText } from './text-format.js';
 
 let root: protobuf.Root | null = null;
@@ -24,6 +24,11 @@ export class V1Message {
     const type = trtisRoot().lookupType(`nvidia.inferenceserver.${name}`);
     this.schema = schemaOf(type);
     this.#codec = new TypeCodec(type);
+  }
+
+  /** As `TypeCodec.decodePlain`. */
+  decodePlain(bytes: Uint8Array): Message {
+    return this.#codec.decodePlain(bytes);
   }
 
   /** On one line, for headers. */

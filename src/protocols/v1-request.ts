@@ -46,12 +46,12 @@ export interface V1HeaderFields {
     readonly name: string;
     readonly dims: readonly (number | bigint)[];
     readonly batch_byte_size: number | bigint;
-    readonly shared_memory?: SharedFields;
+    readonly shared_memory?: SharedFields | null;
   }[];
   readonly output: readonly {
     readonly name: string;
-    readonly cls?: { readonly count: number };
-    readonly shared_memory?: SharedFields;
+    readonly cls?: { readonly count: number } | null;
+    readonly shared_memory?: SharedFields | null;
   }[];
   readonly correlation_id: SequenceId;
   readonly id: number | bigint;
@@ -85,7 +85,7 @@ export function particularsOf({ correlation_id, id, flags }: V1HeaderFields): V1
 }
 
 /** Beyond 2^53 a neighbour will do: no region is so large. */
-function sharedOf(fields: SharedFields | undefined): RegionRange | null {
-  if (fields === undefined) return null;
+function sharedOf(fields: SharedFields | null | undefined): RegionRange | null {
+  if (fields === undefined || fields === null) return null;
   return { region: fields.name, offset: Number(fields.offset), byteSize: Number(fields.byte_size) };
 }

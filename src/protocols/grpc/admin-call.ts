@@ -4,7 +4,7 @@ import type { BodyBudget } from '../body-buffer.js';
 import { GRPC_UNIMPLEMENTED } from '../status.js';
 import type { AdminMethod } from './admin.js';
 import type { GrpcCall } from './engine.js';
-import type { MessageType, ProtoMessage } from './proto.js';
+import { MessageType, type ProtoMessage, protoRoot } from './proto.js';
 import { endWith, WholeMessages } from './whole-messages.js';
 
 /** A method with one message each way, and how they are written. */
@@ -12,6 +12,17 @@ export interface UnaryMethod {
   readonly request: MessageType;
   readonly response: MessageType;
   readonly run: AdminMethod;
+}
+
+/** Takes a call whose head is complete. */
+export type OpenCall = (call: GrpcCall) => void;
+
+/** The messages of a method, by its path. */
+export function unaryMethod(path: string, run: UnaryMethod['run']): UnaryMethod {
+  const [, service, name] = path.split('/');
+  const { resolvedRequestType, resolvedResponseType } = protoRoot().lookupService(service!).methods[name!]!;
+  const typeOf = (type: { fullName: string } | null) => new MessageType(type!.fullName.slice(1));
+  return { request: typeOf(resolvedRequestType), response: typeOf(resolvedResponseType), run };
 }
 
 /** A call of an administrative method. */

@@ -27,6 +27,12 @@ const categories: Readonly<Record<string, ApiCategory>> = {
   CudaSharedMemoryUnregister: 'shared-memory',
   TraceSetting: 'trace',
   LogSettings: 'logging',
+  Status: 'statistics',
+  Health: 'health',
+  Infer: 'inference',
+  StreamInfer: 'inference',
+  ModelControl: 'model-repository',
+  SharedMemoryControl: 'shared-memory',
 };
 
 /** Lets through only who may (`--grpc-restricted-protocol`, fact sheet 3.3); of a stream, when it opens. */

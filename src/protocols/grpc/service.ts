@@ -3,20 +3,19 @@ import type { InferenceServer } from '../../core/server.js';
 import type { BodyBudget } from '../body-buffer.js';
 import type { HeaderForward } from '../header-forward.js';
 import { GRPC_UNAVAILABLE, GRPC_UNIMPLEMENTED } from '../status.js';
+import type { V1Server } from '../v1-server.js';
 import { adminMethods } from './admin.js';
-import { AdminCall, type UnaryMethod } from './admin-call.js';
+import { AdminCall, type OpenCall, type UnaryMethod, unaryMethod } from './admin-call.js';
 import type { GrpcCall, GrpcHandler } from './engine.js';
 import { HEALTH_SERVICE, HealthWatch, healthOf } from './health.js';
 import { InferEndpoint } from './infer-endpoint.js';
 import { SHUTTING_DOWN } from './infer-stream.js';
-import { MessageType, protoRoot } from './proto.js';
 import { REFLECTION_SERVICES, Reflection } from './reflection.js';
+import { V1_SERVICE, V1Service } from './v1-service.js';
 import { endWith } from './whole-messages.js';
 
 const INFERENCE_SERVICE = 'inference.GRPCInferenceService';
-const SERVICES = [INFERENCE_SERVICE, HEALTH_SERVICE, ...REFLECTION_SERVICES];
-
-type OpenCall = (call: GrpcCall) => void;
+const SERVICES = [INFERENCE_SERVICE, HEALTH_SERVICE, V1_SERVICE, ...REFLECTION_SERVICES];
 
 /** All services over gRPC: what `GrpcEngine.listen` is given. */
 export class GrpcService implements GrpcHandler {
@@ -26,16 +25,24 @@ export class GrpcService implements GrpcHandler {
   readonly #budget: BodyBudget;
   readonly #infer: InferEndpoint;
   readonly #watch: HealthWatch;
+  readonly #v1: V1Service;
   readonly #open: ReadonlyMap<string, OpenCall>;
 
   /** @param forward null = no metadata becomes parameters */
-  constructor(server: InferenceServer, budget: BodyBudget, log: Log, forward: HeaderForward | null = null) {
+  constructor(v1: V1Server, budget: BodyBudget, log: Log, forward: HeaderForward | null = null) {
+    const { server } = v1;
     this.#server = server;
     this.#budget = budget;
     this.#log = log;
     this.#infer = new InferEndpoint(server, budget, forward);
     this.#watch = new HealthWatch(server, budget);
-    this.#open = new Map([...this.#inferenceMethods(), ...this.#healthMethods(), ...this.#reflectionMethods()]);
+    this.#v1 = new V1Service(v1, budget);
+    this.#open = new Map([
+      ...this.#inferenceMethods(),
+      ...this.#healthMethods(),
+      ...this.#reflectionMethods(),
+      ...this.#v1.methods(),
+    ]);
     this.methods = [...this.#open.keys()];
   }
 
@@ -54,6 +61,7 @@ export class GrpcService implements GrpcHandler {
   drain(): void {
     this.#infer.drain();
     this.#watch.drain();
+    this.#v1.drain();
   }
 
   #inferenceMethods(): [string, OpenCall][] {
@@ -95,11 +103,4 @@ export class GrpcService implements GrpcHandler {
       else call.end(GRPC_UNAVAILABLE, SHUTTING_DOWN);
     };
   }
-}
-
-function unaryMethod(path: string, run: UnaryMethod['run']): UnaryMethod {
-  const [, service, name] = path.split('/');
-  const { resolvedRequestType, resolvedResponseType } = protoRoot().lookupService(service!).methods[name!]!;
-  const typeOf = (type: { fullName: string } | null) => new MessageType(type!.fullName.slice(1));
-  return { request: typeOf(resolvedRequestType), response: typeOf(resolvedResponseType), run };
 }

@@ -189,6 +189,7 @@ describe.each(['v1', 'v1alpha'])('reflection %s', (version) => {
     expect(answer!.list_services_response!.service.map(({ name }) => name)).toEqual([
       'inference.GRPCInferenceService',
       'grpc.health.v1.Health',
+      'nvidia.inferenceserver.GRPCService',
       'grpc.reflection.v1.ServerReflection',
       'grpc.reflection.v1alpha.ServerReflection',
     ]);
@@ -235,7 +236,8 @@ describe.each(['v1', 'v1alpha'])('reflection %s', (version) => {
     const files = answers.map(({ file_descriptor_response }) => file_descriptor_response!.file_descriptor_proto[0]!);
     // protobufjs' own reader of descriptors makes of them what its parser makes of the texts.
     const read = fromDescriptor(Buffer.concat(files.map((file) => field(1, 2, file)))).resolveAll() as protobuf.Root;
-    for (const name of ['inference.ModelInferRequest', 'inference.ModelConfig', 'inference.ModelStatistics']) {
+    const v1 = ['ServerStatus', 'ModelConfig', 'InferRequestHeader'].map((name) => `nvidia.inferenceserver.${name}`);
+    for (const name of ['inference.ModelInferRequest', 'inference.ModelConfig', 'inference.ModelStatistics', ...v1]) {
       const [mine, theirs] = [protoRoot().lookupType(name), read.lookupType(name)];
       expect(summary(theirs)).toEqual(summary(mine));
     }

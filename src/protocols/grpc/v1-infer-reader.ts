@@ -1,0 +1,145 @@
+import { copyBytes } from '../../memory/copy.js';
+import { invalid, type ServerError } from '../../types/errors.js';
+import type { V1Forms } from '../v1-forms.js';
+import { V1Message } from '../v1-messages.js';
+import type { V1Plan } from '../v1-plan.js';
+import { formOf, NO_PARTICULARS, type V1HeaderFields, type V1Particulars } from '../v1-request.js';
+import type { V1Server } from '../v1-server.js';
+import type { WireRange } from './infer-message.js';
+import { LENGTH_DELIMITED, malformed, VARINT, WireReader } from './wire.js';
+
+const MODEL_NAME = (1 << 3) | LENGTH_DELIMITED;
+const MODEL_VERSION = (2 << 3) | VARINT;
+const META_DATA = (3 << 3) | LENGTH_DELIMITED;
+const RAW_INPUT = (4 << 3) | LENGTH_DELIMITED;
+
+/** Of InferRequestHeader: all that differs from request to request lies behind the tensors. */
+const CORRELATION_ID = (4 << 3) | VARINT;
+const ID = (5 << 3) | VARINT;
+const FLAGS = (6 << 3) | VARINT;
+
+/** Each costs more memory than the two bytes it may have on the wire. */
+const MOST_RAW_INPUTS = 4096;
+
+/** Reads InferRequest messages, one after another: what it found is in its fields until the next `read`. */
+export class V1InferReader {
+  plan!: V1Plan;
+  particulars: V1Particulars = NO_PARTICULARS;
+  /** '' = it was not read yet. */
+  modelName = '';
+  readonly #v1: V1Server;
+  readonly #forms: V1Forms;
+  #header: V1Message | null = null;
+  readonly #raw: WireRange[] = [];
+  #version: number | bigint = 0;
+  #meta: WireRange = { begin: 0, end: 0 };
+  #key = '';
+
+  constructor(v1: V1Server, forms: V1Forms) {
+    this.#v1 = v1;
+    this.#forms = forms;
+  }
+
+  /** Throws ServerErrors of reading, of finding the model and of its checks; `particulars` are those of the message then, as far as it is one. */
+  read(message: Buffer): void {
+    this.#split(message);
+    this.#readHeader(message);
+    const model = this.#v1.find(this.modelName, this.#version === -1 ? '' : String(this.#version));
+    this.plan = this.#forms.known(model, this.#key, this.particulars) ?? this.#planOf(model, message);
+    this.#checkRaw();
+  }
+
+  /** Copies input `nth` of the message read to `begin` in `to`, where it came with the message. */
+  copyInputs(message: Buffer, to: Uint8Array, beginOf: (nth: number) => number): void {
+    let entry = 0;
+    const { inputs } = this.plan.plan;
+    for (let nth = 0; nth < inputs.length; nth++) {
+      if (inputs[nth]!.head.source.kind === 'shared') continue;
+      const { begin, end } = this.#raw[entry++]!;
+      copyBytes(message, begin, to, beginOf(nth), end - begin);
+    }
+  }
+
+  #split(message: Buffer): void {
+    this.modelName = '';
+    this.#version = 0;
+    this.#raw.length = 0;
+    this.#meta = { begin: 0, end: 0 };
+    this.particulars = NO_PARTICULARS;
+    const reader = new WireReader(message, 0, message.length);
+    while (!reader.isDone) {
+      const tag = reader.tag();
+      if (tag === MODEL_NAME) this.modelName = reader.string();
+      else if (tag === MODEL_VERSION) this.#version = reader.int64();
+      else if (tag === META_DATA) this.#meta = rangeOf(reader);
+      else if (tag === RAW_INPUT) this.#addRaw(rangeOf(reader));
+      else reader.skip(tag & 7);
+    }
+  }
+
+  #addRaw(range: WireRange): void {
+    if (this.#raw.length === MOST_RAW_INPUTS) throw invalid(`a request may have ${MOST_RAW_INPUTS} raw_input at most`);
+    this.#raw.push(range);
+  }
+
+  /** Takes the header apart without reading its tensors. */
+  #readHeader(message: Buffer): void {
+    const { begin, end } = this.#meta;
+    const reader = new WireReader(message, begin, end);
+    let correlationId: number | bigint = 0;
+    let id: number | bigint = 0;
+    let flags = 0;
+    let formEnd = -1;
+    let isOrdered = true;
+    while (!reader.isDone) {
+      const { at } = reader;
+      const tag = reader.tag();
+      const isParticular = tag === CORRELATION_ID || tag === ID || tag === FLAGS;
+      if (isParticular && formEnd < 0) formEnd = at;
+      if (!isParticular && formEnd >= 0) isOrdered = false;
+      if (tag === CORRELATION_ID) correlationId = reader.uint64();
+      else if (tag === ID) id = reader.uint64();
+      else if (tag === FLAGS) flags = reader.uint32();
+      else reader.skip(tag & 7);
+    }
+    this.particulars = { correlationId, id, flags };
+    this.#key = isOrdered ? message.toString('latin1', begin, formEnd < 0 ? end : formEnd) : '';
+  }
+
+  #planOf(model: V1Plan['model'], message: Buffer): V1Plan {
+    const { begin, end } = this.#meta;
+    this.#header ??= new V1Message('InferRequestHeader');
+    let fields: V1HeaderFields;
+    try {
+      fields = this.#header.decodePlain(message.subarray(begin, end)) as unknown as V1HeaderFields;
+    } catch (error) {
+      throw malformed((error as Error).message);
+    }
+    return this.#forms.plan(model, this.#key, formOf(fields), this.particulars);
+  }
+
+  /** Those that are too many are ignored. */
+  #checkRaw(): void {
+    let entry = 0;
+    const { plan, sizes } = this.plan;
+    for (let nth = 0; nth < sizes.length; nth++) {
+      if (plan.inputs[nth]!.head.source.kind === 'shared') continue;
+      const range = this.#raw[entry++];
+      if (range === undefined || range.end - range.begin !== sizes[nth]) throw this.#wrongSize(nth, range);
+    }
+  }
+
+  #wrongSize(nth: number, range: WireRange | undefined): ServerError {
+    const { plan, sizes, model } = this.plan;
+    const { name } = plan.inputs[nth]!.head;
+    const got = range === undefined ? 'no raw_input' : `unexpected size ${range.end - range.begin}`;
+    return invalid(`${got} for input '${name}', expecting ${sizes[nth]} for model '${model.name}'`);
+  }
+}
+
+function rangeOf(reader: WireReader): WireRange {
+  const length = reader.length();
+  const begin = reader.at;
+  reader.at += length;
+  return { begin, end: reader.at };
+}

@@ -1,6 +1,7 @@
 import { findGpus } from './backends/gpus.js';
 import { JavaScriptBackend } from './backends/javascript.js';
 import { OnnxRuntimeBackend } from './backends/onnxruntime.js';
+import { TensorFlowBackend } from './backends/tensorflow.js';
 import { systemClock } from './base/clock.js';
 import type { Log, ServerLog } from './base/log.js';
 import type { Mark } from './config/marks.js';
@@ -78,10 +79,11 @@ export class Conch {
     this.#arena = new Arena(options.tensorMemoryByteSize);
     this.#store = openStore(options, log);
     this.#gates = options.rateLimit === null ? null : new RateLimitGates(options.rateLimit);
+    const onnx = new OnnxRuntimeBackend();
     const surroundings = {
       options,
       machine: this.#machine,
-      backends: [new OnnxRuntimeBackend(), new JavaScriptBackend()],
+      backends: [onnx, new TensorFlowBackend(onnx), new JavaScriptBackend()],
       arena: this.#arena,
       log,
       find: (name: string, version: string) => this.server.find(name, version),

@@ -46,7 +46,7 @@ def case(name, build, *arrays, dynamic=True):
         one(name + " (open sizes)", build, arrays, dynamic)
 
 
-def one(name, build, arrays, open_axes):
+def one(name, build, arrays, open_axes, of=("x", "y")):
     graph = tf.Graph()
     with graph.as_default():
         inputs = []
@@ -54,10 +54,10 @@ def one(name, build, arrays, open_axes):
             array = np.asarray(array)
             shape = [None if axis in open_axes else size for axis, size in enumerate(array.shape)]
             dtype = tf.string if array.dtype.kind in "OSU" else array.dtype
-            inputs.append(tf.placeholder(dtype, shape, name=f"x{i}"))
+            inputs.append(tf.placeholder(dtype, shape, name=f"{of[0]}{i}"))
         outputs = build(*inputs)
         outputs = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
-        outputs = [raw.Identity(input=o, name=f"y{i}") for i, o in enumerate(outputs)]
+        outputs = [raw.Identity(input=o, name=f"{of[1]}{i}") for i, o in enumerate(outputs)]
     with tf.Session(graph=graph) as session:
         feeds = dict(zip(inputs, arrays))
         results = session.run(outputs, feeds)
@@ -68,8 +68,8 @@ def one(name, build, arrays, open_axes):
     cases.append({
         "name": name,
         "graph": base64.b64encode(definition.SerializeToString()).decode(),
-        "inputs": {f"x{i}": encoded(a) for i, a in enumerate(arrays)},
-        "outputs": {f"y{i}": encoded(r) for i, r in enumerate(results)},
+        "inputs": {f"{of[0]}{i}": encoded(a) for i, a in enumerate(arrays)},
+        "outputs": {f"{of[1]}{i}": encoded(r) for i, r in enumerate(results)},
     })
 
 
@@ -387,7 +387,20 @@ def flow():
     case("PartitionedCall", lambda x, y: inner(x, y), floats(4), floats(5), dynamic=False)
 
 
-for family in (unary, binary, reductions, matrices, shapes, slices, images, layouts, text, flow):
+def served():
+    """As NVIDIA's examples."""
+    names = ("INPUT", "OUTPUT")
+    counted, ones = np.arange(16, dtype=np.int32).reshape(1, 16), np.ones((1, 16), np.int32)
+    one("served: simple", lambda x, y: [raw.Add(x=x, y=y), raw.Sub(x=x, y=y)], (counted, ones), (0,), names)
+
+    def strings(x, y):
+        x, y = [raw.StringToNumber(string_tensor=t, out_type=tf.int32) for t in (x, y)]
+        return [raw.AsString(input=raw.Add(x=x, y=y)), raw.AsString(input=raw.Sub(x=x, y=y))]
+
+    one("served: simple_string", strings, (counted.astype(str).astype(object), ones.astype(str).astype(object)), (0,), names)
+
+
+for family in (unary, binary, reductions, matrices, shapes, slices, images, layouts, text, flow, served):
     family()
 path = os.path.join(os.path.dirname(__file__), "backends", "tensorflow", "ops.ndjson.gz")
 with open(path, "wb") as file:

@@ -28,8 +28,12 @@ export class OnnxRuntimeBackend implements Backend {
   #kept: LibraryHandle | null = null;
 
   async prepare(source: ModelSource): Promise<PreparedModel> {
+    return this.prepareFile(source, await modelPath(source));
+  }
+
+  /** As `prepare`, of an ONNX file that may lie elsewhere. */
+  async prepareFile(source: ModelSource, path: string): Promise<PreparedModel> {
     this.#kept ??= koffi.load(this.#library);
-    const path = await modelPath(source);
     const signature = await readOnnxSignature(path);
     const config = this.#complete(source, signature);
     checkSignature(config, signature);

@@ -18,7 +18,7 @@ export interface Terminal {
 }
 
 /** Backends that models can have here. Ensembles have none. */
-const backends = ['onnxruntime', 'javascript'];
+const backends = ['onnxruntime', 'tensorflow', 'javascript'];
 
 export async function checkSettings(options: UnderstandingOptions): Promise<CheckSettings> {
   const gpus = options.gpus === null ? await findGpus() : Array.from({ length: options.gpus }, (_, index) => index);

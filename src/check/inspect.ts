@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { findModule } from '../backends/javascript.js';
+import { findModelFile } from '../backends/model-file.js';
 import { readOnnxSignature } from '../backends/onnx-file.js';
 import { openInitializers } from '../backends/onnx-open.js';
 import { modelPath } from '../backends/onnxruntime.js';
@@ -178,6 +179,10 @@ async function readVersions(
       const file = { name: entry.name, versionDirectory: directory, config };
       if (config.backend === 'javascript') {
         await findModule(file);
+        continue;
+      }
+      if (config.backend === 'tensorflow') {
+        await findModelFile(file, config.default_model_filename);
         continue;
       }
       const path = await modelPath(file);

@@ -1,5 +1,6 @@
+import { invalid } from '../../types/errors.js';
 import { bytesOfElement, elementType } from './element-type.js';
-import type { OnnxAttributes, OnnxNode } from './onnx-writer.js';
+import type { OnnxAttribute, OnnxAttributes, OnnxNode } from './onnx-writer.js';
 import { int64s, numbersOf, type Shape, type Tensor, transpose, typedArray } from './tensor.js';
 
 /**
@@ -52,6 +53,7 @@ export class Builder {
 
   /** One node; its outputs' names. */
   add(base: string, op: string, inputs: readonly string[], attributes: OnnxAttributes = {}, outputs = 1): string[] {
+    for (const [key, value] of Object.entries(attributes)) checkWhole(key, value);
     const names = Array.from({ length: outputs }, (_, i) => this.fresh(i === 0 ? base : `${base}:${i}`));
     this.nodes.push({ name: names[0]!, op, inputs, outputs: names, attributes });
     return names;
@@ -90,6 +92,13 @@ export class Builder {
     this.initializers.set(name, tensor);
     return name;
   }
+}
+
+/** A list of the file may be too short, or say what is no size. */
+function checkWhole(key: string, value: OnnxAttribute): void {
+  const numbers = typeof value === 'number' ? [value] : Array.isArray(value) ? (value as readonly number[]) : [];
+  if (numbers.every((number) => Number.isSafeInteger(number))) return;
+  throw invalid(`its attributes lead to ${key} ${numbers.map(String).join(', ')}`);
 }
 
 export function constant(tensor: Tensor): Value {

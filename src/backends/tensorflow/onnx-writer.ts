@@ -156,10 +156,11 @@ function tensorMessage(name: string, { type, dims, bytes, strings }: Tensor): Me
   return tensor;
 }
 
-/** Sizes that are not known are given no name: nothing is said of which are the same. */
+/** Sizes that are not known, or are none, are given no name: nothing is said of which are the same. */
 function valueMessage({ name, type, shape }: OnnxValue): Message {
   const shapeMessage = new Message();
-  for (const dim of shape) shapeMessage.message(1, dim < 0 ? new Message() : new Message().varint(1, dim));
+  for (const dim of shape)
+    shapeMessage.message(1, !Number.isSafeInteger(dim) || dim < 0 ? new Message() : new Message().varint(1, dim));
   const tensor = new Message().varint(1, type).message(2, shapeMessage);
   return new Message().text(1, name).message(2, new Message().message(1, tensor));
 }

@@ -1,4 +1,4 @@
-import { ServerError } from '../../types/errors.js';
+import { invalid, ServerError } from '../../types/errors.js';
 import { bytesOfElement, elementType, fromTensorFlow } from './element-type.js';
 import { broken, type Field, fields, messages, varints, whole } from './wire.js';
 
@@ -150,7 +150,9 @@ function halfToNumber(bits: number): number {
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
+/** Throws INVALID_ARGUMENT where one is no whole number: a list of the file is too short. */
 export function int64s(values: readonly number[], dims: Shape = [values.length]): Tensor {
+  if (!values.every((value) => Number.isInteger(value))) throw invalid(`has sizes or places ${values.map(String)}`);
   const data = BigInt64Array.from(values, clampBig);
   return { type: elementType.INT64, dims, bytes: new Uint8Array(data.buffer), strings: [] };
 }

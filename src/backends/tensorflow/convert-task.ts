@@ -1,0 +1,17 @@
+import type { ErrorCode } from '../../types/errors.js';
+import type { Hints } from './convert.js';
+
+/** A TensorFlow model that is wanted as an ONNX file. Goes to another thread. */
+export interface ConvertTask {
+  readonly form: 'graphdef' | 'savedmodel';
+  /** Of the graph's file, or of the SavedModel's folder. */
+  readonly path: string;
+  readonly hints: Hints;
+  /** Folder of files made before. */
+  readonly cache: string;
+}
+
+/** Where the ONNX file is, or why there is none. */
+export type ConvertOutcome =
+  | { readonly path: string; readonly isNew: boolean }
+  | { readonly error: { readonly code: ErrorCode; readonly message: string } };

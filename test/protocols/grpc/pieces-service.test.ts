@@ -69,7 +69,8 @@ beforeAll(async () => {
     'protocols/body-buffer.js',
   )) as typeof import('../../../src/protocols/body-buffer.js');
   const budget = new BodyBudget(1 << 28);
-  const service = new BuiltService(conch.server, budget, log);
+  const { V1Server } = (await built('protocols/v1-server.js')) as typeof import('../../../src/protocols/v1-server.js');
+  const service = new BuiltService(new V1Server(conch.server, '0'), budget, log);
   const handler: GrpcHandler = {
     methods: service.methods,
     onCall: (call) => {

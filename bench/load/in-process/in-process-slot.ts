@@ -127,6 +127,8 @@ export class InProcessSlot implements Responder {
   }
 }
 
+/** The model itself was found: one that it calls was not. */
 function failureOf({ code, message }: ServerError): Failure {
-  return { kind: code, message };
+  const remedy = code === 'NOT_FOUND' ? '; --load-model NAME loads it too' : '';
+  return { kind: code, message: `${message}${remedy}` };
 }

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { MainProcess } from '../../../e2e/server.js';
 
 export interface BenchEnd {
@@ -15,16 +14,11 @@ export async function bench(args: readonly string[]): Promise<BenchEnd> {
   return { code, stdout: main.stdout, output: main.output };
 }
 
-/** The command, interrupted each time that `when` resolves. */
-export async function interrupted(
-  args: readonly string[],
-  ...when: readonly (() => Promise<void>)[]
-): Promise<BenchEnd> {
+/** The command, interrupted by Ctrl-C when `when` resolves. */
+export async function interrupted(args: readonly string[], when: () => Promise<void>): Promise<BenchEnd> {
   const main = new MainProcess(['bench', ...args]);
-  for (const moment of when) {
-    await moment();
-    main.child.kill('SIGINT');
-  }
-  if (!main.hasEnded) await once(main.child, 'close');
-  return { code: await main.exit, stdout: main.stdout, output: main.output };
+  await when();
+  main.child.kill('SIGINT');
+  const code = await main.exit;
+  return { code, stdout: main.stdout, output: main.output };
 }

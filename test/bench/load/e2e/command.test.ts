@@ -7,7 +7,8 @@ import { readReport } from '../../../../bench/report/read-report.js';
 import { ServerProcess } from '../../../e2e/server.js';
 import { bench } from './bench-process.js';
 
-const MODELS = ['simple', 'repeat', 'caller', 'ordered', 'identity_bytes'] as const;
+const MODELS = ['simple', 'repeat', 'caller', 'multi_version'];
+const ODD_NAME = 'größe 50%?';
 /** perf_analyzer -f, of version 2.59. */
 const CSV_HEAD =
   'Concurrency,Inferences/Second,Client Send,Network+Server Send/Recv,Server Queue,Server Compute Input,Server Compute Infer,' +
@@ -18,7 +19,11 @@ let folder: string;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'conch-bench-'));
-  server = await ServerProcess.start({ models: MODELS, flags: ['--allow-client-shm=true'] });
+  server = await ServerProcess.start({
+    models: MODELS,
+    copies: { [ODD_NAME]: 'simple' },
+    flags: ['--allow-client-shm=true'],
+  });
 });
 
 afterAll(async () => {
@@ -69,18 +74,31 @@ test.each([
   expect(result.models).toMatchObject([{ model: 'simple', requests: 101, inferences: 101 }]);
 });
 
-test('answers of decoupled models are counted, and those of a model that a model calls are its own', async () => {
+test.each([
+  ['http', http],
+  ['grpc', grpc],
+])('names that a path has to escape, and versions, over %s', async (_, place) => {
+  const { code, result } = await measured(ODD_NAME, ...place(), '-x', '1', '--request-count', '10');
+  expect(code).toBe(0);
+  expect(result.models).toMatchObject([{ model: ODD_NAME, version: '1', requests: 10 }]);
+});
+
+test('all answers of a decoupled model are counted', async () => {
   const given = ['--string-data', 'plain', '--seed', '1', '--request-count', '20'];
   const { result } = await measured('repeat', ...grpc(), '--streaming', ...given);
   expect(result).toMatchObject({ requests: 20, failures: [] });
   expect(result.firstResponse!.count + result.betweenResponses!.count).toBeGreaterThan(20);
 });
 
-test('in process, a model whose code calls others has them with --load-model', async () => {
-  const given = [...inProcess(), '--string-data', 'add', '--request-count', '8'];
+test('in process, a model whose code calls another has it with --load-model', async () => {
+  const given = [...inProcess(), '--string-data', 'versions', '--request-count', '8'];
   const alone = await measured('caller', ...given);
   expect(alone.code).toBe(1);
-  expect(alone.output).toContain('all 8 requests failed with NOT_FOUND');
+  expect(alone.output).toMatch(
+    /^conch bench: all 8 requests failed with NOT_FOUND: .*; --load-model NAME loads it too$/m,
+  );
+  const together = await measured('caller', ...given, '--load-model', 'multi_version');
+  expect(together).toMatchObject({ code: 0, output: '', result: { requests: 8, failures: [] } });
 });
 
 test('files: CSV in the columns of perf_analyzer, a report that is read again, a page', async () => {
@@ -113,7 +131,7 @@ test('files: CSV in the columns of perf_analyzer, a report that is read again, a
     ],
   });
   expect(report.command).toContain('conch bench -m simple');
-  expect(readFileSync(html, 'utf8')).toContain('<svg');
+  expect(readFileSync(html, 'utf8')).toContain('<title>simple · conch bench</title>');
   const compared = await bench(['compare', json, json]);
   expect(compared).toMatchObject({ code: 0, stdout: expect.stringContaining('simple') });
 });
@@ -137,8 +155,6 @@ test('answers that are not what the data expect are failures, and the exit code 
 test.each([
   [['-m', 'simple', '-b', '99'], "-b 99: the model 'simple' takes batches of 8 at most"],
   [['-m', 'repeat'], "the model 'repeat' is decoupled"],
-  [['-m', 'nobody/at all'], "model 'nobody/at all' is not ready"],
-  [['-m', 'simple', '-x', '9'], "model 'simple' version 9 is not ready"],
   [['-m', 'simple', '--request-rate-range', '1', '--concurrency-range', '1'], 'contradict each other'],
   [['-m', 'simple', '--collect-metrics', '--metrics-url', '127.0.0.1:1'], 'cannot ask http://127.0.0.1:1 for metrics'],
 ])('%j is refused in words, and nothing is measured', async (args, message) => {

@@ -38,7 +38,7 @@ test('a program measures, and watches', async () => {
 
 test('what cannot be measured rejects with a sentence; an aborted run is partial or rejects', async () => {
   const url = `127.0.0.1:${server.httpPort}`;
-  await expect(runLoad({ model: 'nobody', url })).rejects.toThrow("model 'nobody' is not ready");
+  await expect(runLoad({ model: 'simple', url, batchSize: 99 })).rejects.toThrow('takes batches of 8 at most');
   await expect(runLoad({ model: 'simple', url }, { signal: AbortSignal.abort() })).rejects.toThrow('interrupted');
   const abort = new AbortController();
   const progress = {

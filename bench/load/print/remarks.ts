@@ -51,7 +51,8 @@ function remarksOfResult(result: LoadResult, report: LoadReport): string[] {
       `${count(late)} of ${count(all)} requests left late, by ${inMs(delay.mean)} ms on average${waiting}; ` +
         'their latency counts from when they were due.',
     );
-    if (isFull(result)) say(fullRemark(result, report));
+    const full = fullRemark(result, report);
+    if (full !== null) say(full);
   }
   for (const { kind, count: failed, message } of result.failures) {
     const what = kind === NO_CONNECTION ? ['attempt to connect', 'attempts to connect'] : ['request', 'requests'];
@@ -61,25 +62,26 @@ function remarksOfResult(result: LoadResult, report: LoadReport): string[] {
   return remarks;
 }
 
-/** From this part of what may be in flight on, what is due has to wait for an answer. */
-const FULL = 0.9;
+/** Where on average this part of what may be in flight is, what is due waits for an answer now and then. */
+const FULL = 0.5;
 
-/** By Little's law: those in flight are as many as leave in the time that one takes. */
-function isFull({ load, latency, lateness, seconds }: LoadResult): boolean {
-  if (load.kind === 'closed' || lateness === null || seconds === 0) return false;
-  const inFlightUs = latency.mean * latency.count - lateness.delay.mean * lateness.delay.count;
-  return inFlightUs / (seconds * 1e6) > FULL * load.maxInFlight;
+/** On average, by Little's law: as many as leave in the time that one takes. */
+function inFlight({ latency, lateness, seconds }: LoadResult): number {
+  const waitedUs = lateness === null ? 0 : lateness.delay.mean * lateness.delay.count;
+  return seconds === 0 ? 0 : (latency.mean * latency.count - waitedUs) / (seconds * 1e6);
 }
 
-function fullRemark({ load }: LoadResult, { server, model }: LoadReport): string {
-  const most = load.kind === 'open' ? load.maxInFlight : 0;
+/** Of late requests: those before them took all places; null = they did not. */
+function fullRemark(result: LoadResult, { server, model }: LoadReport): string | null {
+  const { load } = result;
+  const busy = inFlight(result);
+  if (load.kind === 'closed' || busy < FULL * load.maxInFlight) return null;
+  const used = `${shortNumber(busy)} of ${load.maxInFlight}`;
   if (model.scheduler === 'sequence') {
-    return `all ${most} sequences had a step in flight most of the time: --num-of-sequences N allows more.`;
+    return `${used} sequences had a step in flight on average: --num-of-sequences N allows more.`;
   }
-  if (server.protocol === 'http') {
-    return `all ${most} connections were in use most of the time: --connections N allows more.`;
-  }
-  return `${most} requests were in flight most of the time, which is the most that a rate may have: the server is too slow for it.`;
+  if (server.protocol === 'http') return `${used} connections were in use on average: --connections N allows more.`;
+  return `${used} requests that a rate may have in flight were so on average: the server is too slow for it.`;
 }
 
 function bestRemark({ results, best, latencyLimitUs, percentile }: LoadReport): string[] {

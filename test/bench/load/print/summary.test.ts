@@ -135,12 +135,12 @@ test('a rate whose requests waited for a free connection names the flag', () => 
   };
   // 1,000 requests of 8 ms in a second: 8 in flight on average.
   expect(plainOf(reportOf([full(8, 8000)]))).toContain(
-    'load 1000/s: all 8 connections were in use most of the time: --connections N allows more.\n',
+    'load 1000/s: 8.00 of 8 connections were in use on average: --connections N allows more.\n',
   );
-  expect(plainOf(reportOf([full(16, 8000)]))).not.toContain('--connections');
+  expect(plainOf(reportOf([full(17, 8000)]))).not.toContain('--connections');
   const base = reportOf([full(8, 8000)]);
   const sequences = { ...base, model: { ...base.model, scheduler: 'sequence' } as const };
-  expect(plainOf(sequences)).toContain('all 8 sequences had a step in flight most of the time: --num-of-sequences N');
+  expect(plainOf(sequences)).toContain('8.00 of 8 sequences had a step in flight on average: --num-of-sequences N');
 });
 
 test('the percentile that was asked for has a column; the limit and the best within it are named', () => {

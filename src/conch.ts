@@ -27,7 +27,7 @@ import { chooseHttpEngine } from './protocols/http/choose-engine.js';
 import type { HttpEngine, HttpHandler, HttpListener } from './protocols/http/engine.js';
 import { metricsHandler } from './protocols/http/metrics.js';
 import { restrictHttp, restrictSockets } from './protocols/http/restricted.js';
-import { httpHandler } from './protocols/http/server.js';
+import { httpHandler, v1HealthHandler } from './protocols/http/server.js';
 import { JsonPool } from './protocols/json-pool.js';
 import { V1Server } from './protocols/v1-server.js';
 import type { SocketHandler } from './protocols/web-socket.js';
@@ -63,6 +63,7 @@ export class Conch {
   #sockets: SocketService | null = null;
   #grpc: GrpcListener | null = null;
   #grpcService: GrpcService | null = null;
+  #health: HttpListener | null = null;
   #metrics: HttpListener | null = null;
   #telemetry: ServerTelemetry | null = null;
   /** Filled before the first model is loaded. */
@@ -131,6 +132,7 @@ export class Conch {
     const { engine, line } = chooseHttpEngine(this.#options.httpEngine);
     this.#log.info(line);
     if (this.#options.allowHttp) await this.#listenHttp(engine, budget);
+    if (this.#options.httpHealthPort > 0) await this.#listenHealth(engine, budget);
     if (this.#options.allowMetrics) await this.#listenMetrics(engine);
     if (this.#options.modelControlMode === 'poll' && !this.#isStopping) this.#poller.start();
   }
@@ -153,7 +155,7 @@ export class Conch {
     await Promise.all([watched, repositories, this.#tracing.close()]);
     this.#store?.close();
     this.#telemetry?.stop();
-    await this.#metrics?.close();
+    await Promise.all([this.#metrics?.close(), this.#health?.close()]);
     return inTime;
   }
 
@@ -233,7 +235,12 @@ export class Conch {
     const handler = httpHandler(
       this.server,
       this.#v1,
-      { maxInputBytes: httpMaxInputSize, serverTiming, forward: headerForward(httpHeaderForwardPattern) },
+      {
+        maxInputBytes: httpMaxInputSize,
+        serverTiming,
+        v1Health: this.#options.httpHealthPort === 0,
+        forward: headerForward(httpHeaderForwardPattern),
+      },
       budget,
       this.#jsonPool,
       this.#log,
@@ -254,6 +261,14 @@ export class Conch {
       keys === null ? this.#sockets : restrictSockets(this.#sockets, keys),
     );
     this.#log.info(`Started HTTPService at ${httpAddress}:${this.#http.port}`);
+  }
+
+  async #listenHealth(engine: HttpEngine, budget: BodyBudget): Promise<void> {
+    const { httpAddress, httpHealthPort, httpRestrictedApi } = this.#options;
+    const handler = v1HealthHandler(this.#v1, budget);
+    const keys = new ApiKeys(httpRestrictedApi);
+    this.#health = await this.#listen(engine, httpAddress, httpHealthPort, restrictHttp(handler, keys));
+    this.#log.info(`Started health at ${httpAddress}:${this.#health.port}`);
   }
 
   async #listenMetrics(engine: HttpEngine): Promise<void> {

@@ -20,7 +20,15 @@ const floors: readonly (readonly string[])[] = [
 ];
 
 /** The composition root: may import everything, and nothing below imports it. */
-const rootFiles = ['cli.ts', 'conch.ts', 'main.ts', 'model-actions.ts', 'server-telemetry.ts', 'status-table.ts'];
+const rootFiles = [
+  'cli.ts',
+  'conch.ts',
+  'main.ts',
+  'model-actions.ts',
+  'server-telemetry.ts',
+  'status-table.ts',
+  'trtserver.ts',
+];
 
 /** Commands of the load test, which `main.ts` loads when they are asked for. */
 const loadCommands = ['bench/load/bench-command.ts', 'bench/tune/tune-command.ts'];

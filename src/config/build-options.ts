@@ -94,6 +94,7 @@ function httpOptions(values: FlagValues) {
     allowHttp: values.boolean('allow-http'),
     httpAddress: address(values, 'http-address'),
     httpPort: values.number('http-port'),
+    httpHealthPort: values.number('http-health-port'),
     reuseHttpPort: values.boolean('reuse-http-port'),
     httpEngine: values.text('http-engine') as Options['httpEngine'],
     httpMaxInputSize: values.number('http-max-input-size'),
@@ -221,6 +222,13 @@ function address(values: FlagValues, name: string): string {
 function checkPorts(options: Options): void {
   const listeners = [
     { what: 'HTTP', flag: '--http-port', on: options.allowHttp, address: options.httpAddress, port: options.httpPort },
+    {
+      what: 'health',
+      flag: '--http-health-port',
+      on: options.httpHealthPort > 0,
+      address: options.httpAddress,
+      port: options.httpHealthPort,
+    },
     { what: 'GRPC', flag: '--grpc-port', on: options.allowGrpc, address: options.grpcAddress, port: options.grpcPort },
     {
       what: 'metrics',

@@ -37,8 +37,11 @@ export interface SpelledOut {
   readonly rest: readonly string[];
 }
 
-/** Writes every flag with its full name and joins it to its value, so that what follows need not know GNU's rules. */
-export function spellOut(argv: readonly string[], flags: readonly Flag[]): SpelledOut {
+/**
+ * Writes every flag with its full name and joins it to its value, so that what follows need not know GNU's rules.
+ * @param others are looked at where no name of `flags` begins as the flag given
+ */
+export function spellOut(argv: readonly string[], flags: readonly Flag[], others: readonly Flag[] = []): SpelledOut {
   const words: string[] = [];
   const spelled: string[] = [];
   for (let i = 0; i < argv.length; i++) {
@@ -48,7 +51,9 @@ export function spellOut(argv: readonly string[], flags: readonly Flag[]): Spell
       (word.startsWith('-') && word !== '-' ? spelled : words).push(word);
       continue;
     }
-    const flag = resolveFlag(word.slice(2).split('=', 1)[0]!, flags);
+    const given = word.slice(2).split('=', 1)[0]!;
+    const isKnown = flags.some((flag) => namesOf(flag).some((name) => name.startsWith(given)));
+    const flag = resolveFlag(given, isKnown || others.length === 0 ? flags : others);
     if (takesNextWord(flag, word)) spelled.push(spelledFlag(flag, argv[++i]));
     else spelled.push(spelledFlag(flag, valueIn(word)));
   }

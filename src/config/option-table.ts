@@ -110,6 +110,12 @@ const working: readonly Flag[] = [
       'Address to listen at: 0.0.0.0 = all of IPv4; [::1] or ipv6:[::1] is IPv6.',
     ),
     integer('http-port', 8000, port, 'Port of HTTP; 0 = any free one.'),
+    integer(
+      'http-health-port',
+      0,
+      { min: -1, max: 65_535, unit: '' },
+      'Port of /api/health, which is then on no other; 0 = that of HTTP, -1 = none.',
+    ),
     boolean('reuse-http-port', false, 'Let several processes listen at the port (SO_REUSEPORT).'),
     choice('http-engine', ['auto', 'uws', 'net'], 'net = our own; uws = uWebSockets.js, where it runs; auto = net.'),
     integer('http-max-input-size', 67_108_864, bytes, 'JSON, raw and decompressed bytes of one request.'),

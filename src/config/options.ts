@@ -46,6 +46,8 @@ export interface Options {
   /** A host name, an IPv4 address, or an IPv6 address without brackets. */
   readonly httpAddress: string;
   readonly httpPort: number;
+  /** Of `/api/health`: 0 = the port of HTTP, -1 = none. */
+  readonly httpHealthPort: number;
   readonly reuseHttpPort: boolean;
   readonly httpEngine: 'auto' | 'uws' | 'net';
   /** JSON, raw and decompressed bytes of one request. */

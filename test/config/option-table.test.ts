@@ -25,6 +25,7 @@ const sheet: Readonly<Record<string, FlagValue | null>> = {
   'allow-http': true,
   'http-address': '127.0.0.1', // Triton: 0.0.0.0
   'http-port': 8000,
+  'http-health-port': 0, // TensorRT Inference Server: that of HTTP
   'reuse-http-port': false,
   'http-header-forward-pattern': '',
   'http-thread-count': 8,

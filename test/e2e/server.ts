@@ -47,10 +47,15 @@ export class MainProcess {
   readonly exit: Promise<number | NodeJS.Signals>;
   #onOutput: () => void = () => {};
 
-  /** `env` is added to our own environment. */
-  constructor(args: readonly string[], nodeFlags: readonly string[] = [], env: Readonly<Record<string, string>> = {}) {
-    if (!existsSync(mainFile)) throw new Error('dist/src/main.js is missing: npm run build');
-    this.child = spawn(process.execPath, [...nodeFlags, mainFile, ...args], {
+  /** `env` is added to our own environment. @param program the file that is run */
+  constructor(
+    args: readonly string[],
+    nodeFlags: readonly string[] = [],
+    env: Readonly<Record<string, string>> = {},
+    program = mainFile,
+  ) {
+    if (!existsSync(program)) throw new Error(`${program} is missing: npm run build`);
+    this.child = spawn(process.execPath, [...nodeFlags, program, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
       cwd: root,
       env: { ...process.env, ...env },

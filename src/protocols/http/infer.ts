@@ -14,6 +14,8 @@ export interface InferSettings {
   readonly maxInputBytes: number;
   /** `--server-timing` */
   readonly serverTiming: boolean;
+  /** `/api/health` is on this port. */
+  readonly v1Health: boolean;
   /** Null = no headers become parameters. */
   readonly forward: HeaderForward | null;
 }

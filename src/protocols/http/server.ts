@@ -32,7 +32,7 @@ export function httpHandler(
   const generate = new GenerateEndpoint(server, settings, budget, pool);
   const sharedMemory = new SharedMemoryEndpoints(server.regions, budget);
   const repository = new RepositoryEndpoints(server, budget, pool);
-  const v1 = new V1Endpoints(v1Server, budget);
+  const v1 = new V1Endpoints(v1Server, budget, (endpoint) => settings.v1Health || endpoint !== 'v1-health');
   const traceSetting = new TraceSettingEndpoint(server, budget);
   const dispatch = (exchange: HttpExchange, route: Route) => {
     const { endpoint, model, version } = route;
@@ -58,6 +58,18 @@ export function httpHandler(
       log.verbose(1, `${exchange.method} ${exchange.path}: ${String(error)}`);
       replyError(exchange, error);
     }
+  };
+}
+
+/** `/api/health` on a port of its own. */
+export function v1HealthHandler(v1Server: V1Server, budget: BodyBudget): HttpHandler {
+  const router = new Router();
+  const v1 = new V1Endpoints(v1Server, budget, (endpoint) => endpoint === 'v1-health');
+  return (exchange) => {
+    const route = router.match(exchange.path);
+    const family = route === null ? null : v1EndpointOf(route);
+    if (family === null) replyEmpty(exchange, 400);
+    else v1.handle(exchange, family, route!);
   };
 }
 

@@ -16,21 +16,31 @@ const cudaRegisterPath = /^\/cudaregister\/([^/]+)\/([0-9]+)\/([0-9]+)$/;
 const unregisterPath = /^\/unregister\/([^/]+)$/;
 const unregisterAllPath = '/unregisterall';
 
+/** Which families of endpoints a port has. */
+export type V1Families = (endpoint: V1Endpoint) => boolean;
+
 /** `/api/...`: the protocol of 19.11 over HTTP (v1 fact sheet 1.2). Method, then path, then what is asked for. */
 export class V1Endpoints {
   readonly #v1: V1Server;
+  readonly #serves: V1Families;
   readonly #memory: V1Memory;
   readonly #infer: V1InferEndpoint;
   readonly #serverStatus = new V1Message('ServerStatus');
   readonly #memoryStatus = new V1Message('SharedMemoryStatus');
 
-  constructor(v1: V1Server, budget: BodyBudget) {
+  /** @param serves families that this port has: any other is 400, whatever the method */
+  constructor(v1: V1Server, budget: BodyBudget, serves: V1Families) {
+    this.#serves = serves;
     this.#v1 = v1;
     this.#memory = new V1Memory(v1);
     this.#infer = new V1InferEndpoint(v1, budget);
   }
 
   handle(exchange: HttpExchange, endpoint: V1Endpoint, route: Route): void {
+    if (!this.#serves(endpoint)) {
+      replyEmpty(exchange, 400);
+      return;
+    }
     if (!answers(endpoint, exchange.method)) {
       replyEmpty(exchange, 405);
       return;

@@ -376,6 +376,26 @@ onEachEngine((engine) => {
     });
   });
 
+  test('clients that go away leave nothing behind, wherever they are', async () => {
+    const small = bytesOf(v1Infer({ path: 'simple', header: SIMPLE, body: simpleBody(1) }));
+    const header = 'batch_size: 1 input { name: "INPUT0" dims: 100000 } output { name: "OUTPUT0" }';
+    const large = bytesOf(v1Infer({ path: 'identity_fp32', header, body: Buffer.alloc(400_000) }));
+    const waiting = bytesOf(
+      v1Infer({
+        path: 'delayed',
+        header: 'batch_size: 1 input { name: "INPUT0" } output { name: "OUTPUT0" }',
+        body: floats(1),
+      }),
+    );
+    for (const bytes of [small.subarray(0, -60), large.subarray(0, -60), large.subarray(0, 1000), waiting, large]) {
+      const client = await RawClient.open(server.httpPort);
+      await client.write(bytes);
+      client.destroy();
+      await client.closed;
+    }
+    expect((await run('simple', SIMPLE, simpleBody(1))).code).toBe(200);
+  });
+
   test('model control is UNAVAILABLE where requests load no models', async () => {
     for (const action of ['load', 'unload']) {
       const answer = await send(`/api/modelcontrol/${action}/simple`);
@@ -430,6 +450,24 @@ onEachEngine((engine) => {
       expect(
         (await askV1(server.httpPort, v1Infer({ path: 'simple', header: SIMPLE, body: simpleBody(1) }))).code,
       ).toBe(200);
+      const tensors = (names: string[]) => names.map((name) => ({ name, data_type: 'TYPE_INT32', dims: [16] }));
+      const config = JSON.stringify({
+        name: 'simple',
+        platform: 'onnxruntime_onnx',
+        max_batch_size: 4,
+        input: tensors(['INPUT0', 'INPUT1']),
+        output: tensors(['OUTPUT0', 'OUTPUT1']),
+      });
+      // The model is another one by the time that the body is complete.
+      const client = await RawClient.open(server.httpPort);
+      const bytes = bytesOf(v1Infer({ path: 'simple', header: SIMPLE, body: simpleBody(6) }));
+      await client.write(bytes.subarray(0, -20));
+      await askV1(server.httpPort, get('/api/health/live'));
+      const load = post('/v2/repository/models/simple/load', JSON.stringify({ parameters: { config } }));
+      expect((await ask(server.httpPort, load)).status).toBe(200);
+      await client.write(bytes.subarray(-20));
+      expect((await client.answer())!.body.subarray(0, 128)).toEqual(simpleSums(6));
+      client.destroy();
       expect(await control('unload/simple')).toMatchObject(ok);
       expect(await control('unload/unknown')).toMatchObject(ok);
       expect((await control('load/unknown')).status).toMatch(/^code: INTERNAL msg: "failed to load \\'unknown\\'/);

@@ -62,6 +62,9 @@ export const trtserverFlags: readonly Flag[] = [
   ]),
 ];
 
+/** NV-InferRequest names every tensor of a request: in 19.11 it had no bound. */
+const HEADER_BYTES = 131_072;
+
 /** A command line for Conch, and what is to be said of flags that change nothing. */
 export interface TrtserverLine {
   readonly argv: readonly string[];
@@ -101,6 +104,7 @@ function givenFlags(spelled: readonly string[]): GivenFlags {
 function serverFlags(values: FlagValues): string[] {
   const same = ['id', 'log-verbose', 'log-info', 'log-warning', 'log-error', 'exit-on-error', 'strict-readiness'];
   const argv = same.map((name) => `--${name}=${values.asText(name)}`);
+  argv.push(`--http-max-header-size=${HEADER_BYTES}`);
   argv.push(`--exit-timeout-secs=${Math.max(0, values.number('exit-timeout-secs'))}`);
   if (['OFF', 'false'].includes(values.text('trace-level'))) return argv;
   const file = values.text('trace-file');

@@ -143,8 +143,8 @@ class JsonReply implements PreparedReply {
   }
 }
 
-/** Valid until the request is released. */
-function outputViews(response: InferResponse): Uint8Array[] {
+/** The bytes of all outputs, in the order of the plan. Valid until the response is released. */
+export function outputViews(response: InferResponse): Uint8Array[] {
   return response.plan.outputs.map((_, nth) => {
     const begin = response.outputBegin(nth);
     return response.model.arena.bytes.subarray(begin, begin + response.outputBytes(nth));

@@ -24,6 +24,7 @@ test('the defaults of 19.11', () => {
     allowHttp: true,
     httpPort: 8000,
     httpHealthPort: 0,
+    httpMaxHeaderSize: 131072,
     allowGrpc: true,
     grpcPort: 8001,
     allowMetrics: true,
@@ -53,6 +54,7 @@ test.each<[string, string[], Partial<Options>]>([
   ['health alone', ['--http-port=-1', '--http-health-port=81'], { allowHttp: false, httpHealthPort: 81 }],
   ['no HTTP at all', ['--allow-http=false', '--http-health-port=81'], { allowHttp: false, httpHealthPort: 0 }],
   ['a level may be a boolean', ['--log-verbose=true'], { logVerbose: 1 }],
+  ['flags of Conch count', ['--http-max-header-size=4096'], { httpMaxHeaderSize: 4096 }],
   ['flags of Conch', ['--http-address=0.0.0.0', '--http-engine', 'net'], { httpAddress: '0.0.0.0', httpEngine: 'net' }],
 ])('%s: %j', (_, argv, options) => {
   expect(optionsOf(...argv)).toMatchObject(options);

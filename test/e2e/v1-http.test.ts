@@ -1,18 +1,38 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { RawClient } from '../protocols/http/raw-client.js';
+import { ensembleFiles } from './ensembles.js';
 import { RegionFile } from './region-file.js';
 import { ask, askJson, binaryOutputs, bytesOf, get, infer, oneNumber, outputsOf, post } from './requests.js';
 import { onEachEngine, ServerProcess } from './server.js';
 import { askV1, floats, ints, readV1, SIMPLE, simpleBody, simpleSums, strings, v1Answer, v1Infer } from './v1.js';
 
 const SUCCESS = 'code: SUCCESS server_id: "ours"';
-const models = ['simple', 'labels', 'identity_bytes', 'identity_fp32', 'identity_fp16', 'sequence_direct', 'delayed'];
+const ensembles = ensembleFiles({
+  classed: { maxBatchSize: 4, inputs: ['A FP32 4'], outputs: ['B FP32 4'], steps: ['labels INPUT0=A -> OUTPUT0=B'] },
+  failing: {
+    maxBatchSize: 4,
+    inputs: ['A INT64 1'],
+    outputs: ['B FP32 1'],
+    steps: ['fails_at_run INPUT0=A -> OUTPUT0=B'],
+  },
+});
+const models = [
+  'fails_at_run',
+  'simple',
+  'labels',
+  'identity_bytes',
+  'identity_fp32',
+  'identity_fp16',
+  'sequence_direct',
+  'delayed',
+];
 
 onEachEngine((engine) => {
   let server: ServerProcess;
 
   beforeAll(async () => {
-    server = await ServerProcess.start({ engine, models, flags: ['--id=ours', '--allow-client-shm=true'] });
+    const flags = ['--id=ours', '--allow-client-shm=true'];
+    server = await ServerProcess.start({ engine, models, flags, files: ensembles });
     return () => server.stop();
   });
 
@@ -103,7 +123,7 @@ onEachEngine((engine) => {
       const before = await status('');
       await read('/api/health/live');
       const after = await status('/');
-      expect(Object.keys(after.model_status).sort()).toEqual([...models].sort());
+      expect(Object.keys(after.model_status).sort()).toEqual([...models, 'classed', 'failing'].sort());
       expect(after.health_stats!.success.count).toBe((before.health_stats?.success?.count ?? 0) + 1);
     });
 
@@ -254,6 +274,20 @@ onEachEngine((engine) => {
       expect(readV1('InferResponseHeader', answer.body)).toMatchObject({
         output: [{ batch_classes: [{ cls: [{ idx: 1, value: 5, label: 'one' }, {}] }, {}] }],
       });
+    });
+
+    test('classes of an ensemble have the labels of the step that made them', async () => {
+      const header = 'batch_size: 1 input { name: "A" } output { name: "B" cls { count: 1 } }';
+      expect((await run('classed', header, floats(1, 5, 3, 2))).header).toContain(
+        'batch_classes { cls { idx: 1 value: 5 label: "one" } }',
+      );
+    });
+
+    test('a step that fails is named by its ensemble', async () => {
+      const header = 'batch_size: 1 input { name: "A" } output { name: "B" } id: 3';
+      const answer = await run('failing', header, Buffer.from(BigInt64Array.of(1_000_000n).buffer));
+      expect(answer).toMatchObject({ code: 400, header: 'id: 3', body: Buffer.alloc(0) });
+      expect(answer.status).toMatch(/^code: INTERNAL msg: "in ensemble \\'failing\\', onnx/);
     });
 
     test('a datatype without classes is INVALID_ARG', async () => {

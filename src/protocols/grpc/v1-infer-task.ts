@@ -2,6 +2,7 @@ import type { InferResponse } from '../../core/infer-response.js';
 import type { ParentContext } from '../../telemetry/trace/parent-context.js';
 import { asServerError, invalid, type ServerError } from '../../types/errors.js';
 import { grpcTrace } from '../call-trace.js';
+import { outputViews } from '../prepared-reply.js';
 import { V1Message } from '../v1-messages.js';
 import type { V1Plan } from '../v1-plan.js';
 import { buildV1Reply, isAlike, prepareV1Reply } from '../v1-reply.js';
@@ -122,7 +123,7 @@ export class V1InferTask extends V1Task implements PartsHolder {
     let outputs: readonly Uint8Array[];
     if (plan.reply !== null && response.model === plan.model) {
       header = plan.reply.binary;
-      outputs = plan.plan.outputs.map((_, nth) => response.output(nth).bytes);
+      outputs = outputViews(response);
     } else {
       const reply = buildV1Reply(response, plan);
       const prepared = prepareV1Reply(reply.header);

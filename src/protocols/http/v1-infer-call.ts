@@ -3,6 +3,7 @@ import type { ServedModel } from '../../core/served-model.js';
 import { asServerError, invalid, type ServerError } from '../../types/errors.js';
 import { type BodyBudget, BodyBuffer } from '../body-buffer.js';
 import { httpTrace } from '../call-trace.js';
+import { outputViews } from '../prepared-reply.js';
 import type { RefusalLog } from '../refusal-log.js';
 import { Scatter } from '../scatter.js';
 import type { V1Forms } from '../v1-forms.js';
@@ -192,7 +193,7 @@ export class V1InferCall extends V1Task implements BodySink, ExchangeOwner {
     let prepared: PreparedV1Reply;
     if (plan.reply !== null && response.model === plan.model) {
       prepared = plan.reply;
-      parts = plan.plan.outputs.map((_, nth) => response.output(nth).bytes);
+      parts = outputViews(response);
     } else {
       const reply = buildV1Reply(response, plan);
       prepared = prepareV1Reply(reply.header);

@@ -137,7 +137,7 @@ function initCommand(take: Take): Command {
 
 function convertCommand(take: Take): Command {
   return describe('convert')
-    .argument('<model>', 'the TensorFlow model: a frozen graph')
+    .argument('<model>', 'the TensorFlow model: the file of a frozen graph, or the folder of a SavedModel')
     .requiredOption('-o, --output-file <file>', 'the ONNX file to write')
     .option('--input <name>', 'a node that is fed (default: all placeholders); may be given several times', collect)
     .option(

@@ -1,22 +1,27 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash, type Hash, randomUUID } from 'node:crypto';
 import {
   closeSync,
   existsSync,
+  fstatSync,
   fsyncSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
+  readSync,
   renameSync,
   rmSync,
   writeSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { asServerError, ServerError } from '../../types/errors.js';
 import { convertGraph } from './convert.js';
 import type { ConvertOutcome, ConvertTask } from './convert-task.js';
+import { convertSavedModel, savedModelFile } from './saved-model.js';
 
 /** Goes up with each change of what is made of a graph: files of older ones are not used any more. */
 const TRANSLATION = 1;
+const PIECE_BYTES = 1 << 20;
 
 /** Thread entry: reads the model, and writes what is made of it unless that was done before. */
 export default function convert(task: ConvertTask): ConvertOutcome {
@@ -29,14 +34,12 @@ export default function convert(task: ConvertTask): ConvertOutcome {
 }
 
 function converted({ form, path, hints, cache }: ConvertTask): ConvertOutcome {
-  const bytes = readFileSync(path);
-  const key = createHash('sha256')
-    .update(JSON.stringify([TRANSLATION, form, hints]))
-    .update(bytes)
-    .digest('hex');
+  const hash = createHash('sha256').update(JSON.stringify([TRANSLATION, form, hints]));
+  for (const file of form === 'graphdef' ? [path] : filesOf(path)) update(hash, file);
+  const key = hash.digest('hex');
   const made = join(cache, `${key}.onnx`);
   if (existsSync(made)) return { path: made, isNew: false };
-  const model = convertGraph(bytes, hints);
+  const model = form === 'graphdef' ? convertGraph(readFileSync(path), hints) : convertSavedModel(path, hints);
   try {
     write(cache, made, model);
   } catch (error) {
@@ -47,6 +50,26 @@ function converted({ form, path, hints, cache }: ConvertTask): ConvertOutcome {
     );
   }
   return { path: made, isNew: true };
+}
+
+/** The graph, and the values of its variables. */
+function filesOf(directory: string): string[] {
+  const variables = join(directory, 'variables');
+  const names = existsSync(variables) ? readdirSync(variables).sort() : [];
+  return [join(directory, savedModelFile), ...names.map((name) => join(variables, name))];
+}
+
+/** In pieces: files may be larger than memory. Names and sizes count too, so that nothing passes for something else. */
+function update(hash: Hash, path: string): void {
+  const file = openSync(path, 'r');
+  try {
+    hash.update(JSON.stringify([basename(path), fstatSync(file).size]));
+    const piece = Buffer.alloc(PIECE_BYTES);
+    for (let count = readSync(file, piece); count > 0; count = readSync(file, piece))
+      hash.update(piece.subarray(0, count));
+  } finally {
+    closeSync(file);
+  }
 }
 
 /** Complete or not at all, also after a crash, and for nobody else to change: models are programs. */

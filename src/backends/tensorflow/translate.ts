@@ -26,7 +26,7 @@ export interface Wanted {
   readonly inputs: readonly Port[];
   readonly outputs: readonly Port[];
   /** Values of variables, by the names of their nodes. */
-  readonly variables: ReadonlyMap<string, Tensor>;
+  readonly variables: Pick<ReadonlyMap<string, Tensor>, 'get'>;
 }
 
 /** Values of a node's outputs. `dead` = a branch that is not taken; `lost` = it is, or hangs on, one that cannot be translated. */

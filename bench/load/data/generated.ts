@@ -5,7 +5,7 @@ import { DataError } from './data-error.js';
 import type { Step, TensorData } from './data-set.js';
 import { packElements, packStrings } from './elements.js';
 import { isOpen, type RowForm, type RowTensor, shapeFlag } from './input-shapes.js';
-import { Random } from './random.js';
+import { Random } from '../random.js';
 
 /** Integers are from 0 up to this: any integer type holds them, and they are positions in most tables that a model looks up. */
 const MOST_INTEGER = 127;
@@ -59,13 +59,13 @@ function generate(input: RowTensor, batch: Shape, options: DataOptions, random: 
 }
 
 function draw(datatype: DataType, random: Random): number {
-  if (datatype === 'BOOL') return random.below(2);
+  if (datatype === 'BOOL') return random.between(0, 2);
   const steps = fractions[datatype];
-  return steps === undefined ? random.below(MOST_INTEGER + 1) : random.below(steps) / steps;
+  return steps === undefined ? random.between(0, MOST_INTEGER + 1) : random.between(0, steps) / steps;
 }
 
 function randomString(length: number, random: Random): string {
   let text = '';
-  for (let nth = 0; nth < length; nth++) text += LETTERS[random.below(LETTERS.length)]!;
+  for (let nth = 0; nth < length; nth++) text += LETTERS[random.between(0, LETTERS.length)]!;
   return text;
 }

@@ -168,6 +168,12 @@ describe.each(['conch', 'grpc-js'])('engine %s', (engine) => {
     expect([answer.meta_data, answer.raw_output]).toEqual([{ id: 5 }, undefined]);
   });
 
+  test('a header beyond its bound is INVALID_ARG', async () => {
+    const input = Array.from({ length: 600_000 }, () => ({}));
+    const { request_status } = await infer({ ...simple(0), meta_data: { batch_size: 1, input } });
+    expect(request_status).toMatchObject({ code: 'INVALID_ARG', msg: expect.stringMatching(/^meta_data may have/) });
+  });
+
   test('raw inputs that are too many are ignored', async () => {
     const request = simple(1);
     const answer = await infer({ ...request, raw_input: [...request.raw_input!, Buffer.alloc(3)] });

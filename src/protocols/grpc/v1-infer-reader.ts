@@ -20,6 +20,7 @@ const FLAGS = (6 << 3) | VARINT;
 
 /** Each costs more memory than the two bytes it may have on the wire. */
 const MOST_RAW_INPUTS = 4096;
+const MOST_HEADER_BYTES = 1024 * 1024;
 
 /** Reads InferRequest messages, one after another: what it found is in its fields until the next `read`. */
 export class V1InferReader {
@@ -71,7 +72,7 @@ export class V1InferReader {
       const tag = reader.tag();
       if (tag === MODEL_NAME) this.modelName = reader.string();
       else if (tag === MODEL_VERSION) this.#version = reader.int64();
-      else if (tag === META_DATA) this.#meta = rangeOf(reader);
+      else if (tag === META_DATA) this.#meta = headerRange(reader);
       else if (tag === RAW_INPUT) this.#addRaw(rangeOf(reader));
       else reader.skip(tag & 7);
     }
@@ -135,6 +136,12 @@ export class V1InferReader {
     const got = range === undefined ? 'no raw_input' : `unexpected size ${range.end - range.begin}`;
     return invalid(`${got} for input '${name}', expecting ${sizes[nth]} for model '${model.name}'`);
   }
+}
+
+function headerRange(reader: WireReader): WireRange {
+  const range = rangeOf(reader);
+  if (range.end - range.begin <= MOST_HEADER_BYTES) return range;
+  throw invalid(`meta_data may have ${MOST_HEADER_BYTES} bytes at most, got ${range.end - range.begin}`);
 }
 
 function rangeOf(reader: WireReader): WireRange {

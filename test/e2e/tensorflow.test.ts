@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { readCases } from '../backends/tensorflow/cases.js';
+import { type Encoded, readCases, readSaved, tensorOf } from '../backends/tensorflow/cases.js';
 import { ask, askJson, get, infer, outputsOf, post, simpleInputs, simpleOutputs } from './requests.js';
 import { ServerProcess } from './server.js';
 
@@ -16,7 +16,13 @@ const configOf = (type: string) =>
     `platform: "tensorflow_graphdef"\nmax_batch_size: 8\n${tensors('input', type)}\n${tensors('output', type)}\n`,
   );
 
+const saved = readSaved('./saved.ndjson.gz')[0]!;
+const savedFiles = Object.entries(saved.files).map(([path, data]) => {
+  return [`saved/1/model.savedmodel/${path}`, Buffer.from(data, 'base64')] as const;
+});
+
 const files = {
+  ...Object.fromEntries(savedFiles),
   'simple_graph/config.pbtxt': configOf('TYPE_INT32'),
   'simple_graph/1/model.graphdef': graphOf('served: simple'),
   'string_graph/config.pbtxt': configOf('TYPE_STRING'),
@@ -67,6 +73,14 @@ test('what a graph says of itself completes its configuration', async () => {
   expect(config.output.map(({ name }: { name: string }) => name)).toEqual(['OUTPUT0', 'OUTPUT1']);
 });
 
+test('a SavedModel without a configuration answers, by the names of its signature', async () => {
+  const values = (encoded: Encoded) => Array.from(tensorOf(encoded).data as Float32Array);
+  const x = saved.inputs.x!;
+  const input = { name: 'x', datatype: 'FP32' as const, shape: x.dims, data: values(x) };
+  const answer = outputsOf(await ask(server.httpPort, infer('saved', [input])));
+  expect(answer).toEqual({ sums: values(saved.outputs.sums!), places: values(saved.outputs.places!) });
+});
+
 test('a file that is no graph is refused by name', async () => {
   const index = await askJson(server.httpPort, post('/v2/repository/index', ''));
   const { reason, state } = index.find(({ name }: { name: string }) => name === 'torn');
@@ -75,7 +89,7 @@ test('a file that is no graph is refused by name', async () => {
 
 test('what was translated once is found again, and the repository is left alone', async () => {
   const before = (await readdir(cache)).sort();
-  expect(before).toHaveLength(3);
+  expect(before).toHaveLength(4);
   const second = await start();
   try {
     expect(second.main.output).toContain(`model 'bare': found translated in ${cache}`);

@@ -62,10 +62,7 @@ export class Builder {
   /** ONNX's name of a value as TensorFlow has it. */
   plain(value: Value): string {
     if (value.name !== '') return value.name;
-    value.name =
-      value.tensor === null
-        ? this.add(`${value.first}/last`, 'Transpose', [value.first], { perm: TO_LAST })[0]!
-        : this.write(value.tensor);
+    value.name = value.tensor === null ? this.#turned(value.first, 'last', value.shape) : this.write(value.tensor);
     return value.name;
   }
 
@@ -74,9 +71,20 @@ export class Builder {
     if (value.first !== '') return value.first;
     value.first =
       value.tensor === null
-        ? this.add(`${value.name}/first`, 'Transpose', [value.name], { perm: TO_FIRST })[0]!
+        ? this.#turned(value.name, 'first', value.shape)
         : this.write(transpose(value.tensor, TO_FIRST));
     return value.first;
+  }
+
+  /** Images of one point are turned around without moving anything; a size of 0 is that of the input. */
+  #turned(name: string, where: 'first' | 'last', shape: Shape | null): string {
+    const base = `${name}/${where}`;
+    if (shape === null || !isPoint(shape)) {
+      return this.add(base, 'Transpose', [name], { perm: where === 'first' ? TO_FIRST : TO_LAST })[0]!;
+    }
+    const channels = shape[3]!;
+    const dims = where === 'first' ? [0, channels, 1, 1] : [0, 1, 1, channels];
+    return this.add(base, 'Reshape', [name, this.write(int64s(dims))])[0]!;
   }
 
   /** An initialiser. */
@@ -99,6 +107,11 @@ function checkWhole(key: string, value: OnnxAttribute): void {
   const numbers = typeof value === 'number' ? [value] : Array.isArray(value) ? (value as readonly number[]) : [];
   if (numbers.every((number) => Number.isSafeInteger(number))) return;
   throw invalid(`its attributes lead to ${key} ${numbers.map(String).join(', ')}`);
+}
+
+/** A shape of rank 4 whose height and width are 1. */
+export function isPoint(shape: Shape): boolean {
+  return shape.length === 4 && shape[1] === 1 && shape[2] === 1 && shape[3]! > 0;
 }
 
 export function constant(tensor: Tensor): Value {

@@ -21,11 +21,15 @@ export interface Case {
 }
 
 export function readCases(file: string): Case[] {
+  return readLines(file) as Case[];
+}
+
+function readLines(file: string): unknown[] {
   const text = gunzipSync(readFileSync(new URL(file, import.meta.url))).toString();
   return text
     .trim()
     .split('\n')
-    .map((line) => JSON.parse(line) as Case);
+    .map((line) => JSON.parse(line));
 }
 
 const names: Readonly<Record<string, string>> = { object: 'string' };
@@ -92,4 +96,13 @@ function difference(results: Data, expected: Data): string {
 
 function isNear(a: number, b: number): boolean {
   return Object.is(a, b) || a === b || Math.abs(a - b) <= 1e-5 + 1e-4 * Math.abs(b);
+}
+
+/** A SavedModel, its files in base64. */
+export interface Saved extends Omit<Case, 'graph'> {
+  readonly files: Readonly<Record<string, string>>;
+}
+
+export function readSaved(file: string): Saved[] {
+  return readLines(file) as Saved[];
 }

@@ -1,4 +1,4 @@
-import { constant, intsOf, type Value, withInts } from '../builder.js';
+import { constant, intsOf, isPoint, type Value, withInts } from '../builder.js';
 import type { Call, OpTable, Translate } from '../call.js';
 import { elementType, isFloat } from '../element-type.js';
 import type { OnnxAttributes } from '../onnx-writer.js';
@@ -41,13 +41,20 @@ class Operands {
 function canBeFirst({ first, tensor, shape }: Value): boolean {
   if (first !== '') return true;
   if (shape === null) return false;
-  if (shape.length === 0) return true;
+  if (shape.length === 0 || isPoint(shape) || isRow(shape)) return true;
   return tensor !== null && shape.length <= 4 && tensor.type !== elementType.STRING;
+}
+
+/** One number for each channel. */
+function isRow(shape: Shape): boolean {
+  return shape.length < 4 && shape.slice(0, -1).every((dim) => dim === 1) && shape.at(-1)! > 0;
 }
 
 function asFirst(call: Call, value: Value): string {
   const { tensor, shape } = value;
   if (value.first !== '' || shape!.length === 0) return value.first || call.builder.plain(value);
+  if (tensor === null && isRow(shape!)) return call.emitNames('Reshape', [value, call.int64s([1, -1, 1, 1])])[0]!;
+  if (tensor === null) return call.builder.first(value);
   const dims = [...new Array<number>(4 - tensor!.dims.length).fill(1), ...tensor!.dims];
   return call.builder.first(constant({ ...tensor!, dims }));
 }

@@ -332,6 +332,7 @@ def layouts():
         "Shape": lambda x: tf.shape(x),
         "Softmax": lambda x: tf.nn.softmax(x),
         "Slice": lambda x: x[:, 1:3, :, 0],
+        "Slice of ranges": lambda x: x[:, 1:3, ::2, 1:],
         "MaxPool": lambda x: tf.nn.max_pool2d(x, 2, 2, "SAME"),
         "Cast": lambda x: tf.cast(x, tf.int32),
         "Square": lambda x: x * x - tf.square(x) + tf.math.squared_difference(x, 1.0),
@@ -378,6 +379,17 @@ def flow():
 
     case("tf.cond", cond, floats(3))
 
+    def later(taken):
+        def build(x):
+            tf.enable_control_flow_v2()
+            training = tf.placeholder_with_default(tf.constant(taken), [], name="training")
+            return tf.cond(training, lambda: tf.nn.relu(x) + 1.0, lambda: x * 2.0)
+
+        return build
+
+    for taken in (True, False):
+        case(f"StatelessIf {taken}", later(taken), floats(3))
+
     @tf.function(autograph=False)
     def inner(x, y):
         first, second = tf.split(x, 2)
@@ -385,6 +397,43 @@ def flow():
         return first * second, values, places
 
     case("PartitionedCall", lambda x, y: inner(x, y), floats(4), floats(5), dynamic=False)
+
+
+def old():
+    """Ops that TensorFlow does not make any more, in graphs that say that they are as old."""
+
+    def written(op, inputs, attributes, arrays, outputs):
+        definition = tf.GraphDef()
+        definition.versions.producer = 6
+        for i, array in enumerate(arrays):
+            node = definition.node.add(name=f"x{i}", op="Placeholder")
+            node.attr["dtype"].type = tf.as_dtype(array.dtype).as_datatype_enum
+            node.attr["shape"].shape.CopyFrom(tf.TensorShape(array.shape).as_proto())
+        node = definition.node.add(name="op", op=op, input=inputs)
+        node.attr["T"].type = tf.float32.as_datatype_enum
+        for key, value in attributes.items():
+            attribute = node.attr[key]
+            kind = "b" if isinstance(value, bool) else "f" if isinstance(value, float) else "i"
+            setattr(attribute, kind, value)
+        for i in range(outputs):
+            node = definition.node.add(name=f"y{i}", op="Identity", input=[f"op:{i}"])
+            node.attr["T"].type = (tf.int32 if i == 1 else tf.float32).as_datatype_enum
+        with tf.Graph().as_default() as graph:
+            tf.import_graph_def(definition, name="")
+            with tf.Session(graph=graph) as session:
+                feeds = {f"x{i}:0": array for i, array in enumerate(arrays)}
+                results = session.run([f"y{i}:0" for i in range(outputs)], feeds)
+        cases.append({
+            "name": f"{op} {attributes}",
+            "graph": base64.b64encode(definition.SerializeToString()).decode(),
+            "inputs": {f"x{i}": encoded(a) for i, a in enumerate(arrays)},
+            "outputs": {f"y{i}": encoded(r) for i, r in enumerate(results)},
+        })
+
+    for scaled in (True, False):
+        arrays = [floats(2, 4, 5, 3), floats(3), np.abs(floats(3)) + 0.5, floats(3), floats(3)]
+        attributes = {"variance_epsilon": 0.001, "scale_after_normalization": scaled}
+        written("BatchNormWithGlobalNormalization", [f"x{i}" for i in range(5)], attributes, arrays, 1)
 
 
 def served():
@@ -400,7 +449,7 @@ def served():
     one("served: simple_string", strings, (counted.astype(str).astype(object), ones.astype(str).astype(object)), (0,), names)
 
 
-for family in (unary, binary, reductions, matrices, shapes, slices, images, layouts, text, flow, served):
+for family in (unary, binary, reductions, matrices, shapes, slices, images, layouts, text, flow, old, served):
     family()
 path = os.path.join(os.path.dirname(__file__), "backends", "tensorflow", "ops.ndjson.gz")
 with open(path, "wb") as file:

@@ -42,6 +42,13 @@ test.each(saved.map((one) => [one.name, one] as const))('SavedModel %s answers a
   await checkAnswers(convertSavedModel(folder, NOTHING), one.inputs, one.outputs);
 });
 
+test('a network turns its images around once, at its input', async () => {
+  await write(saved.find(({ name }) => name === 'keras')!);
+  const model = Buffer.from(convertSavedModel(folder, NOTHING)).toString('latin1');
+  // Field 4 of a NodeProto, of 9 bytes.
+  expect(model.split('"\tTranspose').length - 1).toBe(1);
+});
+
 test('an output that the signature does not have is refused', async () => {
   await write(saved[0]!);
   expect(failure({ inputs: [], outputs: [{ name: 'sum', shape: null }] })).toBe(

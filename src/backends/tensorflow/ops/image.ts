@@ -3,7 +3,7 @@ import type { Call, OpTable, Translate } from '../call.js';
 import { elementType } from '../element-type.js';
 import type { OnnxAttributes } from '../onnx-writer.js';
 import { samePads, windowed } from '../shapes.js';
-import type { Shape } from '../tensor.js';
+import { type Shape, typedArray } from '../tensor.js';
 
 /** Heights and widths of a node that steps over images, whichever way its images lie. */
 interface Window {
@@ -203,6 +203,21 @@ const batchNorm: Translate = (call) => {
   return [result, call.input(3), call.input(4)];
 };
 
+/** Before there were fused ones: image, mean, variance, beta, gamma. */
+const oldBatchNorm: Translate = (call) => {
+  const value = call.input(0);
+  const ones = { type: value.type, dims: [1], bytes: typedArray(value.type, [1]), strings: [] };
+  const variance = call.input(2);
+  const sizes = call.emit('Shape', [variance], elementType.INT64, [1]);
+  const gamma = call.flag('scale_after_normalization')
+    ? call.input(4)
+    : call.emit('Expand', [call.builder.write(ones), sizes], value.type, null);
+  const parameters = [gamma, call.input(3), call.input(1), variance].map((each) => call.builder.plain(each));
+  const attributes = { epsilon: { float: call.float('variance_epsilon', 1e-3) } };
+  const inputs = [call.builder.first(value), ...parameters];
+  return call.emitFirst('BatchNormalization', inputs, value.type, value.shape, attributes);
+};
+
 const lrn: Translate = (call) => {
   const value = call.input(0);
   const size = 2 * call.int('depth_radius', 5) + 1;
@@ -258,6 +273,7 @@ function blocks(onnx: string): Translate {
 
 export const imageOps: OpTable = {
   AvgPool: pool('AveragePool'),
+  BatchNormWithGlobalNormalization: oldBatchNorm,
   Conv2D: conv,
   Conv2DBackpropInput: convTranspose,
   DepthToSpace: blocks('DepthToSpace'),

@@ -129,11 +129,8 @@ const oneHot: Translate = (call) => {
 
 const topK: Translate = (call) => {
   const value = call.input(0);
-  const known = call.inputs.length < 2 ? [call.int('k', 1)] : intsOf(call.input(1));
-  const k =
-    call.inputs.length < 2
-      ? call.int64s(known as number[])
-      : call.emit('Reshape', [call.asInt64(call.input(1)), call.int64s([1])], INT64, [1]);
+  const known = intsOf(call.input(1));
+  const k = call.emit('Reshape', [call.asInt64(call.input(1)), call.int64s([1])], INT64, [1]);
   const shape = value.shape?.with(-1, known?.[0] ?? -1) ?? null;
   const [values, places] = call.emitNames('TopK', [value, k], { axis: -1 }, 2) as [string, string];
   const outputs = [values, places].map((name) => ({ shape, tensor: null, ints: null, name, first: '' }));
@@ -209,7 +206,6 @@ export const joinOps: OpTable = {
   SpaceToBatchND: spaceToBatch,
   Split: (call) => split(call, call.input(1), call.ints(0, 'axis')[0]!, call.int('num_split', 1), null),
   SplitV: splitV,
-  TopK: topK,
   TopKV2: topK,
   Where: where,
 };

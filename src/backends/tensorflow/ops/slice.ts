@@ -7,6 +7,8 @@ const { INT64, BOOL } = elementType;
 /** Behind the end of every dimension. */
 const END = Number.MAX_SAFE_INTEGER;
 const MAX_RANK = 32;
+/** Where an axis is when channels come first. */
+const FIRST_AXIS = [0, 2, 3, 1] as const;
 
 /** One dimension of the input, cut. */
 interface Cut {
@@ -80,20 +82,28 @@ function bounds(call: Call, { entry, isOne }: Cut, strides: readonly number[]): 
   return [begin, isMasked('end_mask') ? last : (intsOf(call.input(2))?.[entry] ?? null)];
 }
 
-function cutOf(call: Call, value: Value, { cuts }: Plan, strides: readonly number[]): Value {
+function cutOf(call: Call, value: Value, plan: Plan, strides: readonly number[]): Value {
+  const { cuts } = plan;
   const limits = cuts.map((cut) => bounds(call, cut, strides));
   const steps = cuts.map(({ entry, isOne }) => (isOne ? 1 : strides[entry]!));
   const starts = limits.map(([begin], i) => begin ?? element(call, call.input(1), cuts[i]!.entry));
   const ends = limits.map(
     ([, end], i) => end ?? (cuts[i]!.isOne ? behind(call, starts[i]!) : element(call, call.input(2), cuts[i]!.entry)),
   );
-  const axes = cuts.map(({ axis }) => axis);
+  const isFirst = value.first !== '' && value.name === '' && isOfRanges(plan);
+  const axes = cuts.map(({ axis }) => (isFirst ? FIRST_AXIS[axis]! : axis));
   const shape = value.shape === null ? null : [...value.shape];
   cuts.forEach(({ axis, isOne }, i) => {
     if (shape !== null) shape[axis] = isOne ? 1 : length(shape[axis]!, limits[i]!, steps[i]!);
   });
-  const inputs = [value, vector(call, starts), vector(call, ends), call.int64s(axes), call.int64s(steps)];
-  return call.emit('Slice', inputs, value.type, shape);
+  const places = [vector(call, starts), vector(call, ends), call.int64s(axes), call.int64s(steps)];
+  if (isFirst) return call.emitFirst('Slice', [value.first, ...places], value.type, shape);
+  return call.emit('Slice', [value, ...places], value.type, shape);
+}
+
+/** Images stay images. */
+function isOfRanges({ cuts, added }: Plan): boolean {
+  return added.length === 0 && cuts.every(({ isOne }) => !isOne);
 }
 
 type Place = number | Value;

@@ -33,13 +33,14 @@ export default function convert(task: ConvertTask): ConvertOutcome {
   }
 }
 
-function converted({ form, path, hints, cache }: ConvertTask): ConvertOutcome {
-  const hash = createHash('sha256').update(JSON.stringify([TRANSLATION, form, hints]));
-  for (const file of form === 'graphdef' ? [path] : filesOf(path)) update(hash, file);
-  const key = hash.digest('hex');
+function converted(task: ConvertTask): ConvertOutcome {
+  const { form, path, hints, cache } = task;
+  const key = keyOf(task);
   const made = join(cache, `${key}.onnx`);
   if (existsSync(made)) return { path: made, isNew: false };
   const model = form === 'graphdef' ? convertGraph(readFileSync(path), hints) : convertSavedModel(path, hints);
+  // Else a file would go by the content of another.
+  if (keyOf(task) !== key) throw new ServerError('UNAVAILABLE', `${path} was changed while it was read`);
   try {
     write(cache, made, model);
   } catch (error) {
@@ -52,11 +53,20 @@ function converted({ form, path, hints, cache }: ConvertTask): ConvertOutcome {
   return { path: made, isNew: true };
 }
 
+/** Of what is read, and what it is read for. */
+function keyOf({ form, path, hints }: ConvertTask): string {
+  const hash = createHash('sha256').update(JSON.stringify([TRANSLATION, form, hints]));
+  for (const file of form === 'graphdef' ? [path] : filesOf(path)) update(hash, file);
+  return hash.digest('hex');
+}
+
 /** The graph, and the values of its variables. */
 function filesOf(directory: string): string[] {
   const variables = join(directory, 'variables');
   const names = existsSync(variables) ? readdirSync(variables).sort() : [];
-  return [join(directory, savedModelFile), ...names.map((name) => join(variables, name))];
+  return [join(directory, savedModelFile), ...names.map((name) => join(variables, name))].filter((file) =>
+    existsSync(file),
+  );
 }
 
 /** In pieces: files may be larger than memory. Names and sizes count too, so that nothing passes for something else. */

@@ -34,7 +34,9 @@ const checkpoint = join('variables', 'variables');
  * what `convertGraph` throws, and INVALID_ARGUMENT where a hint names nothing of the signature.
  */
 export function convertSavedModel(directory: string, hints: Hints): Uint8Array<ArrayBuffer> {
-  const meta = servedGraph(readFileSync(join(directory, savedModelFile)));
+  const file = join(directory, savedModelFile);
+  if (!existsSync(file)) throw invalid(`${directory} is no SavedModel: it has no ${savedModelFile}`);
+  const meta = servedGraph(readFileSync(file));
   const graph = readGraph(messageOf(meta, metaGraph.graph) ?? new Uint8Array(0));
   const signature = chosenSignature(meta);
   const inputs = chosen('input', signature.inputs, hints.inputs, true);

@@ -57,6 +57,10 @@ test('an output that the signature does not have is refused', async () => {
   expect(failure({ inputs: [], outputs: [{ name: 'sums', shape: null }] })).toBe('');
 });
 
+test('a folder without a graph is none', () => {
+  expect(failure()).toBe(`Invalid argument: ${folder} is no SavedModel: it has no saved_model.pb`);
+});
+
 test('values that are missing or cut short are named', async () => {
   const one = saved[0]!;
   const data = 'variables/variables.data-00000-of-00001';

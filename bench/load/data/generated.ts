@@ -1,11 +1,11 @@
 import type { DataType } from '../../../src/types/datatype.js';
 import { elementCount, type Shape, shapeText } from '../../../src/types/tensor.js';
 import type { DataOptions } from '../options.js';
+import { Random } from '../random.js';
 import { DataError } from './data-error.js';
 import type { Step, TensorData } from './data-set.js';
 import { packElements, packStrings } from './elements.js';
 import { isOpen, type RowForm, type RowTensor, shapeFlag } from './input-shapes.js';
-import { Random } from '../random.js';
 
 /** Integers are from 0 up to this: any integer type holds them, and they are positions in most tables that a model looks up. */
 const MOST_INTEGER = 127;

@@ -1,8 +1,11 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { afterEach, describe, expect, test } from 'vitest';
-// Its generator has threads of its own, which need the built files.
-import { type LoadPlan, type LoadResult, type RunOptions, runLoad } from '../../dist/bench/load/library.js';
+import type { LoadPlan, LoadResult, RunOptions } from '../../bench/load/library.js';
+
+// The built one: its generator has threads of its own.
+const library = new URL('../../dist/bench/load/library.js', import.meta.url).href;
+const { runLoad } = (await import(library)) as typeof import('../../bench/load/library.js');
 
 interface Known {
   readonly serviceMs: readonly number[];

@@ -261,6 +261,8 @@ def slices():
     }
     for text, build in forms.items():
         case(f"StridedSlice {text}", build, x)
+    case("StridedSlice of a shape", lambda x: raw.Reshape(tensor=x, shape=raw.Shape(input=x)[..., ::-1]), x)
+    case("StridedSlice of a shape, one", lambda x: raw.Reshape(tensor=x, shape=tf.stack([raw.Shape(input=x)[-1], -1])), x)
     case("StridedSlice fed", lambda x, i: x[:, i[0]], x, np.array([-1], np.int32), dynamic=False)
 
 
@@ -290,6 +292,8 @@ def images():
             for kernel, stride in ((2, 2), (3, 2), (3, 1), (2, 3)):
                 case(f"{op} {kernel} {stride} {padding}", lambda x: getattr(raw, op)(**{argument: x}, ksize=[1, kernel, kernel, 1], strides=[1, stride, stride, 1], padding=padding), floats(2, 7, 8, 3), dynamic=(0, 1, 2))
         case(f"MaxPoolV2 {padding}", lambda x: raw.MaxPoolV2(input=x, ksize=[1, 2, 2, 1], strides=[1, 2, 2, 1], padding=padding), floats(2, 7, 8, 3))
+    for padding in ("SAME", "VALID"):
+        case(f"DepthwiseConv2dNative dilated {padding}", lambda x: raw.DepthwiseConv2dNative(input=x, filter=tf.constant(floats(3, 3, 3, 2)), strides=[1, 1, 1, 1], padding=padding, dilations=[1, 2, 2, 1]), floats(2, 9, 8, 3), dynamic=(0, 1, 2))
     case("Conv2D explicit", lambda x: raw.Conv2D(input=x, filter=tf.constant(floats(3, 3, 3, 4)), strides=[1, 2, 2, 1], padding="EXPLICIT", explicit_paddings=[0, 0, 1, 2, 0, 1, 0, 0]), floats(2, 7, 8, 3), dynamic=(0, 1, 2))
     case("Conv2D groups", lambda x: raw.Conv2D(input=x, filter=tf.constant(floats(3, 3, 1, 6)), strides=[1, 1, 1, 1], padding="SAME"), floats(2, 7, 8, 3), dynamic=False)
     mean, variance = floats(3), np.abs(floats(3)) + 0.5

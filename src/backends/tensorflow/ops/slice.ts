@@ -149,7 +149,7 @@ function knownCut(call: Call, { cuts, added }: Plan, strides: readonly number[])
   if (ints === null || cuts.length !== 1 || added.length > 0 || call.input(0).shape?.length !== 1) return null;
   const [begin, end] = bounds(call, cuts[0]!, strides);
   if (begin === null || end === null) return null;
-  return indices(ints.length, begin, end, cuts[0]!.isOne ? 1 : strides[0]!).map((i) => ints[i]!);
+  return indices(ints.length, begin, end, cuts[0]!.isOne ? 1 : strides[cuts[0]!.entry]!).map((i) => ints[i]!);
 }
 
 const slice: Translate = (call) => {

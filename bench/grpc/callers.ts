@@ -1,7 +1,8 @@
 import { OK_TRAILERS } from '../../src/protocols/grpc/header-blocks.js';
 import { Flag, FrameType } from '../../src/transport/http2/wire.js';
+import { frame } from '../load/wires/http2/control-frames.js';
 import { ClientConnection, type ConnectionUser, REOPEN_BYTES } from './client-connection.js';
-import { type CallTemplate, callTemplate, frame, streamOpening, windowUpdate } from './client-frames.js';
+import { type CallTemplate, callTemplate, streamOpening, windowUpdate } from './client-frames.js';
 import { MessageCounter } from './message-counter.js';
 import { framed } from './messages.js';
 

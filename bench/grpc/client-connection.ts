@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { ErrorCode, errorName, Flag, FrameType, frameName } from '../../src/transport/http2/wire.js';
-import { frame, opening, windowUpdate } from './client-frames.js';
+import { frame, opening } from '../load/wires/http2/control-frames.js';
+import { windowUpdate } from './client-frames.js';
 import { FrameSplitter } from './frame-splitter.js';
 
 /** What the server may send is opened again by so much at a time. */

@@ -1,7 +1,8 @@
 import { OK_TRAILERS } from '../../src/protocols/grpc/header-blocks.js';
 import { Flag, FRAME_HEADER_BYTES, FrameType } from '../../src/transport/http2/wire.js';
 import { ClientConnection, type ConnectionUser, REOPEN_BYTES } from '../grpc/client-connection.js';
-import { frame, streamOpening, windowUpdate } from '../grpc/client-frames.js';
+import { streamOpening, windowUpdate } from '../grpc/client-frames.js';
+import { frame } from '../load/wires/http2/control-frames.js';
 import type { Channel, ChannelUser, Vanishing } from './channel.js';
 import { PieceSplitter } from './piece-splitter.js';
 

@@ -1,7 +1,7 @@
 import { MessageType } from '../../src/protocols/grpc/proto.js';
 import { FrameType } from '../../src/transport/http2/wire.js';
-import { frame } from '../grpc/client-frames.js';
 import { framed } from '../grpc/messages.js';
+import { frame } from '../load/wires/http2/control-frames.js';
 import { webSocketFrame } from '../ws/request-template.js';
 import type { Way } from './channel.js';
 import { STREAM_ID } from './grpc-channel.js';

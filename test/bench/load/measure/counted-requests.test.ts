@@ -1,32 +1,13 @@
 import { expect, test } from 'vitest';
 import { defaultOptions } from '../../../../bench/load/default-options.js';
 import type { LoadGenerator } from '../../../../bench/load/generator/load-generator.js';
-import { newHistogram } from '../../../../bench/load/measure/histogram.js';
 import { LoadMeasurer } from '../../../../bench/load/measure/load-measurer.js';
-import type { Window } from '../../../../bench/load/measure/window.js';
 import { HandClock } from '../../../fakes/clock.js';
+import { windowOf } from '../windows.js';
 
 const REQUESTS = 100;
 
-const window: Window = {
-  beginMs: 0,
-  endMs: 1,
-  requests: REQUESTS,
-  responses: REQUESTS,
-  latencyUs: newHistogram(),
-  firstResponseUs: newHistogram(),
-  betweenResponsesUs: newHistogram(),
-  failures: new Map(),
-  late: 0,
-  lateUs: newHistogram(),
-  backlog: 0,
-  sendUs: 0,
-  receiveUs: 0,
-  cpuUs: 0,
-  threads: 1,
-  sequences: 0,
-  pieces: [],
-};
+const window = windowOf({ requests: REQUESTS, responses: REQUESTS });
 
 /** Has its answers before it is known to have begun: threads of its own are not waited for. */
 function quickGenerator(): LoadGenerator {

@@ -1,3 +1,4 @@
+import { styleText } from 'node:util';
 import Table from 'cli-table3';
 import type { LoadReport, LoadResult, ServerShare } from '../report.js';
 import { levelOf } from '../search/next-load.js';
@@ -10,7 +11,6 @@ interface Column {
   cell(result: LoadResult, report: LoadReport): string | null;
 }
 
-/** Of what `cli-table3` draws; colors are the terminal's. */
 export interface TableStyle {
   readonly hasColor: boolean;
 }
@@ -50,10 +50,15 @@ function rowsOf({ results }: LoadReport): LoadResult[] {
 
 function newTable(head: string[], { hasColor }: TableStyle) {
   return new Table({
-    head,
-    style: { head: hasColor ? ['bold'] : [], border: hasColor ? ['grey'] : [], compact: true, 'padding-left': 1 },
+    head: hasColor ? head.map(bold) : head,
+    // Colors of the library's own would follow where this process prints, not what was asked for.
+    style: { head: [], border: [], compact: true, 'padding-left': 1 },
     colAligns: ['left', ...head.slice(1).map((name) => (name === 'model' ? ('left' as const) : ('right' as const)))],
   });
+}
+
+function bold(text: string): string {
+  return styleText('bold', text, { validateStream: false });
 }
 
 function columnsOf(report: LoadReport): Column[] {

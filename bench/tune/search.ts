@@ -1,4 +1,14 @@
-import { type Dimension, keyOf, nearest, type Place, type Point, pointAt, type SearchSpace, step } from './space.js';
+import {
+  type Dimension,
+  keyOf,
+  nearest,
+  type Place,
+  type Point,
+  pointAt,
+  type SearchSpace,
+  sizeOf,
+  step,
+} from './space.js';
 
 /** What was found out about a point. */
 export interface Measurement {
@@ -36,13 +46,18 @@ export interface SearchOptions {
   onTrial?(trial: Trial): void;
 }
 
+/** Of the points of the space: no more than a fifth is measured, but where that is next to nothing. */
+const LARGEST_SHARE = 1 / 5;
+const LEAST_TRIALS = 24;
+
 /** A gain below this is noise, and of two points that are as good the one tried first stays. */
 const LEAST_GAIN = 0.02;
 
 /**
  * Looks for the point with the greatest throughput within the limits without trying all: climbs from a start, one step in one dimension at a time,
- * until none is better, then tries two at once; and that from a few starts that lie far apart. What was measured is never measured again. It ends in an
- * optimum of its neighbourhood, which need not be the best of all; that is what the several starts are for.
+ * until none is better, and that from a few starts that lie far apart; from these tops, the best first, it tries two steps at once. What was measured is
+ * never measured again, and the whole is at most a fifth of the space. It ends in an optimum of its neighbourhood, which need not be the best of all;
+ * that is what the several starts are for.
  *
  * A step that helps is repeated in its direction at once: throughput over the number of instances, threads, the batch size or the concurrency mostly
  * rises to a knee and falls or stays behind it.
@@ -50,7 +65,7 @@ const LEAST_GAIN = 0.02;
 export class Search {
   readonly #options: SearchOptions;
   readonly #trials = new Map<string, Trial>();
-  /** There was more to try. */
+  /** There was more to try, and no time for it. */
   isCutShort = false;
 
   constructor(options: SearchOptions) {
@@ -63,17 +78,32 @@ export class Search {
   }
 
   async run(): Promise<void> {
-    for (const start of starts(this.#options.space, this.#options.start)) await this.#climb(start);
+    const tops: Place[] = [];
+    for (const start of starts(this.#options.space, this.#options.start)) {
+      const top = await this.#climb(start);
+      if (top !== null) tops.push(top);
+    }
+    const isBetter = (a: Place, b: Place) => Number(this.#isBetter(this.#at(a), this.#at(b)));
+    tops.sort((a, b) => isBetter(b, a) - isBetter(a, b));
+    for (const top of tops) await this.#refine(top);
   }
 
-  async #climb(start: Place): Promise<void> {
-    if ((await this.#try(start)) === null) return;
+  async #refine(top: Place): Promise<void> {
+    for (let place: Place | null = top, before: Place | null = null; place !== null && place !== before; ) {
+      before = place;
+      place = await this.#climb(await this.#firstBetter(place));
+    }
+  }
+
+  /** To where no single step helps; null = the start could not be measured. */
+  async #climb(start: Place): Promise<Place | null> {
+    if ((await this.#try(start)) === null) return null;
     let place = start;
     for (let before: Place | null = null; before !== place; ) {
       before = place;
       for (const direction of SINGLE_STEPS) place = await this.#follow(place, direction);
-      if (before === place) place = await this.#firstBetter(place);
     }
+    return place;
   }
 
   /** From where no single step helps: two at once. */
@@ -85,12 +115,17 @@ export class Search {
     return place;
   }
 
+  /** Of a place that was measured. */
+  #at(place: Place): Trial {
+    return this.#trials.get(keyOf(place))!;
+  }
+
   /** As far in a direction as each step is better than the one before. */
   async #follow(from: Place, direction: Direction): Promise<Place> {
     let best = from;
     for (let next = this.#moved(best, direction); next !== null; next = this.#moved(best, direction)) {
       const trial = await this.#try(next);
-      if (trial === null || !this.#isBetter(trial, this.#trials.get(keyOf(best))!)) return best;
+      if (trial === null || !this.#isBetter(trial, this.#at(best))) return best;
       best = next;
     }
     return best;
@@ -105,11 +140,12 @@ export class Search {
     return place;
   }
 
-  /** null = there is no time for it. */
+  /** null = there is no time for it, or enough was measured. */
   async #try(place: Place): Promise<Trial | null> {
     const key = keyOf(place);
     const known = this.#trials.get(key);
     if (known !== undefined) return known;
+    if (this.#trials.size >= Math.max(LEAST_TRIALS, sizeOf(this.#options.space) * LARGEST_SHARE)) return null;
     const point = pointAt(this.#options.space, place);
     const measurement = this.#options.mayGoOn() ? await this.#options.measure(point) : null;
     if (measurement === null) {

@@ -15,9 +15,17 @@ CUDA_LIBRARIES = Path(nvidia.cuda_runtime.__path__[0]) / "lib"
 TIMEOUT_SECONDS = 120
 
 
-def run_perf_analyzer(server, *arguments: str, model: str = "simple", protocol: str = "http") -> subprocess.CompletedProcess:
+# Its own way to measure, until windows agree: any spread between them is stable enough here. Three seconds each.
+WINDOWS = ("--measurement-mode", "count_windows", "--measurement-request-count", "200", "--stability-percentage", "999")
+# A number of requests: a second each, for whatever is not about how it measures.
+REQUESTS = ("--request-count", "1000")
+
+
+def run_perf_analyzer(
+    server, *arguments: str, model: str = "simple", protocol: str = "http", measurement: tuple[str, ...] = REQUESTS
+) -> subprocess.CompletedProcess:
     url = server.url if protocol == "http" else server.grpc_url
-    command = [str(PERF_ANALYZER), "-i", protocol, "-u", url, "-m", model, *short_measurement(), *arguments]
+    command = [str(PERF_ANALYZER), "-i", protocol, "-u", url, "-m", model, *measurement, *arguments]
     environment = {**os.environ, "LD_LIBRARY_PATH": str(CUDA_LIBRARIES)}
     return subprocess.run(
         command,
@@ -27,11 +35,6 @@ def run_perf_analyzer(server, *arguments: str, model: str = "simple", protocol: 
         text=True,
         timeout=TIMEOUT_SECONDS,
     )
-
-
-def short_measurement() -> list[str]:
-    """Few requests, and any spread between windows is stable enough: this is no benchmark."""
-    return ["--measurement-mode", "count_windows", "--measurement-request-count", "200", "--stability-percentage", "999"]
 
 
 def assert_complete(done: subprocess.CompletedProcess) -> None:
@@ -51,7 +54,7 @@ def assert_complete(done: subprocess.CompletedProcess) -> None:
 
 def test_a_range_of_concurrencies(server):
     """Each level has its own throughput and its own figures of the server, and the table at the end has them all."""
-    done = run_perf_analyzer(server, "--concurrency-range", "1:4:1")
+    done = run_perf_analyzer(server, "--concurrency-range", "1:4:1", measurement=WINDOWS)
     assert_complete(done)
     assert re.findall(r"^Request concurrency: (\d+)$", done.stdout, re.MULTILINE) == ["1", "2", "3", "4"]
     assert len(re.findall(r"^  Server: $", done.stdout, re.MULTILINE)) == 4, done.stdout
@@ -62,7 +65,7 @@ def test_a_range_of_concurrencies(server):
 
 def test_the_servers_times_are_within_the_clients(server):
     """What the server counts as queue and compute is part of what the client waited for."""
-    output = run_perf_analyzer(server, "--concurrency-range", "2").stdout
+    output = run_perf_analyzer(server, "--concurrency-range", "2", measurement=WINDOWS).stdout
     client_us = int(re.search(r"Avg latency: (\d+) usec", output)[1])
     requests, inside_us = re.search(r"Successful request count: (\d+)\s+Avg request latency: (\d+) usec", output).groups()
     assert int(requests) >= 200, output
@@ -70,7 +73,7 @@ def test_the_servers_times_are_within_the_clients(server):
 
 
 def test_high_concurrency(server):
-    assert_complete(run_perf_analyzer(server, "--concurrency-range", "16"))
+    assert_complete(run_perf_analyzer(server, "--concurrency-range", "16", measurement=WINDOWS))
 
 
 def test_async_requests_on_few_threads(server):
@@ -96,7 +99,7 @@ def test_json_tensors_both_ways(server):
 
 
 def test_a_rate_of_requests(server):
-    assert_complete(run_perf_analyzer(server, "--request-rate-range", "200"))
+    assert_complete(run_perf_analyzer(server, "--request-rate-range", "200", measurement=WINDOWS))
 
 
 def test_more_rows_than_the_model_takes_are_refused_by_the_server(server):
@@ -107,7 +110,8 @@ def test_more_rows_than_the_model_takes_are_refused_by_the_server(server):
 
 @pytest.mark.parametrize("concurrency", ["1", "4", "32"])
 def test_grpc(server, concurrency):
-    assert_complete(run_perf_analyzer(server, "--concurrency-range", concurrency, protocol="grpc"))
+    done = run_perf_analyzer(server, "--concurrency-range", concurrency, protocol="grpc", measurement=WINDOWS)
+    assert_complete(done)
 
 
 @pytest.mark.parametrize("concurrency", ["1", "16"])
@@ -129,7 +133,7 @@ def test_other_models_over_grpc(server, model, shapes):
 
 def test_grpc_batches_and_rates(server):
     assert_complete(run_perf_analyzer(server, "-b", "4", "--concurrency-range", "4", protocol="grpc"))
-    assert_complete(run_perf_analyzer(server, "--request-rate-range", "200", protocol="grpc"))
+    assert_complete(run_perf_analyzer(server, "--request-rate-range", "200", protocol="grpc", measurement=WINDOWS))
 
 
 def profile(server, folder: Path, *arguments: str, model: str) -> dict:

@@ -129,7 +129,7 @@ export class Conch {
     this.server.opened();
     const budget = new BodyBudget(this.#options.tensorMemoryByteSize);
     if (this.#options.allowGrpc) await this.#listenGrpc(budget);
-    const { engine, line } = chooseHttpEngine(this.#options.httpEngine);
+    const { engine, line } = await chooseHttpEngine(this.#options.httpEngine);
     this.#log.info(line);
     if (this.#options.allowHttp) await this.#listenHttp(engine, budget);
     if (this.#options.httpHealthPort > 0) await this.#listenHealth(engine, budget);
@@ -210,7 +210,7 @@ export class Conch {
 
   async #listenGrpc(budget: BodyBudget): Promise<void> {
     const options = this.#options;
-    const { engine, line } = chooseGrpcEngine(options.grpcEngine);
+    const { engine, line } = await chooseGrpcEngine(options.grpcEngine);
     this.#log.info(line);
     this.#grpcService = new GrpcService(this.#v1, budget, this.#log, headerForward(options.grpcHeaderForwardPattern));
     const listenOptions = {

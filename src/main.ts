@@ -2,7 +2,6 @@
 import koffi from 'koffi';
 import { createLog, type ServerLog } from './base/log.js';
 import type { Terminal } from './check/check-command.js';
-import { runTool } from './check/run.js';
 import { type LoadCommand, packageVersion, parseCommandLine } from './cli.js';
 import { Conch } from './conch.js';
 import type { Options } from './config/options.js';
@@ -25,6 +24,7 @@ async function main(argv: readonly string[]): Promise<void> {
     return;
   }
   if (command.kind !== 'serve') {
+    const { runTool } = await import('./check/run.js');
     process.exitCode = await runTool(command, terminal());
     return;
   }

@@ -22,21 +22,21 @@ test('loads the native module itself, or says in words why not', () => {
   else expect(uws).toHaveProperty('us_listen_socket_close');
 });
 
-test.each(['auto', 'net'] as const)('%s is net, and does not even look for uws', (choice) => {
+test.each(['auto', 'net'] as const)('%s is net, and does not even look for uws', async (choice) => {
   const look = () => {
     throw new Error('loaded');
   };
-  const { engine, line } = chooseHttpEngine(choice, look);
+  const { engine, line } = await chooseHttpEngine(choice, look);
   expect(engine.name).toBe('net');
   expect(line).toContain('--http-engine=uws');
 });
 
-test('uws as asked is uws where it can be had', () => {
-  const { engine, line } = chooseHttpEngine('uws', available);
+test('uws as asked is uws where it can be had', async () => {
+  const { engine, line } = await chooseHttpEngine('uws', available);
   expect(engine.name).toBe('uws');
   expect(line).toContain('--http-engine=net');
 });
 
-test('uws as asked is refused where it cannot be had, with the way to get it', () => {
-  expect(() => chooseHttpEngine('uws', missing)).toThrow('npm i uNetworking/uWebSockets.js#v20.58.0');
+test('uws as asked is refused where it cannot be had, with the way to get it', async () => {
+  await expect(chooseHttpEngine('uws', missing)).rejects.toThrow('npm i uNetworking/uWebSockets.js#v20.58.0');
 });

@@ -1,4 +1,5 @@
 import type { Load } from './load.js';
+import type { Scheduler } from './target/target.js';
 
 /** Everything a run found out; what `--json` writes, and `conch bench compare` and the page read. Times in microseconds, memory in bytes. */
 export interface LoadReport {
@@ -37,7 +38,7 @@ export interface ModelFacts {
   readonly name: string;
   readonly version: string;
   readonly platform: string;
-  readonly scheduler: 'default' | 'dynamic' | 'sequence' | 'ensemble';
+  readonly scheduler: Scheduler;
   readonly isDecoupled: boolean;
 }
 

@@ -1,4 +1,4 @@
-import type { CounterPair, ModelCounters, TargetModel, TargetTensor } from './target.js';
+import type { CounterPair, ModelCounters, Scheduler, TargetModel, TargetTensor } from './target.js';
 
 /**
  * What servers say, as the JSON of the V2 protocol, or a message of gRPC as an object. Members may be missing, and 64-bit integers are
@@ -90,10 +90,12 @@ function readVersion(facts: Facts): ModelCounters {
   };
 }
 
-function schedulerOf(config: Facts): TargetModel['scheduler'] {
+function schedulerOf(config: Facts): Scheduler {
   const has = (member: string) => config[member] !== undefined && config[member] !== null;
   if (has('ensemble_scheduling')) return 'ensemble';
-  if (has('sequence_batching')) return 'sequence';
+  if (has('sequence_batching')) {
+    return isTrue(factsOf(config.sequence_batching).iterative_sequence) ? 'iterative' : 'sequence';
+  }
   return has('dynamic_batching') ? 'dynamic' : 'default';
 }
 

@@ -17,6 +17,9 @@ export interface Target {
   close(): void | Promise<void>;
 }
 
+/** `iterative`: each request is a sequence of its own, of which a client says nothing. */
+export type Scheduler = 'default' | 'dynamic' | 'sequence' | 'iterative' | 'ensemble';
+
 export interface TargetTensor {
   readonly name: string;
   readonly datatype: string;
@@ -34,7 +37,7 @@ export interface TargetModel {
   readonly maxBatchSize: number;
   readonly inputs: readonly TargetTensor[];
   readonly outputs: readonly TargetTensor[];
-  readonly scheduler: 'default' | 'dynamic' | 'sequence' | 'ensemble';
+  readonly scheduler: Scheduler;
   readonly isDecoupled: boolean;
   readonly usesCache: boolean;
   /** Models of the steps, and theirs in turn, each once; with version '' = the latest. */

@@ -12,7 +12,7 @@ let folder: string;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'conch-bench-'));
-  server = await ServerProcess.start({ models: ['accumulator'] });
+  server = await ServerProcess.start({ models: ['accumulator', 'countdown'] });
 });
 
 afterAll(async () => {
@@ -37,18 +37,11 @@ function sums(name: string, streams: readonly (readonly number[])[], hasTotal = 
   return file;
 }
 
-async function measured(...args: readonly string[]): Promise<LoadResult> {
+const measured = (...args: readonly string[]) => measuredOf('accumulator', ...args);
+
+async function measuredOf(model: string, ...args: readonly string[]): Promise<LoadResult> {
   const json = join(folder, 'report.json');
-  const { code, output } = await bench([
-    '-m',
-    'accumulator',
-    '--warmup-interval',
-    '0',
-    '--quiet',
-    '--json',
-    json,
-    ...args,
-  ]);
+  const { code, output } = await bench(['-m', model, '--warmup-interval', '0', '--quiet', '--json', json, ...args]);
   expect({ code, output }).toEqual({ code: 0, output: '' });
   return (await readReport(json)).results[0]!;
 }
@@ -87,4 +80,22 @@ test('--sequence-length repeats a stream that is shorter, and cuts one that is l
     expect(result).toMatchObject({ requests: 100, failures: [] });
     expect(Math.round(result.sequencesPerSecond * result.seconds)).toBe(100 / length);
   }
+});
+
+/** From 3 and from 1 down to 1. */
+function countdowns(): string {
+  const file = join(folder, 'countdowns.json');
+  writeFileSync(file, JSON.stringify({ data: [{ COUNT: [3] }, { COUNT: [1] }] }));
+  return file;
+}
+
+test.each([
+  ['gRPC', () => ['-i', 'grpc', '--streaming', '-u', `127.0.0.1:${server.grpcPort}`]],
+  ['WebSocket', () => ['-i', 'ws', '-u', `127.0.0.1:${server.httpPort}`]],
+  ['no network', () => ['--service-kind', 'in_process', '--model-repository', server.repository]],
+])('requests to an iterative model are sequences of their own, over %s', async (_, place) => {
+  const given = ['--input-data', countdowns(), '--request-count', '60', '--concurrency-range', '3'];
+  const result = await measuredOf('countdown', ...place(), ...given);
+  expect(result).toMatchObject({ requests: 60, failures: [], sequencesPerSecond: 0 });
+  expect(Math.round(result.responsesPerSecond * result.seconds)).toBe(120);
 });

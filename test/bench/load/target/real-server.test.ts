@@ -103,7 +103,7 @@ describe.each(['http', 'grpc'] as const)('over %s', (protocol) => {
     expect(await target.model('sequence_oldest', '')).toMatchObject({ scheduler: 'sequence', maxBatchSize: 4 });
     expect(await target.model('identity_bytes', '')).toMatchObject({ scheduler: 'dynamic' });
     expect(await target.model('cached', '')).toMatchObject({ usesCache: true });
-    expect(await target.model('countdown', '')).toMatchObject({ isDecoupled: true });
+    expect(await target.model('countdown', '')).toMatchObject({ scheduler: 'iterative', isDecoupled: true });
     const { inputs } = await target.model('optional_input', '');
     expect(inputs.map(({ isOptional }) => isOptional)).toContain(true);
     expect(inputs.map(({ isOptional }) => isOptional)).toContain(false);

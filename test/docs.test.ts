@@ -38,6 +38,12 @@ test.each(documents)('every link in %s leads somewhere', (document) => {
   expect(broken.map(([link]) => link)).toEqual([]);
 });
 
+test.each(documents)('code blocks of %s begin and end on lines of their own', (document) => {
+  const fences = read(document).match(/^.*```.*$/gm) ?? [];
+  expect(fences.filter((line) => !/^\s*```\w*$/.test(line))).toEqual([]);
+  expect(fences.length % 2).toBe(0);
+});
+
 test('docs/endpoints.md has every route with its method, and no other', () => {
   const router = new Router();
   const rows = [...read('docs/endpoints.md').matchAll(/^\| `(GET|POST) (\/(?:v2|api)[^`]*)`/gm)];

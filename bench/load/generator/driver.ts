@@ -88,7 +88,9 @@ export class LoadDriver implements LanesUser {
     if (this.#busy > 0) await new Promise<void>((resolve) => (this.#drained = resolve));
     this.#concurrency = 0;
     this.#arrivals = null;
-    return this.#recorder.take(performance.now(), backlog);
+    // A number of requests lasts as long as they do, and not until somebody has seen that there are no more.
+    const endMs = this.#allowed === 0 ? this.#recorder.lastMs : performance.now();
+    return this.#recorder.take(endMs, backlog);
   }
 
   close(): void {

@@ -26,7 +26,6 @@ const HEAD_START_MS = 20;
 
 /** The drivers of a run as one generator. */
 export class DriverGroup implements LoadGenerator {
-  limitReached: Promise<void> = new Promise(() => {});
   readonly broken: Promise<never>;
   readonly #ports: readonly DriverPort[];
   /** Ports that have something to send. */
@@ -35,7 +34,6 @@ export class DriverGroup implements LoadGenerator {
   /** CPU time of this process counts as the generator's. */
   readonly #isOwnProcess: boolean;
   #cpu = process.cpuUsage();
-  #reachLimit: () => void = () => {};
   #breakDown!: (error: Error) => void;
 
   /** @param open makes the port of the `nth` of `of` drivers */
@@ -55,12 +53,15 @@ export class DriverGroup implements LoadGenerator {
     return this.#ports.reduce((sum, port) => sum + port.succeeded, 0);
   }
 
+  get isOver(): boolean {
+    return this.#active > 0 && this.#exhausted.size === this.#active;
+  }
+
   async start(load: Load, requestLimit: number): Promise<void> {
     await this.#all((port) => port.provide(load));
     const beginMs = performance.timeOrigin + performance.now() + HEAD_START_MS;
     this.#active = load.kind === 'closed' ? Math.min(this.#ports.length, load.concurrency) : this.#ports.length;
     this.#exhausted.clear();
-    this.limitReached = new Promise((resolve) => (this.#reachLimit = resolve));
     this.#cpu = process.cpuUsage();
     for (const port of this.#ports) port.begin(load, beginMs, requestLimit);
   }
@@ -84,10 +85,7 @@ export class DriverGroup implements LoadGenerator {
 
   #userOf(nth: number): PortUser {
     return {
-      onExhausted: () => {
-        this.#exhausted.add(nth);
-        if (this.#exhausted.size >= this.#active) this.#reachLimit();
-      },
+      onExhausted: () => this.#exhausted.add(nth),
       onBroken: (error) => this.#breakDown(error),
     };
   }

@@ -18,10 +18,10 @@ export interface LoadGenerator {
   /** Sends nothing new; resolves with the rest when all in flight is answered, or when the request limit is reached and all is answered. */
   drain(): Promise<Window>;
   /**
-   * Of the load that was started last: resolves when as many requests as the limit allows, or as its arrivals are, are answered; never where
-   * neither has an end.
+   * Of the load that was started last: as many requests as its limit allows, or as its arrivals are, are answered. False for ever where neither
+   * has an end. Costs nothing either.
    */
-  readonly limitReached: Promise<void>;
+  readonly isOver: boolean;
   /** Rejects when generating itself is broken (a thread died, no connection comes about for long): then nothing more is to be expected. */
   readonly broken: Promise<never>;
   /** @returns what did not work in ending it, for the user */

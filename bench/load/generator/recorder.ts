@@ -33,6 +33,8 @@ export interface PostedPieces {
 /** Counts what happens to the requests of a thread. Times it is given are those of `performance.now()`, in milliseconds. */
 export class Recorder {
   #beginMs = 0;
+  /** When a request was answered last, or failed. */
+  #lastMs = 0;
   #requests = 0;
   #responses = 0;
   #sequences = 0;
@@ -48,6 +50,7 @@ export class Recorder {
   begin(nowMs: number): void {
     this.#clear();
     this.#beginMs = nowMs;
+    this.#lastMs = nowMs;
   }
 
   /** A request left at `sentMs`, which took until `nowMs`; it was due at `dueMs`. */
@@ -74,12 +77,14 @@ export class Recorder {
   /** A request has all its answers, all of them good. */
   succeeded(latencyMs: number, nowMs: number): void {
     this.#requests++;
+    this.#lastMs = nowMs;
     const latencyUs = microseconds(latencyMs);
     this.#latencyUs.recordValue(latencyUs);
     this.#pieces.succeeded(nowMs - this.#beginMs, latencyUs);
   }
 
   failed({ kind, message }: Failure, nowMs: number): void {
+    this.#lastMs = nowMs;
     const known = this.#failures.get(kind);
     if (known === undefined) this.#failures.set(kind, { count: 1, message });
     else known.count++;
@@ -88,6 +93,11 @@ export class Recorder {
 
   sequenceEnded(): void {
     this.#sequences++;
+  }
+
+  /** Since the last time; its beginning where none was. */
+  get lastMs(): number {
+    return this.#lastMs;
   }
 
   /** What happened since the last time. */

@@ -40,6 +40,8 @@ const unseen: Look = { counters: null, process: null, metrics: null };
 /** Between two looks at a clock or a count. */
 const TICK_MS = 200;
 const SHORT_TICK_MS = 5;
+/** Of what is to be waited for, where all but the last answers are there. */
+const NOT_QUITE = 0.999;
 
 /**
  * Measures loads, one after another, without a pause between them: tells the generator what to send, waits, takes windows. What windows
@@ -63,9 +65,9 @@ export class LoadMeasurer {
   /** Never rejects: what went wrong is in `ending`. */
   measure(load: Load): Promise<MeasuredLoad> {
     return this.#record(() => {
-      if (this.#parts.options.requestCount > 0) return this.#countedRequests(load);
-      if (load.kind === 'open' && load.arrivals.kind === 'profile') return this.#wholeProfile(load);
-      return this.#untilStable(load);
+      const { requestCount } = this.#parts.options;
+      const endsItself = requestCount > 0 || lengthOfMs(load) > 0;
+      return endsItself ? this.#wholeLoad(load, requestCount) : this.#untilStable(load);
     });
   }
 
@@ -141,19 +143,20 @@ export class LoadMeasurer {
     }
   }
 
-  async #countedRequests(load: Load): Promise<boolean> {
-    const { generator, options } = this.#parts;
-    const answeredBefore = await this.#anew(load, options.requestCount);
-    await this.#awaitAnswers(options.requestCount, 'window', 1, answeredBefore);
+  /**
+   * One window with all of a load that ends by itself: with its last request, or its profile. What is late then still leaves, and all is answered: a
+   * server that could not keep up shows it.
+   */
+  async #wholeLoad(load: Load, requestLimit: number): Promise<boolean> {
+    const { generator } = this.#parts;
+    const answeredBefore = await this.#anew(load, requestLimit);
+    const lengthMs = lengthOfMs(load);
+    const done = (elapsedMs: number, answers: number) =>
+      requestLimit > 0 ? answers / requestLimit : elapsedMs / lengthMs;
+    const fraction = (elapsedMs: number, answers: number) =>
+      generator.isOver && elapsedMs >= lengthMs ? 1 : Math.min(done(elapsedMs, answers), NOT_QUITE);
+    await this.#wait('window', 1, fraction, lengthMs, answeredBefore);
     await this.#keep(generator.drain());
-    return true;
-  }
-
-  async #wholeProfile(load: Load): Promise<boolean> {
-    await this.#anew(load, 0);
-    const totalMs = lengthOfMs(load);
-    await this.#wait('window', 1, (elapsedMs) => elapsedMs / totalMs, totalMs);
-    await this.#keep(this.#parts.generator.take());
     return true;
   }
 

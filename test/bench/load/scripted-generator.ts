@@ -2,6 +2,7 @@ import type { LoadGenerator } from '../../../bench/load/generator/load-generator
 import type { Load } from '../../../bench/load/load.js';
 import { newHistogram } from '../../../bench/load/measure/histogram.js';
 import { PIECE_MS, type Window } from '../../../bench/load/measure/window.js';
+import { lengthOfMs } from '../../../bench/load/measure/window-facts.js';
 import type { HandClock } from '../../fakes/clock.js';
 
 /** What a server that is only thought of does under a load, at a time. */
@@ -10,6 +11,8 @@ export interface Behaviour {
   readonly latencyUs: number;
   /** Of all requests; 1 = all. */
   readonly failing?: number;
+  /** The last answers of a profile come so long after it. */
+  readonly overdueMs?: number;
 }
 
 /** Answers come evenly, as the behaviour says, by the time of a clock that tests move. */
@@ -24,8 +27,6 @@ export class ScriptedGenerator implements LoadGenerator {
   #takenMs = 0;
   #answeredBefore = 0;
   #left = Number.POSITIVE_INFINITY;
-  #limitReached = () => {};
-  limitReached: Promise<void> = new Promise(() => {});
 
   constructor(clock: HandClock, behaviour: (load: Load, atMs: number) => Behaviour) {
     this.#clock = clock;
@@ -41,16 +42,20 @@ export class ScriptedGenerator implements LoadGenerator {
     this.#beginMs = this.#nowMs;
     this.#left = requestLimit > 0 ? requestLimit : Number.POSITIVE_INFINITY;
     if (requestLimit > 0 || this.starts.length === 0) this.#takenMs = this.#nowMs;
-    this.limitReached = new Promise((resolve) => {
-      this.#limitReached = resolve;
-    });
     this.starts.push({ load, requestLimit });
   }
 
   get answered(): number {
     const now = Math.min(Math.floor(this.#between(this.#beginMs, this.#nowMs)), this.#left);
-    if (now === this.#left) this.#limitReached();
     return this.#answeredBefore + now;
+  }
+
+  get isOver(): boolean {
+    if (this.#between(this.#beginMs, this.#nowMs) >= this.#left) return true;
+    const load = this.starts.at(-1)?.load;
+    const { overdueMs = 0 } = this.#at(this.#nowMs);
+    const lengthMs = load === undefined ? 0 : lengthOfMs(load);
+    return lengthMs > 0 && this.#nowMs >= this.#beginMs + lengthMs + overdueMs;
   }
 
   get succeeded(): number {

@@ -74,6 +74,23 @@ test.each([
   expect(result.models).toMatchObject([{ model: 'simple', requests: 101, inferences: 101 }]);
 });
 
+test('every request of a profile is answered and counted, the last ones too', async () => {
+  const profile = join(folder, 'profile.json');
+  writeFileSync(
+    profile,
+    JSON.stringify({
+      phases: [
+        { seconds: 0.3, rate: 100 },
+        { seconds: 0.1, from: 100, to: 900 },
+      ],
+    }),
+  );
+  const { code, result } = await measured('simple', ...http(), '--load-profile', profile, '--max-threads', '2');
+  expect(code).toBe(0);
+  expect(result).toMatchObject({ requests: 80, failures: [], isStable: true, lateness: { backlog: 0 } });
+  expect(result.seconds).toBeGreaterThanOrEqual(0.4);
+});
+
 test.each([
   ['http', http],
   ['grpc', grpc],

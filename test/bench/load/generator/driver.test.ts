@@ -190,6 +190,17 @@ test('so many requests as the limit says are sent', async () => {
   expect(onExhausted).toHaveBeenCalled();
 });
 
+test('a window of so many requests ends with the last answer, whenever it is asked for', async () => {
+  setUp();
+  await begin(closed(1), 1);
+  PuppetWire.opened[0]!.answer();
+  const answeredMs = performance.now();
+  await vi.waitUntil(() => performance.now() >= answeredMs + 5, { interval: 1 });
+  const { beginMs, endMs } = await driver.drain();
+  expect(endMs).toBeGreaterThan(beginMs);
+  expect(endMs - performance.timeOrigin).toBeLessThanOrEqual(answeredMs);
+});
+
 test('drained: what is in flight is awaited, nothing more is sent, and a new load finds all places', async () => {
   setUp();
   await begin(closed(2));

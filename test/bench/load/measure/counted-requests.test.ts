@@ -24,7 +24,7 @@ function quickGenerator(): LoadGenerator {
     },
     take: async () => window,
     drain: async () => window,
-    limitReached: Promise.resolve(),
+    isOver: true,
     broken: new Promise(() => {}),
     close: async () => [],
   };

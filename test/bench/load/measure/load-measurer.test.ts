@@ -101,15 +101,45 @@ test('exactly so many requests in one window, which begins with the load', async
   expect(generator.starts.map(({ requestLimit }) => requestLimit)).toEqual([0, 77]);
 });
 
+const profile: Load = {
+  kind: 'open',
+  arrivals: {
+    kind: 'profile',
+    phases: [{ seconds: 1.5, fromPerSecond: 200, toPerSecond: 200 }],
+    distribution: 'constant',
+    seed: 0,
+  },
+  maxInFlight: 8,
+};
+
 test('a profile is one window as long as it, from its beginning', async () => {
-  const phases = [{ seconds: 1.5, fromPerSecond: 200, toPerSecond: 200 }];
-  const arrivals = { kind: 'profile', phases, distribution: 'constant', seed: 0 } as const;
-  const load: Load = { kind: 'open', arrivals, maxInFlight: 8 };
   const { clock, generator, measurer } = setUp(steady);
-  const { measured } = await withTime(clock, measurer.measure(load));
+  const { measured } = await withTime(clock, measurer.measure(profile));
   expect(measured?.isStable).toBe(true);
-  expect(lengths(measured?.windows)[0]).toBeGreaterThanOrEqual(1500);
+  expect(lengths(measured?.windows)).toEqual([1500]);
   expect(generator.starts.length).toBe(2);
+});
+
+test('a profile whose requests are late is measured until they are answered', async () => {
+  const { clock, moments, measurer } = setUp(() => ({ ...steady(), overdueMs: 400 }), { warmupMs: 0 });
+  const { measured, ending } = await withTime(clock, measurer.measure(profile));
+  expect(ending).toEqual({ kind: 'done' });
+  expect(lengths(measured?.windows)).toEqual([1900]);
+  expect(moments.at(-2)?.fraction).toBeLessThan(1);
+});
+
+test('more requests than a profile has: it ends with the profile', async () => {
+  const { clock, measurer } = setUp(steady, { requestCount: 1000, warmupMs: 0 });
+  const { measured, ending } = await withTime(clock, measurer.measure(profile));
+  expect(ending).toEqual({ kind: 'done' });
+  expect(measured?.windows.map(({ requests }) => requests)).toEqual([300]);
+});
+
+test('a profile whose last answers never come ends as a server that falls silent', async () => {
+  const behaviour = (_: Load, atMs: number) => ({ perSecond: atMs < 1000 ? 200 : 0, latencyUs: 1, overdueMs: 1e9 });
+  const { clock, measurer } = setUp(behaviour, { warmupMs: 0 });
+  const { ending } = await withTime(clock, measurer.measure(profile));
+  expect(ending).toMatchObject({ kind: 'silent' });
 });
 
 test('concurrency grows when each request in flight has had its answers', async () => {

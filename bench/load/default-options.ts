@@ -19,7 +19,6 @@ export const defaultOptions: LoadOptions = {
     length: null,
     lengthVariationPercent: 20,
     idRange: { first: 1, last: Number.MAX_SAFE_INTEGER },
-    isSerial: false,
   },
   data: {
     source: 'random',

@@ -68,8 +68,6 @@ export interface SequenceOptions {
   /** Lengths differ by so much of it, either way; those of streams do not. */
   readonly lengthVariationPercent: number;
   readonly idRange: { readonly first: number; readonly last: number };
-  /** At most one step in flight for each sequence, also with open loads. */
-  readonly isSerial: boolean;
 }
 
 export interface DataOptions {

@@ -85,7 +85,6 @@ function sequencesOf(given: Given): SequenceOptions {
     length: given.sequenceLength ?? sequences.length,
     lengthVariationPercent: given.sequenceLengthVariation ?? sequences.lengthVariationPercent,
     idRange: given.sequenceIdRange ?? sequences.idRange,
-    isSerial: given.serialSequences ?? sequences.isSerial,
   };
 }
 

@@ -154,8 +154,7 @@ function addSequenceFlags(command: Command): void {
     )
     .option('--sequence-length-variation <percent>', 'lengths differ by so much (default: 20)', whole(0))
     .option('--sequence-id-range <start:end>', 'the end is not in it (default: 1, without an end)', idRange)
-    .option('--num-of-sequences <n>', 'alive at a time, where requests have a rate (default: 4)', whole(1))
-    .option('--serial-sequences', 'one step of a sequence in flight at a time, also with a rate');
+    .option('--num-of-sequences <n>', 'alive at a time, where requests have a rate (default: 4)', whole(1));
 }
 
 function addOutputFlags(command: Command): void {
@@ -204,6 +203,7 @@ function addOldFlags(command: Command): void {
     .option('-a, --async', 'no effect: requests never wait for each other')
     .option('--sync', 'no effect')
     .option('-v, --verbose', 'no effect')
+    .option('--serial-sequences', 'no effect: steps of one sequence never overlap')
     .option('-t, --concurrency <n>', 'deprecated: --concurrency-range N', whole(1))
     .option('-d, --dynamic-concurrency', 'deprecated: from -t on to -c, or until the latency threshold')
     .option('-c, --max-concurrency <n>', 'deprecated: the end of -d', whole(1))

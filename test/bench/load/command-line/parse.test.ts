@@ -111,7 +111,6 @@ test('sequences', () => {
     length: 3,
     lengthVariationPercent: 0,
     idRange: { first: 5, last: 8 },
-    isSerial: true,
   });
 });
 

@@ -76,9 +76,9 @@ function benchCommand(take: Take, readText: (file: string) => string): Command {
   addFlags(command);
   command.addHelpText(
     'after',
-    '\nCtrl-C ends the run and shows what was measured so far; a second one ends at once.\n' +
+    '\nCtrl-C (SIGTERM too) ends the run and shows what was measured so far; a second one ends at once.\n' +
       'Ends with 0 = measured (also where Ctrl-C cut it short), 1 = something failed meanwhile, 2 = nothing could be\n' +
-      'measured, 130 = ended with Ctrl-C before anything was measured.',
+      'measured, 130 = ended with Ctrl-C before anything was measured (SIGTERM: 143).',
   );
   return command.action((given: Given) => {
     const refusal = refuse(given);

@@ -89,7 +89,9 @@ function tuneCommand(take: Take): Command {
   addOutputs(command);
   command.addHelpText(
     'after',
-    '\nThe repository is not written. Ends with 0 = found, 1 = nothing is within the limits, 2 = nothing could be measured, 130 = interrupted before anything was.',
+    '\nThe repository is not written. Ctrl-C (SIGTERM too) ends the search and shows the best so far; a second one ends at once.\n' +
+      'Ends with 0 = found, 1 = nothing is within the limits, 2 = nothing could be measured, 130 = interrupted before\n' +
+      'anything was (SIGTERM: 143).',
   );
   return command.action((model: string, given: Given) => {
     if (given.streaming && given.protocol !== 'grpc') command.error('error: --streaming is for -i grpc');

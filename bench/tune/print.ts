@@ -7,12 +7,21 @@ import type { Confirmed, TuneReport } from './tune.js';
 
 /** What the terminal shows at the end. */
 export function tuneSummary(report: TuneReport, colors: boolean): string {
-  const { model, trials, gridPoints, isPartial, cores } = report;
-  const title = `${model}: ${trials.length} of ${gridPoints} points measured on ${cores} cores${isPartial ? ', then the time was up' : ''}`;
-  const lines = [title, resultTable(report, colors), verdict(report)];
+  const lines = [title(report), resultTable(report, colors), verdict(report)];
+  if (report.best.some(({ result }) => result === null)) {
+    lines.push(
+      'It was interrupted before the best was measured again, longer: these are the short measurements of the search.',
+    );
+  }
   const patch = configPatch(report);
   if (patch !== '') lines.push(patch);
   return `${lines.join('\n')}\n`;
+}
+
+function title({ model, trials, gridPoints, cores, isPartial, isInterrupted }: TuneReport): string {
+  const cut = isPartial ? ', then the time was up' : '';
+  const ending = isInterrupted ? ', then it was interrupted' : cut;
+  return `${model}: ${trials.length} of ${counted(gridPoints, 'point')} measured on ${counted(cores, 'core')}${ending}`;
 }
 
 function resultTable({ best, current, percentile }: TuneReport, colors: boolean): string {
@@ -84,9 +93,13 @@ export function trialLine({ point, measurement, isWithinLimits }: Trial, count: 
 }
 
 export function candidateText({ instances, maxBatchSize, queueDelayUs, threads }: Candidate): string {
-  const parts = [`${instances} instances`];
+  const parts = [counted(instances, 'instance')];
   if (maxBatchSize > 0) parts.push(`batches of ${maxBatchSize}`);
   if (queueDelayUs !== null) parts.push(`delay ${queueDelayUs} us`);
-  if (threads !== null) parts.push(`${threads} threads`);
+  if (threads !== null) parts.push(counted(threads, 'thread'));
   return parts.join(', ');
+}
+
+function counted(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }

@@ -1,4 +1,5 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Candidate } from './space.js';
@@ -6,16 +7,21 @@ import { tunedConfig } from './tuned-config.js';
 
 const CONFIG = 'config.pbtxt';
 
-/** A repository with the models of another one, by reference, but for the configuration of one of them. The other one is never written. */
+/**
+ * A repository with the models of another one, by reference, but for the configuration of one of them. The other one is never written.
+ * Gone with `remove`, or at the end of the process.
+ */
 export class RepositoryOverlay {
   readonly folder: string;
   /** Of the model, '' = it has no file. */
   readonly configText: string;
   readonly configFile: string;
   readonly #model: string;
+  readonly #removeAtExit = () => rmSync(this.folder, { recursive: true, force: true });
 
-  private constructor(folder: string, model: string, configFile: string, configText: string) {
-    this.folder = folder;
+  private constructor(model: string, configFile: string, configText: string) {
+    this.folder = mkdtempSync(join(tmpdir(), 'conch-tune-'));
+    process.once('exit', this.#removeAtExit);
     this.#model = model;
     this.configFile = configFile;
     this.configText = configText;
@@ -29,14 +35,25 @@ export class RepositoryOverlay {
       throw new Error(`--model-repository ${repository} has no model '${model}': ${known}`);
     }
     const source = resolve(repository);
-    const folder = await mkdtemp(join(tmpdir(), 'conch-tune-'));
+    const configFile = join(source, model, CONFIG);
+    const overlay = new RepositoryOverlay(model, configFile, await readIfThere(configFile));
+    try {
+      await overlay.#fill(source, names);
+    } catch (error) {
+      await overlay.remove();
+      throw error;
+    }
+    return overlay;
+  }
+
+  async #fill(source: string, names: readonly string[]): Promise<void> {
+    const { folder } = this;
+    const model = this.#model;
     await mkdir(join(folder, model));
     for (const name of names) if (name !== model) await symlink(join(source, name), join(folder, name));
     for (const name of await readdir(join(source, model))) {
       if (name !== CONFIG) await symlink(join(source, model, name), join(folder, model, name));
     }
-    const configFile = join(source, model, CONFIG);
-    return new RepositoryOverlay(folder, model, configFile, await readIfThere(configFile));
   }
 
   /** @returns the text of the configuration with these values */
@@ -53,6 +70,7 @@ export class RepositoryOverlay {
 
   async remove(): Promise<void> {
     await rm(this.folder, { recursive: true, force: true });
+    process.off('exit', this.#removeAtExit);
   }
 }
 

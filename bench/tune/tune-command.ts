@@ -2,6 +2,7 @@ import { access, constants, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { Terminal } from '../../src/check/check-command.js';
 import { USAGE_EXIT_CODE } from '../../src/check/printed.js';
+import { Interrupt } from '../load/interrupt.js';
 import { Interrupted } from '../load/measure/run-end.js';
 import { parseTuneCommand, type TuneCommand, type TuneOutputs } from './command-line.js';
 import { trialLine, tuneSummary } from './print.js';
@@ -9,8 +10,6 @@ import { type TuneReport, tune } from './tune.js';
 import { tunePage } from './tune-page.js';
 
 const NOTHING_FOUND_EXIT_CODE = 1;
-/** As shells have it for SIGINT: ended before anything was measured. */
-const INTERRUPTED_EXIT_CODE = 130;
 
 /** `conch tune`; `argv` is what follows. Resolves with the exit code. */
 export async function runTune(argv: readonly string[], terminal: Terminal): Promise<number> {
@@ -19,41 +18,38 @@ export async function runTune(argv: readonly string[], terminal: Terminal): Prom
     (command.stream === 'stdout' ? terminal.out : terminal.error)(command.text);
     return command.exitCode;
   }
+  const interrupt = new Interrupt();
   try {
     await checkFolders(command.outputs);
-    const report = await search(command, argv, terminal);
+    const report = await search(command, argv, terminal, interrupt.signal);
     terminal.out(tuneSummary(report, terminal.colors));
     await writeFiles(report, command);
     return report.best.length > 0 ? 0 : NOTHING_FOUND_EXIT_CODE;
   } catch (error) {
     if (error instanceof Interrupted) {
       terminal.error('conch tune: interrupted, nothing was measured\n');
-      return INTERRUPTED_EXIT_CODE;
+      return interrupt.exitCode;
     }
     terminal.error(`conch tune: ${(error as Error).message}\n`);
     return USAGE_EXIT_CODE;
+  } finally {
+    interrupt.close();
   }
 }
 
-async function search(
+function search(
   { options, outputs }: TuneCommand,
   argv: readonly string[],
   terminal: Terminal,
+  signal: AbortSignal,
 ): Promise<TuneReport> {
-  const interrupt = new AbortController();
-  const onInterrupt = () => interrupt.abort();
-  process.once('SIGINT', onInterrupt);
-  try {
-    return await tune(options, {
-      signal: interrupt.signal,
-      command: ['conch', 'tune', ...argv].join(' '),
-      onTrial: (trial, count, stage) => {
-        if (!outputs.isQuiet) terminal.error(trialLine(trial, count, stage));
-      },
-    });
-  } finally {
-    process.off('SIGINT', onInterrupt);
-  }
+  return tune(options, {
+    signal,
+    command: ['conch', 'tune', ...argv].join(' '),
+    onTrial: (trial, count, stage) => {
+      if (!outputs.isQuiet) terminal.error(trialLine(trial, count, stage));
+    },
+  });
 }
 
 /** A search takes long: a file that cannot be written is better known before. */

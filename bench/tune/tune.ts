@@ -33,6 +33,8 @@ export interface TuneReport {
   readonly configAfter: string;
   /** The time, or the user, ended the search. */
   readonly isPartial: boolean;
+  /** The user ended it, in the search or later. */
+  readonly isInterrupted: boolean;
 }
 
 export interface Confirmed extends Trial {
@@ -125,6 +127,7 @@ class Tuning {
       configBefore: configText,
       configAfter: good.length === 0 ? configText : this.#configOf(good[0]!.point),
       isPartial: search.isCutShort,
+      isInterrupted: this.#hooks.signal.aborted,
     };
   }
 

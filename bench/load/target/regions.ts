@@ -42,7 +42,7 @@ let opened = 0;
 export class Regions {
   readonly #target: Target;
   readonly #prefix = `conch-bench-${process.pid}-${++opened}`;
-  /** Files that are there; names are those of the regions too. */
+  /** Files that are there, or may be; names are those of the regions too. */
   readonly #files = new Set<string>();
   readonly #registered = new Set<string>();
   readonly #unlinkAtExit = () => this.#unlinkNow();
@@ -117,9 +117,10 @@ export class Regions {
 
   async #create(name: string, bytes: number, write: (file: FileHandle) => Promise<void>): Promise<void> {
     const path = `${FOLDER}/${name}`;
+    // It is there before we are told so, and the process may end between.
+    this.#files.add(name);
     try {
       const file = await open(path, 'wx', 0o600);
-      this.#files.add(name);
       await write(file).finally(() => file.close());
     } catch (error) {
       throw new Error(

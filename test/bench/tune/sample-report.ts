@@ -92,6 +92,7 @@ export async function sampleTuneReport(given: Partial<TuneSample> = {}): Promise
     configBefore: CONFIG,
     configAfter: after,
     isPartial: search.isCutShort,
+    isInterrupted: false,
   };
 }
 

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { TuneReport } from '../../../bench/tune/tune.js';
 import { parseModelConfig } from '../../../src/config/pbtxt.js';
 import { makeRepository, root } from '../../e2e/server.js';
+import { until } from '../../e2e/until.js';
 
 /** Each measurement starts a server. */
 vi.setConfig({ testTimeout: 300_000 });
@@ -43,9 +44,13 @@ interface Ran {
 
 /**
  * `conch tune`, as the leader of a group as at a terminal. `interruptAt`: Ctrl-C for the whole group once it has printed that, or has its
- * temporary folder.
+ * temporary folder. `signals`: instead of Ctrl-C, for the leader alone.
  */
-async function tune(args: readonly string[], interruptAt: RegExp | 'folder' | null = null): Promise<Ran> {
+async function tune(
+  args: readonly string[],
+  interruptAt: RegExp | 'folder' | null = null,
+  signals: readonly NodeJS.Signals[] = [],
+): Promise<Ran> {
   const child = spawn(process.execPath, [join(root, 'dist/src/main.js'), 'tune', ...args], {
     cwd: root,
     detached: true,
@@ -54,8 +59,10 @@ async function tune(args: readonly string[], interruptAt: RegExp | 'folder' | nu
   });
   let [stdout, stderr, isInterrupted] = ['', '', false];
   const interrupt = () => {
-    if (!isInterrupted) process.kill(-child.pid!, 'SIGINT');
+    if (isInterrupted) return;
     isInterrupted = true;
+    if (signals.length === 0) process.kill(-child.pid!, 'SIGINT');
+    for (const signal of signals) child.kill(signal);
   };
   child.stdout.on('data', (chunk: Buffer) => {
     stdout += chunk;
@@ -93,7 +100,8 @@ async function expectNothingLeft(): Promise<void> {
   // The runtime of ONNX models keeps logs of its own there.
   const names = await readdir(temporary);
   expect(names.filter((name) => name.startsWith('conch'))).toEqual([]);
-  expect(await processesLeft()).toEqual([]);
+  // One that was killed takes a moment to be gone.
+  await until('no process is left', async () => (await processesLeft()).length === 0);
 }
 
 const TINY = [
@@ -111,7 +119,7 @@ describe('conch tune', () => {
     const { code, stdout, stderr } = await tune([
       ...['simple_b64', ...bounds, '--json', json!, '--html', html!, '--config', config!],
     ]);
-    expect(stderr).toMatch(/^search 1: 1 instances, batches of 8, delay 0 us, \d+ threads, 8 in flight: /);
+    expect(stderr).toMatch(/^search 1: 1 instance, batches of 8, delay 0 us, \d+ threads?, 8 in flight: /);
     expect(code).toBe(0);
     const report = await reportIn(json!);
     const [best] = report.best;
@@ -156,7 +164,9 @@ describe('conch tune', () => {
     expect(report.trials.length).toBeLessThan(report.gridPoints);
     const most = Math.max(...report.trials.map(({ measurement }) => measurement.throughput));
     expect(report.best[0]).toMatchObject({ measurement: { throughput: most }, result: null });
-    expect(stdout).toMatch(new RegExp(`^simple_b64: ${report.trials.length} of `));
+    const title = `^simple_b64: ${report.trials.length} of ${report.gridPoints} points measured on .*, then it was interrupted$`;
+    expect(stdout).toMatch(new RegExp(title, 'm'));
+    expect(stdout).toContain('It was interrupted before the best was measured again');
     expect(await readFile(html, 'utf8')).toContain('conch tune');
     await expectNothingLeft();
   });
@@ -169,6 +179,24 @@ test('Ctrl-C before anything was measured ends with 130', async () => {
     stdout: '',
     stderr: 'conch tune: interrupted, nothing was measured\n',
   });
+  await expectNothingLeft();
+});
+
+test.each<[string, RegExp | 'folder', number]>([
+  ['the folder is there', 'folder', 143],
+  ['a point is measured', /^search 1: /m, 143],
+])('a second signal when %s ends it at once, and leaves nothing behind', async (_, when, expected) => {
+  const args = ['simple_b64', '--model-repository', repository];
+  const { code, stdout } = await tune(args, when, ['SIGINT', 'SIGTERM']);
+  expect({ code, stdout }).toEqual({ code: expected, stdout: '' });
+  await expectNothingLeft();
+});
+
+test('SIGTERM gives the best so far', async () => {
+  const args = ['simple_b64', '--model-repository', repository, '-p', '100'];
+  const { code, stdout } = await tune(args, /^search 1: /m, ['SIGTERM']);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^simple_b64: 1 of /);
   await expectNothingLeft();
 });
 

@@ -14,11 +14,15 @@ export async function bench(args: readonly string[]): Promise<BenchEnd> {
   return { code, stdout: main.stdout, output: main.output };
 }
 
-/** The command, interrupted by Ctrl-C when `when` resolves. */
-export async function interrupted(args: readonly string[], when: () => Promise<void>): Promise<BenchEnd> {
+/** The command, interrupted by Ctrl-C, or another signal, when `when` resolves. */
+export async function interrupted(
+  args: readonly string[],
+  when: () => Promise<void>,
+  signal: NodeJS.Signals = 'SIGINT',
+): Promise<BenchEnd> {
   const main = new MainProcess(['bench', ...args]);
   await when();
-  main.child.kill('SIGINT');
+  main.child.kill(signal);
   const code = await main.exit;
   return { code, stdout: main.stdout, output: main.output };
 }

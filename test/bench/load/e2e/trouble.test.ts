@@ -113,8 +113,11 @@ test('Ctrl-C shows what was measured so far', async () => {
   expect(stdout).toMatch(/^concurrency 1: cut short, only [0-9.]+ s were measured\.$/m);
 });
 
-test('Ctrl-C before anything was measured ends with 130', async () => {
-  const { code, stdout } = await interrupted(await serve(() => {}), () => wasAsked(1));
-  expect(code).toBe(130);
+test.each([
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const)('%s before anything was measured ends with %i', async (signal, expected) => {
+  const { code, stdout } = await interrupted(await serve(() => {}), () => wasAsked(1), signal);
+  expect(code).toBe(expected);
   expect(stdout).toContain('Nothing was measured.');
 });

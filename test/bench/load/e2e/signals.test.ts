@@ -1,0 +1,39 @@
+import { readdirSync } from 'node:fs';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { askJson, get } from '../../../e2e/requests.js';
+import { MainProcess, ServerProcess } from '../../../e2e/server.js';
+import { until } from '../../../e2e/until.js';
+
+let server: ServerProcess;
+
+beforeAll(async () => {
+  server = await ServerProcess.start({ models: ['simple'], flags: ['--allow-client-shm=true'] });
+});
+
+afterAll(() => server.stop());
+
+async function requestsSoFar(): Promise<number> {
+  const { model_stats } = await askJson(server.httpPort, get('/v2/models/simple/stats'));
+  return (model_stats as { inference_stats: { success: { count: number } } }[])[0]!.inference_stats.success.count;
+}
+
+const regionsOf = (pid: number) => readdirSync('/dev/shm').filter((name) => name.startsWith(`conch-bench-${pid}-`));
+
+// Two signals of one kind that come at the same time are one.
+test.each<[NodeJS.Signals[], number]>([
+  [['SIGINT'], 0],
+  [['SIGTERM'], 0],
+  [['SIGHUP'], 0],
+  [['SIGINT', 'SIGTERM'], 143],
+  [['SIGHUP', 'SIGINT'], 130],
+])('%j in the middle of a run leaves no shared memory behind, and ends with %i', async (signals, expected) => {
+  const before = await requestsSoFar();
+  const run = ['--shared-memory', 'system', '--request-count', '1000000000', '--warmup-interval', '0'];
+  const main = new MainProcess(['bench', '-m', 'simple', '-u', `127.0.0.1:${server.httpPort}`, ...run]);
+  await until('it is measuring', async () => (await requestsSoFar()) > before);
+  expect(regionsOf(main.child.pid!)).toHaveLength(2);
+  for (const signal of signals) main.child.kill(signal);
+  expect(await main.exit).toBe(expected);
+  expect(main.stdout.includes('cut short')).toBe(expected === 0);
+  expect(regionsOf(main.child.pid!)).toEqual([]);
+});

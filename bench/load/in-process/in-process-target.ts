@@ -5,7 +5,8 @@ import { buildOptions } from '../../../src/config/build-options.js';
 import { modelConfigToJson } from '../../../src/config/config-json.js';
 import type { InferenceServer } from '../../../src/core/server.js';
 import { traceSettings } from '../../../src/protocols/trace-settings.js';
-import type { Facts, ModelName } from '../target/facts.js';
+import { type Facts, type ListedVersion, type ModelName, readIndex } from '../target/facts.js';
+import { notReadyIn } from '../target/not-ready.js';
 import { type V2Calls, V2Target } from '../target/v2-target.js';
 
 const QUIET = { verbose: 0, info: false, warning: false, error: false, format: 'default', file: '' } as const;
@@ -27,7 +28,8 @@ export class InProcessTarget extends V2Target {
       modelMetadata: async ({ name, version }) => factsOf(server.modelMetadata(name, version)),
       modelConfig: async ({ name, version }) => JSON.parse(modelConfigToJson(server.find(name, version).config)),
       statistics: async (model) => statisticsOf(server, model),
-      isReady: async ({ name, version }) => server.isModelReady(name, version),
+      isReady: async (model) => isReady(await indexOf(server), model),
+      repositoryIndex: () => indexOf(server),
     };
   }
 
@@ -47,7 +49,8 @@ export class InProcessTarget extends V2Target {
     const conch = new Conch(options, packageVersion(), createLog(QUIET));
     try {
       await conch.start();
-      for (const model of models.filter((name) => name !== '*')) checkLoaded(conch.server, model, repositories);
+      const names = models.filter((name) => name !== '*');
+      checkLoaded(await indexOf(conch.server), names, repositories.join(', '));
     } catch (error) {
       await conch.stop();
       throw error;
@@ -76,13 +79,20 @@ export class InProcessTarget extends V2Target {
   }
 }
 
-function checkLoaded(server: InferenceServer, model: string, repositories: readonly string[]): void {
-  const versions = server.states().filter(({ name }) => name === model);
-  if (versions.some(({ state }) => state === 'READY')) return;
-  const reason = versions.map((version) => version.reason ?? '').find((text) => text !== '');
-  throw new Error(
-    `cannot load model '${model}' from ${repositories.join(', ')}: ${reason ?? 'there is none of this name'}`,
-  );
+function checkLoaded(index: readonly ListedVersion[], models: readonly string[], repositories: string): void {
+  const missing = models.map((name) => ({ name, version: '' })).find((model) => !isReady(index, model));
+  if (missing !== undefined) throw new Error(notReadyIn(index, missing, repositories).why);
+}
+
+async function indexOf(server: InferenceServer): Promise<ListedVersion[]> {
+  return readIndex(await server.index(false));
+}
+
+function isReady(index: readonly ListedVersion[], { name, version }: ModelName): boolean {
+  return index.some((listed) => {
+    const isAsked = listed.name === name && (version === '' || listed.version === version);
+    return isAsked && listed.state === 'READY';
+  });
 }
 
 function statisticsOf(server: InferenceServer, { name, version }: ModelName): Facts {

@@ -18,6 +18,14 @@ export interface ServerMetadata {
   readonly extensions: readonly string[];
 }
 
+/** A version in the index of a repository; '' = the server does not say. */
+export interface ListedVersion {
+  readonly name: string;
+  readonly version: string;
+  readonly state: string;
+  readonly reason: string;
+}
+
 const NO_FACTS: Facts = {};
 
 export function readServer(facts: Facts): ServerMetadata {
@@ -65,6 +73,18 @@ export function readSteps(config: Facts): ModelName[] {
   return listOf(factsOf(config.ensemble_scheduling).step)
     .map(factsOf)
     .map((step) => ({ name: textOf(step.model_name), version: stepVersion(step.model_version) }));
+}
+
+/** Of the repository: one for each version, or for a model of which none is known. */
+export function readIndex(entries: unknown): ListedVersion[] {
+  return listOf(entries)
+    .map(factsOf)
+    .map(({ name, version, state, reason }) => ({
+      name: textOf(name),
+      version: textOf(version),
+      state: textOf(state),
+      reason: textOf(reason),
+    }));
 }
 
 /** Of `statistics`: one for each version. */

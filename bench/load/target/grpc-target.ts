@@ -9,10 +9,11 @@ import {
 } from '@grpc/grpc-js';
 import { protoRoot } from '../../../src/protocols/grpc/proto.js';
 import type { TlsSettings } from '../wires/wire.js';
-import { type Facts, factsOf, type ModelName } from './facts.js';
+import { type Facts, factsOf, type ListedVersion, type ModelName, readIndex } from './facts.js';
 import type { Headers } from './http-client.js';
+import { quoted } from './not-ready.js';
 import { authority, type TargetUrl } from './url.js';
-import { quoted, unreachable, type V2Calls, V2Target } from './v2-target.js';
+import { unreachable, type V2Calls, V2Target } from './v2-target.js';
 
 const PACKAGE = 'inference';
 const SERVICE = 'GRPCInferenceService';
@@ -46,6 +47,7 @@ export class GrpcTarget extends V2Target {
       statistics: (model) =>
         this.#askIfKnown('ModelStatistics', requestOf(model), `the statistics of ${quoted(model)}`),
       isReady: (model) => this.#isReady(model),
+      repositoryIndex: () => this.#index(),
     };
   }
 
@@ -68,13 +70,19 @@ export class GrpcTarget extends V2Target {
     this.#client.close();
   }
 
-  async #isReady(model: ModelName): Promise<boolean> {
+  /** A server may also keep it to itself. */
+  async #index(): Promise<ListedVersion[] | null> {
+    const reply = await this.#call('RepositoryIndex', {});
+    return isError(reply) ? null : readIndex(reply.models);
+  }
+
+  async #isReady(model: ModelName): Promise<boolean | null> {
     const asked = `whether ${quoted(model)} is ready`;
     const reply = await this.#call('ModelReady', requestOf(model));
     if (isError(reply)) {
       if (reply.code === status.UNAVAILABLE || reply.code === status.DEADLINE_EXCEEDED)
         throw this.#failed(reply, asked);
-      return false;
+      return reply.code === status.NOT_FOUND ? null : false;
     }
     return reply.ready === true;
   }

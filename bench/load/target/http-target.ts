@@ -1,10 +1,13 @@
-import { type Facts, factsOf, type ModelName } from './facts.js';
+import { type Facts, factsOf, type ListedVersion, type ModelName, readIndex } from './facts.js';
 import { type Headers, HttpClient, type HttpReply } from './http-client.js';
+import { quoted } from './not-ready.js';
 import type { TargetUrl } from './url.js';
-import { quoted, type V2Calls, V2Target } from './v2-target.js';
+import { type V2Calls, V2Target } from './v2-target.js';
 
 /** What a server says that does not know a path, or has the extension switched off. */
 const NO_SUCH_EXTENSION: readonly number[] = [404, 405, 501];
+/** What others than Triton say of a model that they do not know; it says 400, as of one that is not ready. */
+const NO_SUCH_MODEL = 404;
 const TIMEOUT_MS = 30_000;
 /** Of a body that is no answer of the protocol: so much is shown. */
 const SHOWN_CHARACTERS = 200;
@@ -26,8 +29,9 @@ export class HttpTarget extends V2Target {
       statistics: (model) => this.#getIfKnown(`${pathOf(model)}/stats`, `the statistics of ${quoted(model)}`),
       isReady: async (model) => {
         const { status } = await this.#client.ask('GET', `${pathOf(model)}/ready`, `whether ${quoted(model)} is ready`);
-        return status === 200;
+        return status === NO_SUCH_MODEL ? null : status === 200;
       },
+      repositoryIndex: () => this.#index(),
     };
   }
 
@@ -48,6 +52,13 @@ export class HttpTarget extends V2Target {
 
   close(): void {
     this.#client.close();
+  }
+
+  /** A server may also keep it to itself. */
+  async #index(): Promise<ListedVersion[] | null> {
+    const { status, body } = await this.#client.ask('POST', '/v2/repository/index', 'its models', '{}');
+    const entries = parsed(body);
+    return status === 200 && Array.isArray(entries) ? readIndex(entries) : null;
   }
 
   async #get(path: string, asked: string): Promise<Facts> {
@@ -86,9 +97,14 @@ function pathOf({ name, version }: ModelName): string {
 
 /** null = it is no JSON object. */
 function jsonOf(body: string): Facts | null {
+  const value = parsed(body);
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Facts) : null;
+}
+
+/** null = it is no JSON. */
+function parsed(body: string): unknown {
   try {
-    const value: unknown = JSON.parse(body);
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Facts) : null;
+    return JSON.parse(body);
   } catch {
     return null;
   }

@@ -1,5 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Facts, type ModelName, readCounters, readModel, readServer, readSteps } from './facts.js';
+import {
+  type Facts,
+  type ListedVersion,
+  type ModelName,
+  readCounters,
+  readModel,
+  readServer,
+  readSteps,
+} from './facts.js';
+import { type NotReady, notReadyIn, quoted } from './not-ready.js';
 import type { ModelCounters, Target, TargetModel } from './target.js';
 
 /** Between two looks at a model that is not ready. */
@@ -13,7 +22,10 @@ export interface V2Calls {
   modelConfig(model: ModelName): Promise<Facts | null>;
   /** null = the server has no such extension. */
   statistics(model: ModelName): Promise<Facts | null>;
-  isReady(model: ModelName): Promise<boolean>;
+  /** null = the server says that it does not know the model. */
+  isReady(model: ModelName): Promise<boolean | null>;
+  /** All that is in the repository; null = the server does not tell. */
+  repositoryIndex(): Promise<readonly ListedVersion[] | null>;
 }
 
 /** What HTTP and gRPC have in common. */
@@ -33,13 +45,13 @@ export abstract class V2Target implements Target {
     return readModel(metadata, config, version, composing);
   }
 
-  /** A server that is not there yet is waited for as well. */
+  /** A server that is not there yet is waited for as well; a model that no waiting brings is not. */
   async awaitReady(name: string, version: string, timeoutMs: number): Promise<void> {
     const endMs = performance.now() + timeoutMs;
     for (;;) {
-      const why = await this.#notReady({ name, version });
-      if (why === null) return;
-      if (performance.now() >= endMs) throw new Error(why);
+      const notReady = await this.#notReady({ name, version });
+      if (notReady === null) return;
+      if (!notReady.mayCome || performance.now() >= endMs) throw new Error(notReady.why);
       await delay(READY_POLL_MS);
     }
   }
@@ -55,12 +67,17 @@ export abstract class V2Target implements Target {
   abstract close(): void | Promise<void>;
 
   /** null = it is ready. */
-  async #notReady(model: ModelName): Promise<string | null> {
+  async #notReady(model: ModelName): Promise<NotReady | null> {
     try {
-      if (await this.calls.isReady(model)) return null;
-      return `${quoted(model)} is not ready on ${this.url}: is it loaded there? The server's log says why where it failed to load`;
+      const isReady = await this.calls.isReady(model);
+      if (isReady) return null;
+      const index = await this.calls.repositoryIndex();
+      if (index !== null) return notReadyIn(index, model, this.url);
+      if (isReady === null) return { why: `${this.url} has no ${quoted(model)}`, mayCome: false };
+      const hint = "is it loaded there? The server's log says why where it failed to load";
+      return { why: `${quoted(model)} is not ready on ${this.url}: ${hint}`, mayCome: true };
     } catch (error) {
-      return (error as Error).message;
+      return { why: (error as Error).message, mayCome: true };
     }
   }
 
@@ -79,11 +96,6 @@ export abstract class V2Target implements Target {
     }
     return found;
   }
-}
-
-/** `model 'simple'`, `model 'simple' version 3`. */
-export function quoted({ name, version }: ModelName): string {
-  return version === '' ? `model '${name}'` : `model '${name}' version ${version}`;
 }
 
 export const URL_FLAG = '-u HOST:PORT';

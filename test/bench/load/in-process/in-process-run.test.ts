@@ -56,7 +56,7 @@ test('sequences and decoupled models are measured too', async () => {
 });
 
 test.each<[string, Partial<LoadOptions>, RegExp]>([
-  ['nobody', {}, /^cannot load model 'nobody'/],
+  ['nobody', {}, / has no model 'nobody': it has /],
   ['simple', { data: { ...defaultOptions.data, sharedMemory: 'system' } }, /^data\.sharedMemory: /],
   ['simple', { metrics: { url: '', intervalMs: 1000 } }, /^metrics: /],
 ])('what cannot be measured in this process is said: %s %j', async (model, more, message) => {

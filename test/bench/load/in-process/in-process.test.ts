@@ -212,7 +212,12 @@ describe('the server in this process', () => {
 });
 
 test('a model that is not there, or cannot be loaded, is named with the reason', async () => {
-  await expect(InProcessTarget.start([folder], ['nobody'])).rejects.toThrow(/^cannot load model 'nobody' from .*: /);
+  await expect(InProcessTarget.start([folder], ['nobody'])).rejects.toThrow(/ has no model 'nobody': it has .*simple/);
+  const some = await InProcessTarget.start([folder], ['simple']);
+  await expect(some.awaitReady('simple', '7', 1e9)).rejects.toThrow(
+    / has no model 'simple' version 7; its versions: 1$/,
+  );
+  await some.close();
 });
 
 test('only the models that are asked for are loaded', async () => {

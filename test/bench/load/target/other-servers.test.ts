@@ -97,7 +97,20 @@ test('a model becomes ready while it is waited for', async () => {
   await server.wasAsked(2);
   server.script = { '/v2/models/m/ready': { body: '' } };
   await ready;
-  expect(new Set(server.asked)).toEqual(new Set(['GET /v2/models/m/ready']));
+  expect(new Set(server.asked)).toEqual(new Set(['GET /v2/models/m/ready', 'POST /v2/repository/index']));
+});
+
+test('a model becomes ready while its repository says that it is loading', async () => {
+  const index = json([{ name: 'm', version: '1', state: 'LOADING', reason: '' }]);
+  server.script = { '/v2/models/m/ready': { status: 400, body: '' }, '/v2/repository/index': index };
+  const ready = target.awaitReady('m', '', 1e9);
+  await server.wasAsked(4);
+  server.script = { ...server.script, '/v2/models/m/ready': { body: '' } };
+  await ready;
+});
+
+test('without an index, a model that the server does not know is not waited for', async () => {
+  await expect(target.awaitReady('other', '', 1e9)).rejects.toThrow(/^http:\/\/127.* has no model 'other'$/);
 });
 
 test('what is no answer of the protocol is shown, with the URL', async () => {

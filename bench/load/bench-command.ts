@@ -7,6 +7,7 @@ import { type BenchCommand, parseBenchCommand } from './command-line.js';
 import { Interrupt } from './interrupt.js';
 import { Interrupted } from './measure/run-end.js';
 import { csvOf } from './print/csv.js';
+import { checkOutputFiles } from './print/output-files.js';
 import { reportText } from './print/report-file.js';
 import { summaryOf } from './print/summary.js';
 import { progressOn } from './print/terminal-progress.js';
@@ -47,6 +48,8 @@ async function measure(
   terminal: Terminal,
   interrupt: Interrupt,
 ): Promise<number> {
+  const { csv, json, html } = outputs;
+  await checkOutputFiles({ '--csv': csv, '--json': json, '--html': html });
   for (const note of notes) terminal.error(`conch bench: ${note}\n`);
   const progress = progressOn(process.stderr, { isQuiet: outputs.isQuiet, isCi: Boolean(process.env.CI) });
   const command = ['conch', 'bench', ...argv].join(' ');

@@ -48,7 +48,6 @@ Examples:
       without a server: the models are run in this process
   conch bench -m simple --json a.json; conch bench compare a.json b.json
       what changed between two runs
-
 `;
 
 /** `argv` without `bench`. Nothing is printed; the files of certificates are read. */
@@ -80,7 +79,9 @@ function benchCommand(take: Take, readText: (file: string) => string): Command {
       'Ends with 0 = measured (also where Ctrl-C cut it short), 1 = something failed meanwhile, 2 = nothing could be\n' +
       'measured, 130 = ended with Ctrl-C before anything was measured (SIGTERM: 143).',
   );
-  return command.action((given: Given) => {
+  return command.allowExcessArguments().action((given: Given) => {
+    const [word] = command.args;
+    if (word !== undefined) command.error(`error: '${word}' is no flag: -m NAME says which model`);
     const refusal = refuse(given);
     if (refusal !== null) command.error(`error: ${refusal}`);
     const options = buildOptions(given, (file) => {

@@ -11,7 +11,7 @@ import type { LoadOptions } from './options.js';
 import type { LoadReport, LoadResult } from './report.js';
 import { bestOf, isWithinLimit } from './search/best.js';
 import { countLoads, maxInFlight, nextLoad, type PlannedLoad } from './search/next-load.js';
-import { type PlanContent, parseIntervals, parseProfile } from './search/plan-content.js';
+import { type PlanContent, PlanFileError, parseIntervals, parseProfile } from './search/plan-content.js';
 import type { Target, TargetModel } from './target/target.js';
 
 /** What a run is made of. Whoever makes a part, closes it: `runLoad` calls `close` of each once, in the opposite order. */
@@ -204,9 +204,12 @@ function troubleOf(ending: Ending): string | null {
 }
 
 async function readPlan({ loads }: LoadOptions, { readText }: RunParts): Promise<PlanContent> {
-  if (loads.kind === 'intervals') return parseIntervals(loads.file, await readText(loads.file));
-  if (loads.kind === 'profile') return parseProfile(loads.file, await readText(loads.file));
-  return { kind: 'none' };
+  if (loads.kind !== 'intervals' && loads.kind !== 'profile') return { kind: 'none' };
+  const { kind, file } = loads;
+  const text = await readText(file).catch((error: Error) => {
+    throw new PlanFileError(file, '', `cannot be read: ${error.message}`);
+  });
+  return kind === 'intervals' ? parseIntervals(file, text) : parseProfile(file, text);
 }
 
 function reportOf(about: {

@@ -33,7 +33,6 @@ Examples:
       within bounds; 1:4 is 1, 2, 4
   conch tune simple --model-repository models --time-budget 120 --config tuned.pbtxt
       what was found after two minutes, as a file
-
 `;
 
 /** `argv` without `tune`. Nothing is printed, nothing is read. */

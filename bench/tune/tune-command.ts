@@ -1,10 +1,10 @@
-import { access, constants, writeFile } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { writeFile } from 'node:fs/promises';
 import type { Terminal } from '../../src/check/check-command.js';
 import { USAGE_EXIT_CODE } from '../../src/check/printed.js';
 import { Interrupt } from '../load/interrupt.js';
 import { Interrupted } from '../load/measure/run-end.js';
-import { parseTuneCommand, type TuneCommand, type TuneOutputs } from './command-line.js';
+import { checkOutputFiles } from '../load/print/output-files.js';
+import { parseTuneCommand, type TuneCommand } from './command-line.js';
 import { trialLine, tuneSummary } from './print.js';
 import { type TuneReport, tune } from './tune.js';
 import { tunePage } from './tune-page.js';
@@ -20,7 +20,8 @@ export async function runTune(argv: readonly string[], terminal: Terminal): Prom
   }
   const interrupt = new Interrupt();
   try {
-    await checkFolders(command.outputs);
+    const { json, html, config } = command.outputs;
+    await checkOutputFiles({ '--json': json, '--html': html, '--config': config });
     const report = await search(command, argv, terminal, interrupt.signal);
     terminal.out(tuneSummary(report, terminal.colors));
     await writeFiles(report, command);
@@ -50,16 +51,6 @@ function search(
       if (!outputs.isQuiet) terminal.error(trialLine(trial, count, stage));
     },
   });
-}
-
-/** A search takes long: a file that cannot be written is better known before. */
-async function checkFolders({ json, html, config }: TuneOutputs): Promise<void> {
-  for (const [flag, file] of Object.entries({ json, html, config })) {
-    if (file === null) continue;
-    await access(dirname(resolve(file)), constants.W_OK).catch((error: Error) => {
-      throw new Error(`--${flag} ${file}: ${error.message}`);
-    });
-  }
 }
 
 async function writeFiles(report: TuneReport, { outputs }: TuneCommand): Promise<void> {

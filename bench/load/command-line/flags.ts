@@ -168,7 +168,7 @@ function addOutputFlags(command: Command): void {
     .option('--quiet', 'no progress, no table')
     .option('--color <when>', 'auto, always or never (default: auto)', oneOf('auto', 'always', 'never'))
     .option('--collect-metrics', "read the server's page of metrics meanwhile")
-    .option('--metrics-url <url>', 'of that page (default: localhost:8002/metrics)')
+    .option('--metrics-url <url>', "of that page (default: /metrics at port 8002 of the server's host)")
     .option('--metrics-interval <ms>', 'between two readings (default: 1000)', whole(1))
     .option(
       '--trace-level <level>',

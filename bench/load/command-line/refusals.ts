@@ -86,6 +86,9 @@ function refuseLoads(given: Given): string | null {
   if (range?.end === 0 && limit === 0) {
     return `the end of ${named[0]} is 0, which means until --latency-threshold (-l) is passed; give one of them`;
   }
+  if (range?.end !== undefined && range.end !== 0 && range.end < range.start) {
+    return `${named[0]} ${range.start}:${range.end}: the end is below the start`;
+  }
   return refuseSearch(given, limit) ?? refusePeriodic(given) ?? refuseOldLoads(given, limit);
 }
 
@@ -96,7 +99,6 @@ function refuseSearch({ binarySearch, concurrencyRange, requestRateRange }: Give
   if (range?.end === undefined || range.end === 0) {
     return '--binary-search needs --concurrency-range or --request-rate-range with a start and an end';
   }
-  if (range.end < range.start) return '--binary-search needs a range whose end is not below its start';
   return null;
 }
 

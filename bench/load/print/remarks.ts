@@ -3,6 +3,7 @@ import { resultLatencyUs } from '../measure/distribution.js';
 import type { LoadReport, LoadResult } from '../report.js';
 import { levelOf } from '../search/next-load.js';
 import { count, inMs, latencyName, shortNumber } from './format.js';
+import { inOrder } from './in-order.js';
 
 /** From this part of their time on, generators may be what limits the result. */
 const BUSY = 0.8;
@@ -14,7 +15,7 @@ export function remarksOf(report: LoadReport): string[] {
   return [
     ...(report.isPartial ? ['Not all was measured: the run ended early.'] : []),
     ...stabilityRemarks(report),
-    ...report.results.flatMap((result) => remarksOfResult(result, report)),
+    ...inOrder(report.results).flatMap((result) => remarksOfResult(result, report)),
     ...bestRemark(report),
   ];
 }
@@ -25,7 +26,7 @@ function stabilityRemarks({ results, percentile, isPartial }: LoadReport): strin
   const remarks: string[] = [];
   if (unstable.length > 0) {
     remarks.push(
-      `${unstable.map(loadName).join(', ')}: not stable: throughput or latency (${latencyName(percentile)}) kept changing from ` +
+      `${inOrder(unstable).map(loadName).join(', ')}: not stable: throughput or latency (${latencyName(percentile)}) kept changing from ` +
         'window to window; a longer --measurement-interval, more --max-trials or a larger --stability-percentage may help.',
     );
   }

@@ -1,8 +1,8 @@
 import { styleText } from 'node:util';
 import Table from 'cli-table3';
 import type { LoadReport, LoadResult, ServerShare } from '../report.js';
-import { levelOf } from '../search/next-load.js';
 import { count, inMs, shortNumber } from './format.js';
+import { inOrder } from './in-order.js';
 
 /** A column of the table; one that says nothing about any row is left out. */
 interface Column {
@@ -22,7 +22,7 @@ export function loadTable(report: LoadReport, style: TableStyle): string {
     columns.map(({ head }) => head),
     style,
   );
-  for (const result of rowsOf(report)) table.push(columns.map(({ cell }) => cell(result, report) ?? ''));
+  for (const result of inOrder(report.results)) table.push(columns.map(({ cell }) => cell(result, report) ?? ''));
   return table.toString();
 }
 
@@ -33,7 +33,7 @@ export function composingTable(report: LoadReport, style: TableStyle): string {
     ['load', 'model', 'infer/s', 'queue\nms', 'input\nms', 'infer\nms', 'output\nms', 'batch'],
     style,
   );
-  for (const { name, models, seconds } of rowsOf(report)) {
+  for (const { name, models, seconds } of inOrder(report.results)) {
     for (const model of models.slice(1)) {
       const times = [model.queueUs, model.computeInputUs, model.computeInferUs, model.computeOutputUs].map(inMs);
       const perSecond = seconds > 0 ? model.inferences / seconds : 0;
@@ -41,11 +41,6 @@ export function composingTable(report: LoadReport, style: TableStyle): string {
     }
   }
   return table.toString();
-}
-
-/** With growing load; a binary search measures in another order. */
-function rowsOf({ results }: LoadReport): LoadResult[] {
-  return results.toSorted((a, b) => levelOf(a.load) - levelOf(b.load));
 }
 
 function newTable(head: string[], { hasColor }: TableStyle) {

@@ -12,6 +12,7 @@ import type { TlsSettings } from '../wires/wire.js';
 import { type Facts, factsOf, type ListedVersion, type ModelName, readIndex } from './facts.js';
 import type { Headers } from './http-client.js';
 import { quoted } from './not-ready.js';
+import { grpcReason } from './reasons.js';
 import { authority, type TargetUrl } from './url.js';
 import { unreachable, type V2Calls, V2Target } from './v2-target.js';
 
@@ -117,7 +118,7 @@ export class GrpcTarget extends V2Target {
 
   #failed(error: ServiceError, asked: string): Error {
     const { code, details } = error;
-    if (this.#isUnreached(error)) return unreachable(this.url, asked, details);
+    if (this.#isUnreached(error)) return unreachable(this.url, asked, grpcReason(details));
     return new Error(`asked ${this.url} for ${asked}, got gRPC ${status[code]}: ${details}`);
   }
 

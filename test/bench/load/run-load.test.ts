@@ -74,7 +74,7 @@ function partsOf(setting: Setting, clock: HandClock, generator: ScriptedGenerato
     now: () => new Date(0),
     readText: async (file) => {
       const text = setting.files?.[file];
-      if (text === undefined) throw new Error(`${file} cannot be read`);
+      if (text === undefined) throw new Error(`${file} is not there`);
       return text;
     },
     connect: () => target,
@@ -144,7 +144,7 @@ test('loads of files are read, and named after them', async () => {
   });
   expect(profile.outcome).toMatchObject({ report: { results: [{ name: 'p.json', seconds: 2, isStable: true }] } });
   const bad = await run({ options: { loads: { kind: 'intervals', file: 'nowhere' } } });
-  expect(bad.outcome).toEqual(new Error('nowhere cannot be read'));
+  expect(bad.outcome).toMatchObject({ message: 'nowhere: cannot be read: nowhere is not there' });
 });
 
 test('concurrency that grows is one result', async () => {

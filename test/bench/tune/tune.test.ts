@@ -226,7 +226,7 @@ describe('what cannot be tuned is named, and the exit code is 2', () => {
     [
       'a page that cannot be written',
       ['simple_b64', '--model-repository', 'test/models', '--html', '/nowhere/a.html'],
-      /^conch tune: --html \/nowhere\/a\.html: ENOENT/,
+      /^conch tune: --html \/nowhere\/a\.html cannot be written: ENOENT/,
     ],
   ])('%s', async (_, args, message) => {
     const { code, stdout, stderr } = await tune(args);

@@ -166,7 +166,7 @@ test.each([
   ['--binary-search --concurrency-range 1:9', '--binary-search needs --latency-threshold (-l)'],
   ['--binary-search -l 5', '--binary-search needs --concurrency-range or --request-rate-range with a start and an end'],
   ['--binary-search -l 5 --concurrency-range 1', 'with a start and an end'],
-  ['--binary-search -l 5 --concurrency-range 9:1', 'whose end is not below its start'],
+  ['--binary-search -l 5 --concurrency-range 9:1', '--concurrency-range 9:1: the end is below the start'],
   ['--streaming', '--streaming needs -i grpc; it is http'],
   ['--streaming -i ws', '--streaming needs -i grpc; it is ws'],
   ['--request-count 5 --concurrency-range 20', '--request-count 5 is less than the concurrency 20'],
@@ -228,7 +228,9 @@ test.each([
   ['--sequence-id-range 5:5', 'The end must be greater than the start'],
   ['--sequence-id-range 0', 'id 0 means no sequence'],
   ['--concurency-range 1', '(Did you mean --concurrency-range?)'],
-  ['extra', 'too many arguments'],
+  ['extra', "'extra' is no flag: -m NAME says which model"],
+  ['--concurrency-range 5:1', '--concurrency-range 5:1: the end is below the start'],
+  ['--request-rate-range 5:1', '--request-rate-range 5:1: the end is below the start'],
 ])('%s cannot be understood', (line, message) => {
   expect(refusalOf(line)).toContain(message);
 });

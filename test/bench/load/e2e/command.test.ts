@@ -172,6 +172,8 @@ test('answers that are not what the data expect are failures, and the exit code 
 test.each([
   [['-m', 'simple', '-b', '99'], "-b 99: the model 'simple' takes batches of 8 at most"],
   [['-m', 'repeat'], "the model 'repeat' is decoupled"],
+  [['-m', 'simple', '--json', '/nowhere/a.json'], '--json /nowhere/a.json cannot be written'],
+  [['-m', 'simple', '--load-profile', '/nowhere/p.json'], '/nowhere/p.json: cannot be read: ENOENT'],
   [['-m', 'caler'], "; did you mean 'caller'?"],
   [['-m', 'simple', '--request-rate-range', '1', '--concurrency-range', '1'], 'contradict each other'],
   [['-m', 'simple', '--collect-metrics', '--metrics-url', '127.0.0.1:1'], 'cannot ask http://127.0.0.1:1 for metrics'],

@@ -24,6 +24,21 @@ function cellsOf(text: string): string[][] {
     );
 }
 
+test.each([
+  ['http', 'http://127.0.0.1:8000/', 'http 127.0.0.1:8000,'],
+  ['grpc-stream', 'grpc://host:8001', 'grpc-stream host:8001,'],
+  ['ws', 'wss://host', 'ws wss://host,'],
+  ['in-process', '', 'in-process,'],
+])('the title says where, over %s %s', (protocol, url, place) => {
+  const report = reportOf([resultOf()], { server: { name: 'conch', version: '1', protocol, url } });
+  expect(plainOf(report)).toContain(` on conch 1, ${place} batch size 1\n`);
+});
+
+test('remarks are in the order of the table, whatever was measured first', () => {
+  const unstable = [1, 64, 32].map((concurrency) => resultOf({ load: closed(concurrency), isStable: false }));
+  expect(plainOf(reportOf(unstable))).toContain('\nconcurrency 1, concurrency 32, concurrency 64: not stable: ');
+});
+
 test('a row for each load, in milliseconds, with what the server says', () => {
   const results = [
     resultOf({ load: closed(1), models: [shareOf()], process: { cpuCores: 0.61, memoryBytes: 1 } }),

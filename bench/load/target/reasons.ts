@@ -1,0 +1,16 @@
+/** Why a server could not be asked over HTTP, for people: Node's errors have it in several forms. */
+export function httpReason(error: Error): string {
+  // Where a name has several addresses there is a message for each, and none of its own.
+  if (error instanceof AggregateError) return [...new Set(error.errors.map(httpReason))].join(', ');
+  if ((error as NodeJS.ErrnoException).code?.startsWith('HPE_'))
+    return `no HTTP/1.1 is spoken there (${error.message})`;
+  const ssl = /SSL routines:[^:]*:([^:]+):/.exec(error.message);
+  return ssl === null ? error.message : `TLS did not come about: ${ssl[1]}`;
+}
+
+/** The same of gRPC, from the details of `UNAVAILABLE`: without the time and the empty note at the end. */
+export function grpcReason(details: string): string {
+  const known = /Last error: (.*?)(?: \(\d{4}-[^)]*\))?\. Resolution note: *$/.exec(details);
+  const reason = known?.[1] ?? details;
+  return reason === 'Protocol error' ? 'no HTTP/2 is spoken there (Protocol error)' : reason;
+}

@@ -1,0 +1,50 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { GrpcTarget } from '../../../../bench/load/target/grpc-target.js';
+import { HttpTarget } from '../../../../bench/load/target/http-target.js';
+import { grpcReason, httpReason } from '../../../../bench/load/target/reasons.js';
+import { parseUrl } from '../../../../bench/load/target/url.js';
+
+/** Speaks a protocol that nobody knows. */
+const server = createServer((socket) => socket.on('error', () => {}).end('220 hello\r\n'));
+let place: string;
+
+beforeAll(async () => {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  place = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+
+afterAll(() => void server.close());
+
+test.each([
+  [
+    'http',
+    '',
+    /^cannot ask http:.*: no HTTP\/1\.1 is spoken there \(Parse Error: [^\n]*\)\. Is the server running there/,
+  ],
+  [
+    'http',
+    'https://',
+    /^cannot ask https:.*: TLS did not come about: wrong version number\. Is the server running there/,
+  ],
+  ['grpc', '', /^cannot ask grpc:.*: no HTTP\/2 is spoken there \(Protocol error\)\. Is the server running there/],
+] as const)('who speaks something else, over %s%s, is told in a sentence', async (protocol, scheme, message) => {
+  const url = parseUrl(protocol, `${scheme}${place}`, null);
+  const target = protocol === 'http' ? new HttpTarget(url, []) : new GrpcTarget(url, []);
+  await expect(target.server()).rejects.toThrow(message);
+  await target.close();
+});
+
+test('what needs no change stays as it is, and several addresses are told once each', () => {
+  expect(grpcReason('Deadline exceeded')).toBe('Deadline exceeded');
+  const refused = new Error('connect ECONNREFUSED ::1:8000');
+  expect(httpReason(refused)).toBe('connect ECONNREFUSED ::1:8000');
+  expect(httpReason(new AggregateError([refused, refused, new Error('no route')]))).toBe(
+    'connect ECONNREFUSED ::1:8000, no route',
+  );
+  expect(
+    grpcReason('No connection established. Last error: connect ECONNREFUSED (2026-01-02T03:04:05Z). Resolution note: '),
+  ).toBe('connect ECONNREFUSED');
+});

@@ -1,7 +1,7 @@
 import Table from 'cli-table3';
 import { createTwoFilesPatch } from 'diff';
 import { inMs, latencyName, shortNumber } from '../load/print/format.js';
-import type { Trial } from './search.js';
+import type { Measurement, Trial } from './search.js';
 import type { Candidate } from './space.js';
 import type { Confirmed, TuneReport } from './tune.js';
 
@@ -52,13 +52,21 @@ function rowOf(name: string, { point, measurement }: Trial): string[] {
   const settings = [instances, maxBatchSize, queueDelayUs ?? '-', threads ?? '-', concurrency].map(String);
   const { throughput, latencyUs, memoryBytes } = measurement;
   const memory = memoryBytes === 0 ? '-' : shortNumber(memoryBytes / 2 ** 20);
-  return [name, ...settings, shortNumber(throughput), inMs(latencyUs), memory];
+  const latency = isAnswered(measurement) ? inMs(latencyUs) : '-';
+  return [name, ...settings, shortNumber(throughput), latency, memory];
+}
+
+/** Else it has no latency. */
+function isAnswered({ throughput }: Measurement): boolean {
+  return throughput > 0;
 }
 
 function verdict({ best, current, limits, percentile, trials }: TuneReport): string {
   const [first] = best;
   if (first === undefined) {
-    const least = Math.min(...trials.map(({ measurement }) => measurement.latencyUs));
+    const answered = [...trials, current].map(({ measurement }) => measurement).filter(isAnswered);
+    if (answered.length === 0) return `Nothing that was tried worked: ${oneLine(current.measurement.reason)}`;
+    const least = Math.min(...answered.map(({ latencyUs }) => latencyUs));
     return limits.latencyUs === null
       ? 'Nothing that was tried is within the limits.'
       : `Nothing that was tried is within the limits; the least ${latencyName(percentile)} was ${inMs(least)} ms.`;
@@ -84,12 +92,22 @@ export function configPatch({ model, configBefore, configAfter }: TuneReport): s
 
 /** One line while it runs. */
 export function trialLine({ point, measurement, isWithinLimits }: Trial, count: number, stage: string): string {
-  const { throughput, latencyUs, failures } = measurement;
+  const { throughput, latencyUs, failures, reason } = measurement;
   const outcome =
     failures > 0
-      ? 'failed'
+      ? `failed: ${oneLine(reason)}`
       : `${shortNumber(throughput)} infer/s, ${inMs(latencyUs)} ms${isWithinLimits ? '' : ', beyond the limits'}`;
   return `${stage} ${count}: ${candidateText(point)}, ${point.concurrency} in flight: ${outcome}\n`;
+}
+
+/** Of a line of output: so much of a reason. */
+const SHOWN_CHARACTERS = 300;
+
+function oneLine(text: string): string {
+  return text
+    .trim()
+    .replaceAll(/\s*\n\s*/g, ' ')
+    .slice(0, SHOWN_CHARACTERS);
 }
 
 export function candidateText({ instances, maxBatchSize, queueDelayUs, threads }: Candidate): string {

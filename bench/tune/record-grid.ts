@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
-import { resultLatencyUs } from '../load/measure/distribution.js';
 import { parseTuneCommand } from './command-line.js';
+import { measurementOf } from './measurement.js';
 import { changesTo, searchSpace, startPoint } from './model-space.js';
 import { RepositoryOverlay } from './repository-overlay.js';
 import type { Measurement } from './search.js';
@@ -36,12 +36,7 @@ try {
     const point = pointAt(space, place);
     const config = overlay.textWith(changesTo(point, settings, Number(cores)));
     const result = await server.measure(config, point.concurrency, { intervalMs: options.intervalMs, maxTrials: 1 });
-    measurements[keyOf(place)] = {
-      throughput: Math.round(result.throughput),
-      latencyUs: Math.round(resultLatencyUs(result, options.percentile)),
-      memoryBytes: result.process?.memoryBytes ?? 0,
-      failures: result.failures.reduce((sum, { count }) => sum + count, 0),
-    };
+    measurements[keyOf(place)] = measurementOf(result, options.percentile);
     process.stderr.write(`${index + 1} of ${places.length}: ${keyOf(place)} ${Math.round(result.throughput)}/s\n`);
   }
   const grid: RecordedGrid = {

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { knownNames } from '../load/target/known-names.js';
 import type { Candidate } from './space.js';
 import { tunedConfig } from './tuned-config.js';
 
@@ -31,8 +32,7 @@ export class RepositoryOverlay {
   static async create(repository: string, model: string): Promise<RepositoryOverlay> {
     const names = await entriesOf(repository, `--model-repository ${repository}`);
     if (!names.includes(model)) {
-      const known = names.length === 0 ? 'it is empty' : `it has ${names.join(', ')}`;
-      throw new Error(`--model-repository ${repository} has no model '${model}': ${known}`);
+      throw new Error(`--model-repository ${repository} has no model '${model}': ${knownNames(names, model)}`);
     }
     const source = resolve(repository);
     const configFile = join(source, model, CONFIG);

@@ -20,6 +20,8 @@ export interface Measurement {
   readonly memoryBytes: number;
   /** Of requests; with any, a point is out of the question. */
   readonly failures: number;
+  /** Of those; '' = none failed. */
+  readonly reason: string;
 }
 
 /** null = none. */

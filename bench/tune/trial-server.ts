@@ -39,7 +39,7 @@ export class TrialServer {
     return readSettings((await answer.json()) as ServedConfig);
   }
 
-  /** Rejects where the server does not start with the configuration, or does not answer. */
+  /** Rejects where the server does not start with the configuration, or no request is answered well. */
   async measure(config: string, concurrency: number, { intervalMs, maxTrials }: Care): Promise<LoadResult> {
     const server = await this.#serve(config);
     const load: LoadOptions['loads'] = {
@@ -61,7 +61,7 @@ export class TrialServer {
       { signal: AbortSignal.any([this.#signal]), progress: silentProgress, command: '' },
     );
     const result = report.results[0];
-    if (result === undefined) throw new Error(trouble ?? 'nothing was measured');
+    if (result === undefined || result.requests === 0) throw new Error(trouble ?? 'nothing was measured');
     return result;
   }
 

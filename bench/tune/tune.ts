@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
-import { resultLatencyUs } from '../load/measure/distribution.js';
 import { Interrupted } from '../load/measure/run-end.js';
 import type { LoadResult } from '../load/report.js';
+import { failedMeasurement, measurementOf } from './measurement.js';
 import { changesTo, type ModelSettings, searchSpace, startPoint } from './model-space.js';
 import type { TuneOptions } from './options.js';
 import { RepositoryOverlay } from './repository-overlay.js';
@@ -38,7 +38,7 @@ export interface TuneReport {
 }
 
 export interface Confirmed extends Trial {
-  /** null = the user ended it before. */
+  /** null = it failed, or the user ended it before. */
   readonly result: LoadResult | null;
 }
 
@@ -136,23 +136,24 @@ class Tuning {
     try {
       const care = { intervalMs: this.#options.intervalMs, maxTrials: SEARCH_TRIALS };
       return measurementOf(await this.#measure(point, care), this.#options.percentile);
-    } catch {
-      return this.#hooks.signal.aborted ? null : NOTHING;
+    } catch (error) {
+      if (this.#hooks.signal.aborted) return null;
+      // That is the model as it is: what is wrong with it, or with the requests, is so with all points.
+      if (this.#count === 0) throw error;
+      return failedMeasurement((error as Error).message);
     }
   }
 
   async #confirm(trial: Trial): Promise<Confirmed> {
     if (this.#hooks.signal.aborted) return { ...trial, result: null };
     const care = { intervalMs: this.#options.intervalMs * CONFIRM_FACTOR, maxTrials: CONFIRM_TRIALS };
-    const result = await this.#measure(trial.point, care).catch((error: Error) => {
-      if (this.#hooks.signal.aborted) return null;
-      throw error;
-    });
-    if (result === null) return { ...trial, result };
-    const measurement = measurementOf(result, this.#options.percentile);
+    const result = await this.#measure(trial.point, care).catch((error: Error) => error);
+    if (this.#hooks.signal.aborted && result instanceof Error) return { ...trial, result: null };
+    const measurement =
+      result instanceof Error ? failedMeasurement(result.message) : measurementOf(result, this.#options.percentile);
     const confirmed = { point: trial.point, measurement, isWithinLimits: isWithin(measurement, this.#limits) };
     this.#hooks.onTrial(confirmed, ++this.#count, 'confirm');
-    return { ...confirmed, result };
+    return { ...confirmed, result: result instanceof Error ? null : result };
   }
 
   #measure(point: Point, care: Care): Promise<LoadResult> {
@@ -170,23 +171,13 @@ class Tuning {
   }
 }
 
-const NOTHING: Measurement = { throughput: 0, latencyUs: Number.MAX_VALUE, memoryBytes: 0, failures: 1 };
-
-function measurementOf(result: LoadResult, percentile: number | null): Measurement {
-  return {
-    throughput: result.throughput,
-    latencyUs: resultLatencyUs(result, percentile),
-    memoryBytes: result.process?.memoryBytes ?? 0,
-    failures: result.failures.reduce((sum, { count }) => sum + count, 0),
-  };
-}
-
 /** The point of the same candidate with the greatest throughput, of those within the limits if there is one. */
 export function bestLoadOf(start: Point, trials: readonly Trial[]): Trial {
   const own = trials.filter(({ point }) => isSameCandidate(point, start));
   const within = own.filter(({ isWithinLimits }) => isWithinLimits);
   const [first, ...others] = within.length > 0 ? within : own;
-  if (first === undefined) return { point: start, measurement: NOTHING, isWithinLimits: false };
+  if (first === undefined)
+    return { point: start, measurement: failedMeasurement('it was not measured'), isWithinLimits: false };
   return others.reduce(
     (best, trial) => (trial.measurement.throughput > best.measurement.throughput ? trial : best),
     first,

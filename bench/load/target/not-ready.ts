@@ -1,5 +1,5 @@
-import { closest, distance } from 'fastest-levenshtein';
 import type { ListedVersion, ModelName } from './facts.js';
+import { knownNames } from './known-names.js';
 
 /** Why a model is not ready, in a sentence; and whether it may be so by itself, if one waits. */
 export interface NotReady {
@@ -9,13 +9,11 @@ export interface NotReady {
 
 /** States of versions that are on their way. */
 const COMING: readonly string[] = ['LOADING', 'UNKNOWN', 'READY'];
-/** Of the names of models: more do not help. */
-const SHOWN_NAMES = 20;
 
 /** @param index of the server's repository: what it says of every model. @param url for the sentence */
 export function notReadyIn(index: readonly ListedVersion[], model: ModelName, url: string): NotReady {
   const known = index.filter(({ name }) => name === model.name);
-  if (known.length === 0) return never(`${url} has no ${quoted(model)}: ${modelsOf(index, model.name)}`);
+  if (known.length === 0) return never(`${url} has no ${quoted(model)}: ${knownNames(namesIn(index), model.name)}`);
   const versions = known.filter(({ version }) => version !== '');
   const asked = versions.filter(({ version }) => model.version === '' || version === model.version);
   if (versions.length > 0 && asked.length === 0) {
@@ -30,21 +28,12 @@ export function notReadyIn(index: readonly ListedVersion[], model: ModelName, ur
   );
 }
 
+function namesIn(index: readonly ListedVersion[]): string[] {
+  return [...new Set(index.map(({ name }) => name))];
+}
+
 function never(why: string): NotReady {
   return { why, mayCome: false };
-}
-
-function modelsOf(index: readonly ListedVersion[], wanted: string): string {
-  const names = [...new Set(index.map(({ name }) => name))];
-  if (names.length === 0) return 'it has no models';
-  const rest = names.length > SHOWN_NAMES ? ` and ${names.length - SHOWN_NAMES} more` : '';
-  return `it has ${names.slice(0, SHOWN_NAMES).join(', ')}${rest}${suggestion(wanted, names)}`;
-}
-
-/** '' = none is like it. */
-function suggestion(wanted: string, names: readonly string[]): string {
-  const nearest = closest(wanted, names);
-  return distance(wanted, nearest) <= Math.max(2, wanted.length / 3) ? `; did you mean '${nearest}'?` : '';
 }
 
 /** `model 'simple'`, `model 'simple' version 3`. */

@@ -49,12 +49,14 @@ export function sampleMeasure({ instances, maxBatchSize, queueDelayUs, threads, 
   const waitUs = rows < maxBatchSize ? (queueDelayUs ?? 0) : 0;
   const busy = Math.min(instances, concurrency);
   const throughput = (busy * rows * 1e6) / (executionUs + waitUs);
+  // As a server that has no memory left for it.
+  const failures = instances === CORES && maxBatchSize >= 64 ? 12 : 0;
   return {
     throughput,
     latencyUs: 1.45 * (concurrency / throughput) * 1e6 + 140,
     memoryBytes: (120 + 55 * instances + 2.2 * maxBatchSize) * 2 ** 20,
-    // As a server that has no memory left for it.
-    failures: instances === CORES && maxBatchSize >= 64 ? 12 : 0,
+    failures,
+    reason: failures > 0 ? 'HTTP 503: no memory' : '',
   };
 }
 

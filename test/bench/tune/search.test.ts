@@ -28,6 +28,7 @@ function machine(cores: number, fixedUs: number, rowUs: number): (point: Point) 
       latencyUs: (1e6 * concurrency) / throughput,
       memoryBytes: 1e8 + instances * 5e7,
       failures: 0,
+      reason: '',
     };
   };
 }

@@ -211,7 +211,12 @@ describe('what cannot be tuned is named, and the exit code is 2', () => {
     [
       'a model that is not there',
       ['simple', '--model-repository', 'test/models'],
-      /^conch tune: --model-repository test\/models has no model 'simple': it has .*simple_b64/,
+      /^conch tune: --model-repository test\/models has no model 'simple': it has .* more; did you mean 'simple_/,
+    ],
+    [
+      'a model whose name is nearly right',
+      ['digit', '--model-repository', 'examples/models'],
+      /^conch tune: --model-repository examples\/models has no model 'digit': it has .*; did you mean 'digits'\?$/m,
     ],
     [
       'an ensemble',
@@ -222,6 +227,23 @@ describe('what cannot be tuned is named, and the exit code is 2', () => {
       'batches of a model that has none',
       ['identity_nobatch', '--model-repository', 'test/models', '--max-batch-size', '8'],
       /^conch tune: --max-batch-size: the model 'identity_nobatch' has no batch dimension/,
+    ],
+    [
+      'data that cannot be read',
+      [
+        'simple',
+        '--model-repository',
+        'examples/models',
+        '--server-flag=--allow-grpc=false',
+        '--input-data',
+        '/nowhere',
+      ],
+      /^conch tune: --input-data \/nowhere: cannot be read/,
+    ],
+    [
+      'requests that the model refuses',
+      ['digits_preprocess', '--model-repository', 'examples/models', '-p', '100'],
+      /^conch tune: all \d+ requests failed with HTTP 400: picture 1 of 1 is neither PNG nor JPEG/,
     ],
     [
       'a page that cannot be written',

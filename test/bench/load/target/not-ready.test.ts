@@ -18,6 +18,7 @@ const INDEX = [
 
 test.each([
   ['digit', '', /^SERVER has no model 'digit': it has digits, broken, .*, never; did you mean 'digits'\?$/],
+  ['un', '', /; did you mean 'unloaded'\?$/],
   ['something', '', /^SERVER has no model 'something': it has digits, [a-z, ]+$/],
   ['digits', '7', /^SERVER has no model 'digits' version 7; its versions: 1, 3$/],
   ['broken', '', /^model 'broken' is not loaded on SERVER: no such op$/],

@@ -14,6 +14,8 @@ class TerminalProgress implements Progress {
   readonly #bar: cliProgress.SingleBar;
   #name = '';
   #hasBegun = false;
+  /** Else the terminal would stay without a cursor. */
+  readonly #closeAtExit = () => this.close();
 
   constructor(stream: NodeJS.WriteStream) {
     this.#bar = new cliProgress.SingleBar({
@@ -30,8 +32,10 @@ class TerminalProgress implements Progress {
 
   begin(name: string, index: number, of: number | null): void {
     this.#name = of === 1 ? name : `${name} (${index + 1}${of === null ? '' : ` of ${of}`})`;
-    if (!this.#hasBegun) this.#bar.start(1, 0, { name: this.#name, stage: '', rate: '0', mean: '' });
+    if (this.#hasBegun) return;
     this.#hasBegun = true;
+    process.once('exit', this.#closeAtExit);
+    this.#bar.start(1, 0, { name: this.#name, stage: '', rate: '0', mean: '' });
   }
 
   tick(moment: Moment): void {
@@ -41,6 +45,7 @@ class TerminalProgress implements Progress {
   close(): void {
     if (this.#hasBegun) this.#bar.stop();
     this.#hasBegun = false;
+    process.off('exit', this.#closeAtExit);
   }
 }
 

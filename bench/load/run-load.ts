@@ -1,12 +1,12 @@
 import type { Clock } from '../../src/base/clock.js';
 import type { DataSet } from './data/data-set.js';
+import { notesForModel, refuseForModel } from './for-model.js';
 import type { LoadGenerator } from './generator/load-generator.js';
 import { buildResult } from './measure/build-result.js';
 import { type Ending, LoadMeasurer } from './measure/load-measurer.js';
 import type { Observer } from './measure/observer.js';
 import type { Progress } from './measure/progress.js';
 import { Interrupted } from './measure/run-end.js';
-import { refuseForModel } from './model-refusals.js';
 import type { LoadOptions } from './options.js';
 import type { LoadReport, LoadResult } from './report.js';
 import { bestOf, isWithinLimit } from './search/best.js';
@@ -49,7 +49,7 @@ export interface LoadRun {
   readonly report: LoadReport;
   /** What ended the run before all was measured, in a sentence; null = nothing, or the user. */
   readonly trouble: string | null;
-  /** What else did not work, each in a sentence. */
+  /** What else did not work, or had no effect, each in a sentence. */
   readonly notes: readonly string[];
 }
 
@@ -84,7 +84,7 @@ export async function runLoad(options: LoadOptions, parts: RunParts, hooks: RunH
         isPartial: isPartial(course, results, ending),
       }),
       trouble: troubleOf(ending),
-      notes: await opened.close(),
+      notes: [...notesForModel(options, model), ...(await opened.close())],
     };
   } finally {
     hooks.progress.close();

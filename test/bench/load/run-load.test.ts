@@ -212,3 +212,12 @@ test('a load whose requests all fail is the last, and is reported', async () => 
     },
   });
 });
+
+test.each([
+  ['dynamic', "--sequence-length has no effect: the model 'simple' has no sequences."],
+  ['iterative', "--sequence-length has no effect: each request to the model 'simple' is a sequence of its own."],
+] as const)('lengths of sequences that a model does not have are a note: %s', async (scheduler, note) => {
+  const sequences = { ...defaultOptions.sequences, length: 5 };
+  const { outcome } = await run({ model: { scheduler }, options: { sequences } });
+  expect(outcome).toMatchObject({ notes: [note, '3 of 9 reads failed'] });
+});

@@ -21,3 +21,13 @@ export function refuseForModel(options: LoadOptions, model: TargetModel): string
   }
   return null;
 }
+
+/** What is asked for and has no effect with this model, each in a sentence. */
+export function notesForModel({ sequences }: LoadOptions, { name, scheduler }: TargetModel): string[] {
+  if (sequences.length === null || scheduler === 'sequence') return [];
+  const why =
+    scheduler === 'iterative'
+      ? `each request to the model '${name}' is a sequence of its own`
+      : `the model '${name}' has no sequences`;
+  return [`--sequence-length has no effect: ${why}.`];
+}

@@ -83,7 +83,7 @@ inBrowser(`says the measurement of the course under the cursor${missing}`, async
   await course.locator('.u-over').hover();
   const box = course.locator('.hover');
   await box.waitFor();
-  expect(await box.textContent()).toMatch(/^Measurement 2[56]: instances \d, max batch \d+, .*best so far12,8\d\d\/s/);
+  expect(await box.textContent()).toMatch(/^Measurement 2[456]: instances \d, max batch \d+, .*best so far13,9\d\d\/s/);
 });
 
 inBrowser(`stands a search in which nothing is within the limits${missing}`, async () => {

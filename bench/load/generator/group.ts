@@ -1,7 +1,8 @@
 import { decodeFromCompressedBase64 } from 'hdr-histogram-js';
 import type { Load } from '../load.js';
 import { mergeHistograms, newHistogram } from '../measure/histogram.js';
-import type { FailureCount, Piece, Window } from '../measure/window.js';
+import { countsOf } from '../measure/merge-windows.js';
+import type { Piece, Window } from '../measure/window.js';
 import type { LoadGenerator } from './load-generator.js';
 import type { PostedPieces, PostedWindow } from './recorder.js';
 
@@ -99,38 +100,21 @@ export class DriverGroup implements LoadGenerator {
 
 /** What threads did at the same time; it begins where the first of them began, and ends where the last ended. */
 export function merged(parts: readonly PostedWindow[]): Omit<Window, 'cpuUs' | 'threads'> {
-  const sum = (of: (part: PostedWindow) => number) => parts.reduce((total, part) => total + of(part), 0);
   const histogram = (of: (part: PostedWindow) => string) =>
     mergeHistograms(parts.map((part) => (of(part) === '' ? newHistogram() : decodeFromCompressedBase64(of(part)))));
   const lateUs = histogram((part) => part.lateUs);
   return {
     beginMs: Math.min(...parts.map(({ beginMs }) => beginMs)),
     endMs: Math.max(...parts.map(({ endMs }) => endMs)),
-    requests: sum(({ requests }) => requests),
-    responses: sum(({ responses }) => responses),
+    ...countsOf(parts),
     latencyUs: histogram((part) => part.latencyUs),
     firstResponseUs: histogram((part) => part.firstResponseUs),
     betweenResponsesUs: histogram((part) => part.betweenResponsesUs),
-    failures: mergedFailures(parts),
     late: lateUs.totalCount,
     lateUs,
-    backlog: sum(({ backlog }) => backlog),
-    sendUs: sum(({ sendUs }) => sendUs),
-    receiveUs: sum(({ receiveUs }) => receiveUs),
-    sequences: sum(({ sequences }) => sequences),
+    backlog: parts.reduce((sum, { backlog }) => sum + backlog, 0),
     pieces: mergedPieces(parts.map(({ pieces }) => pieces)),
   };
-}
-
-function mergedFailures(parts: readonly PostedWindow[]): Map<string, FailureCount> {
-  const all = new Map<string, FailureCount>();
-  for (const { failures } of parts) {
-    for (const [kind, { count, message }] of failures) {
-      const known = all.get(kind);
-      all.set(kind, { count: count + (known?.count ?? 0), message: known?.message ?? message });
-    }
-  }
-  return all;
 }
 
 function mergedPieces(all: readonly PostedPieces[]): Piece[] {

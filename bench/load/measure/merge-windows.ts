@@ -12,27 +12,37 @@ export function mergeWindows(windows: readonly Window[]): Omit<Window, 'pieces'>
   return {
     beginMs: first.beginMs,
     endMs: last.endMs,
-    requests: sum(({ requests }) => requests),
-    responses: sum(({ responses }) => responses),
+    ...countsOf(windows),
     latencyUs: merged('latencyUs'),
     firstResponseUs: merged('firstResponseUs'),
     betweenResponsesUs: merged('betweenResponsesUs'),
-    failures: mergeFailures(windows),
     late: sum(({ late }) => late),
     lateUs: merged('lateUs'),
     backlog: last.backlog,
-    sendUs: sum(({ sendUs }) => sendUs),
-    receiveUs: sum(({ receiveUs }) => receiveUs),
     cpuUs: sum(({ cpuUs }) => cpuUs),
     threads: last.threads,
-    sequences: sum(({ sequences }) => sequences),
   };
 }
 
-/** Counts add up; of each kind the first message stays. */
-function mergeFailures(windows: readonly Window[]): ReadonlyMap<string, FailureCount> {
+type Counts = Pick<Window, 'requests' | 'responses' | 'sendUs' | 'receiveUs' | 'sequences' | 'failures'>;
+
+/** What adds up over windows that follow each other, as over threads that run beside each other. */
+export function countsOf(parts: readonly Counts[]): Counts {
+  const sum = (of: (part: Counts) => number) => parts.reduce((total, part) => total + of(part), 0);
+  return {
+    requests: sum(({ requests }) => requests),
+    responses: sum(({ responses }) => responses),
+    sendUs: sum(({ sendUs }) => sendUs),
+    receiveUs: sum(({ receiveUs }) => receiveUs),
+    sequences: sum(({ sequences }) => sequences),
+    failures: mergeFailures(parts),
+  };
+}
+
+/** Of each kind the first message stays. */
+function mergeFailures(parts: readonly Pick<Counts, 'failures'>[]): Counts['failures'] {
   const merged = new Map<string, FailureCount>();
-  for (const { failures } of windows) {
+  for (const { failures } of parts) {
     for (const [kind, { count, message }] of failures) {
       const before = merged.get(kind);
       merged.set(kind, { count: (before?.count ?? 0) + count, message: before?.message ?? message });

@@ -8,11 +8,11 @@ import {
   status,
 } from '@grpc/grpc-js';
 import { protoRoot } from '../../../src/protocols/grpc/proto.js';
+import { grpcReason } from '../wires/reasons.js';
 import type { TlsSettings } from '../wires/wire.js';
 import { type Facts, factsOf, type ListedVersion, type ModelName, readIndex } from './facts.js';
 import type { Headers } from './http-client.js';
 import { quoted } from './not-ready.js';
-import { grpcReason } from './reasons.js';
 import { authority, type TargetUrl } from './url.js';
 import { unreachable, type V2Calls, V2Target } from './v2-target.js';
 

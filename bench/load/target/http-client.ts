@@ -1,7 +1,7 @@
 import { Agent, type ClientRequest, type IncomingMessage, request as plainRequest } from 'node:http';
 import { Agent as SecureAgent, request as secureRequest } from 'node:https';
+import { reasonOf } from '../wires/reasons.js';
 import type { TlsSettings } from '../wires/wire.js';
-import { httpReason } from './reasons.js';
 import type { TargetUrl } from './url.js';
 import { URL_FLAG, unreachable } from './v2-target.js';
 
@@ -41,7 +41,7 @@ export class HttpClient {
    */
   ask(method: 'GET' | 'POST', path: string, asked: string, body = ''): Promise<HttpReply> {
     return new Promise((resolve, reject) => {
-      const fail = (error: Error) => reject(unreachable(this.#url.text, asked, httpReason(error), this.#flag));
+      const fail = (error: Error) => reject(unreachable(this.#url.text, asked, reasonOf(error), this.#flag));
       const request = this.#request(method, path, body);
       request.on('error', fail);
       request.on('timeout', () => request.destroy(new Error(`no answer within ${this.#timeoutMs / 1000} s`)));

@@ -1,4 +1,5 @@
 import { ConnectionError } from '../../../src/transport/http2/errors.js';
+import { reasonOf } from './reasons.js';
 import type { Failure } from './wire.js';
 
 /** An answer that the protocol does not allow; its connection is of no more use. */
@@ -22,12 +23,7 @@ export function isOfTheServer(error: unknown): error is Error {
 export function failureOf(error: Error): Failure {
   const { code = '' } = error as NodeJS.ErrnoException;
   const kind = isOfTheServer(error) ? 'bad answer' : (kindsByCode[code] ?? 'connection failed');
-  return { kind, message: textOf(error) };
-}
-
-/** A name with several addresses fails with an error for each of them, and no text of its own. */
-function textOf(error: Error): string {
-  return error instanceof AggregateError ? error.errors.map(({ message }: Error) => message).join(', ') : error.message;
+  return { kind, message: reasonOf(error) };
 }
 
 const TEXT_CHARS_MAX = 300;

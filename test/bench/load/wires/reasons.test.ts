@@ -3,8 +3,8 @@ import { type AddressInfo, createServer } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { GrpcTarget } from '../../../../bench/load/target/grpc-target.js';
 import { HttpTarget } from '../../../../bench/load/target/http-target.js';
-import { grpcReason, httpReason } from '../../../../bench/load/target/reasons.js';
 import { parseUrl } from '../../../../bench/load/target/url.js';
+import { grpcReason, reasonOf } from '../../../../bench/load/wires/reasons.js';
 
 /** Speaks a protocol that nobody knows. */
 const server = createServer((socket) => socket.on('error', () => {}).end('220 hello\r\n'));
@@ -40,8 +40,8 @@ test.each([
 test('what needs no change stays as it is, and several addresses are told once each', () => {
   expect(grpcReason('Deadline exceeded')).toBe('Deadline exceeded');
   const refused = new Error('connect ECONNREFUSED ::1:8000');
-  expect(httpReason(refused)).toBe('connect ECONNREFUSED ::1:8000');
-  expect(httpReason(new AggregateError([refused, refused, new Error('no route')]))).toBe(
+  expect(reasonOf(refused)).toBe('connect ECONNREFUSED ::1:8000');
+  expect(reasonOf(new AggregateError([refused, refused, new Error('no route')]))).toBe(
     'connect ECONNREFUSED ::1:8000, no route',
   );
   expect(

@@ -1,7 +1,7 @@
-/** Why a server could not be asked over HTTP, for people: Node's errors have it in several forms. */
-export function httpReason(error: Error): string {
+/** Why a connection did not come about, or was of no use, for people: Node's errors have it in several forms. */
+export function reasonOf(error: Error): string {
   // Where a name has several addresses there is a message for each, and none of its own.
-  if (error instanceof AggregateError) return [...new Set(error.errors.map(httpReason))].join(', ');
+  if (error instanceof AggregateError) return [...new Set(error.errors.map(reasonOf))].join(', ');
   if ((error as NodeJS.ErrnoException).code?.startsWith('HPE_'))
     return `no HTTP/1.1 is spoken there (${error.message})`;
   const ssl = /SSL routines:[^:]*:([^:]+):/.exec(error.message);

@@ -87,13 +87,12 @@ class Tuning {
   }
 
   async run(): Promise<TuneReport> {
-    const { model, bounds, percentile, best } = this.#options;
     const startedAt = new Date().toISOString();
     const settings = await this.#server.settings().catch((error: Error) => {
       throw this.#hooks.signal.aborted ? new Interrupted() : error;
     });
     this.#settings = settings;
-    const space = searchSpace(settings, bounds, CORES);
+    const space = searchSpace(settings, this.#options.bounds, CORES);
     const start = startPoint(settings, space, CORES);
     const search = new Search({
       space,
@@ -105,30 +104,40 @@ class Tuning {
     });
     await search.run();
     if (search.trials.length === 0 && this.#hooks.signal.aborted) throw new Interrupted();
-    const ranked = ranking(search.trials);
-    const current = await this.#confirm(bestLoadOf(start, search.trials));
-    const confirmed: Confirmed[] = [];
-    for (const trial of ranked.slice(0, best)) {
-      confirmed.push(isSameCandidate(trial.point, current.point) ? current : await this.#confirm(trial));
+    const { current, best } = await this.#confirmBest(start, search.trials);
+    return this.#reportOf({ startedAt, space, trials: search.trials, current, best, isPartial: search.isCutShort });
+  }
+
+  #reportOf(found: Pick<TuneReport, 'startedAt' | 'space' | 'trials' | 'current' | 'best' | 'isPartial'>): TuneReport {
+    const { configText, configFile } = this.#overlay;
+    const [first] = found.best;
+    return {
+      format: 'conch-tune-1',
+      ...found,
+      model: this.#options.model,
+      percentile: this.#options.percentile,
+      cores: CORES,
+      command: this.#hooks.command,
+      limits: this.#limits,
+      gridPoints: sizeOf(found.space),
+      configFile,
+      configBefore: configText,
+      configAfter: first === undefined ? configText : this.#configOf(first.point),
+      isInterrupted: this.#hooks.signal.aborted,
+    };
+  }
+
+  /** What the model has now is among those that are measured again: a search that was lucky once proposes nothing worse. */
+  async #confirmBest(start: Point, trials: readonly Trial[]): Promise<Pick<TuneReport, 'current' | 'best'>> {
+    const current = await this.#confirm(bestLoadOf(start, trials));
+    const confirmed = [current];
+    for (const trial of ranking(trials).slice(0, this.#options.best)) {
+      if (!isSameCandidate(trial.point, current.point)) confirmed.push(await this.#confirm(trial));
     }
     const good = confirmed
       .filter(({ isWithinLimits }) => isWithinLimits)
       .sort((a, b) => b.measurement.throughput - a.measurement.throughput);
-    const { configText, configFile } = this.#overlay;
-    return {
-      format: 'conch-tune-1',
-      ...{ model, startedAt, percentile, space, current, configFile },
-      cores: CORES,
-      command: this.#hooks.command,
-      limits: this.#limits,
-      gridPoints: sizeOf(space),
-      trials: search.trials,
-      best: good,
-      configBefore: configText,
-      configAfter: good.length === 0 ? configText : this.#configOf(good[0]!.point),
-      isPartial: search.isCutShort,
-      isInterrupted: this.#hooks.signal.aborted,
-    };
+    return { current, best: good.slice(0, this.#options.best) };
   }
 
   /** A server that does not start with a configuration is a measurement too: it can do nothing. */

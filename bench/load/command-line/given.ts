@@ -98,4 +98,4 @@ export interface Given {
   readonly profileExportFile?: string;
 }
 
-export type RefusedServiceKind = 'triton_c_api' | 'openai' | 'tfserving' | 'torchserve';
+type RefusedServiceKind = 'triton_c_api' | 'openai' | 'tfserving' | 'torchserve';

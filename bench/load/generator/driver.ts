@@ -5,7 +5,7 @@ import { FreePlaces, hasBegun } from './free-places.js';
 import type { Lane, Place } from './lane.js';
 import { Lanes, type LanesUser } from './lanes.js';
 import type { Material, Part } from './order.js';
-import { FinePacer } from './pacer.js';
+import { Pacer } from './pacer.js';
 import { partOf, partOfLimit } from './part.js';
 import { type PostedWindow, Recorder } from './recorder.js';
 import { type SequenceSettings, Sequences, type StepSource, StepsInTurn } from './sequence-runs.js';
@@ -37,7 +37,7 @@ export class LoadDriver implements LanesUser {
   readonly #lanes: Lanes;
   readonly #source: StepSource;
   readonly #recorder = new Recorder();
-  readonly #pacer: FinePacer;
+  readonly #pacer: Pacer;
   /** Places with a connection and without a request. */
   readonly #free = new FreePlaces();
   #busy = 0;
@@ -56,7 +56,7 @@ export class LoadDriver implements LanesUser {
     const { material, part } = options;
     this.#source = stepSource(material.sequences, material, part);
     this.#lanes = new Lanes(options.makeWire, material.target.slots, this);
-    this.#pacer = new FinePacer(() => this.#sendDue(), options.mayNap);
+    this.#pacer = new Pacer(() => this.#sendDue(), options.mayNap);
   }
 
   /** Resolves when there are connections enough for the load. Rejects where one cannot be made. */

@@ -86,7 +86,7 @@ export function sequencesOf({ sequences, data }: LoadOptions, { scheduler }: Tar
   };
 }
 
-export function wireProtocol({ protocol, streaming }: LoadOptions): WireProtocol {
+function wireProtocol({ protocol, streaming }: LoadOptions): WireProtocol {
   return protocol === 'grpc' && streaming ? 'grpc-stream' : protocol;
 }
 

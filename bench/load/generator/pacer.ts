@@ -1,10 +1,3 @@
-/** Calls a function at times that a timer of whole milliseconds cannot keep. */
-export interface Pacer {
-  /** `due` is called once, at `atMs` of `performance.now()` or right after it; a later call of `at` replaces the earlier. */
-  at(atMs: number): void;
-  stop(): void;
-}
-
 /** Timers come up to so much late. */
 const TIMER_SLACK_MS = 1.5;
 /** A wait that no answer interrupts: as long as its loss does not matter, and long enough to leave the processor to others. */
@@ -13,10 +6,10 @@ const NAP_MS = 0.05;
 const never = new Int32Array(new SharedArrayBuffer(4));
 
 /**
- * A timer for the greater part of a wait; the rest in naps between looks at the sockets. A thread that serves others has to look without naps
- * (`mayNap` false): that keeps a processor busy.
+ * Calls a function at times that a timer of whole milliseconds cannot keep: a timer for the greater part of a wait, the rest in naps
+ * between looks at the sockets. A thread that serves others has to look without naps (`mayNap` false): that keeps a processor busy.
  */
-export class FinePacer implements Pacer {
+export class Pacer {
   readonly #due: () => void;
   readonly #mayNap: boolean;
   #atMs = Number.POSITIVE_INFINITY;
@@ -28,6 +21,7 @@ export class FinePacer implements Pacer {
     this.#mayNap = mayNap;
   }
 
+  /** `due` is called once, at `atMs` of `performance.now()` or right after it; a later call of `at` replaces the earlier. */
   at(atMs: number): void {
     if (atMs === this.#atMs) return;
     this.stop();

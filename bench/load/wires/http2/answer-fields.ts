@@ -61,7 +61,7 @@ function isSame(block: Buffer, bytes: Buffer, start: number, end: number): boole
 const STATIC_INDEX_MAX = 61;
 
 /** RFC 7541: neither indexes of the dynamic table, nor fields for it, nor its size. `false` where finding out is too long a story. */
-export function usesNoTable(bytes: Buffer, start: number, end: number): boolean {
+function usesNoTable(bytes: Buffer, start: number, end: number): boolean {
   let at = start;
   while (at < end) {
     const octet = bytes[at++]!;

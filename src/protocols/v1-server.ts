@@ -5,7 +5,7 @@ import type { LoadOverrides } from '../repository/overrides.js';
 import { asServerError, ServerError } from '../types/errors.js';
 import { V1Message } from './v1-messages.js';
 import { v1ModelStatus } from './v1-model-status.js';
-import { v1Codes, v1Text, v1Unavailable } from './v1-status.js';
+import { v1Codes, v1LoadText, v1Text, v1Unavailable } from './v1-status.js';
 
 /** What requests ask for that is counted in the status of the server. */
 export type V1Counted = 'status' | 'health' | 'control' | 'memory';
@@ -143,7 +143,7 @@ export class V1Server {
         await this.server.load(name, NO_OVERRIDES);
       } catch (error) {
         const { code, message } = asServerError(error);
-        throw new ServerError(code === 'UNAVAILABLE' ? code : 'INTERNAL', message);
+        throw new ServerError(code === 'UNAVAILABLE' ? code : 'INTERNAL', v1LoadText(name, message));
       }
     });
   }

@@ -22,6 +22,13 @@ export function v1Text(error: ServerError): string {
   return error.message.replaceAll(requestTag, '');
 }
 
+/** What the model repository says begins as in V2 (fact sheet there, 1.4); clients of V1 match `failed to load` (V1's appendix B). */
+export function v1LoadText(model: string, message: string): string {
+  return message
+    .replace(`load failed for model '${model}'`, `failed to load '${model}'`)
+    .replace(', failed to poll from model repository', ', no version is available');
+}
+
 /** Whatever fails is this to a client of V1. */
 export function v1Unavailable(message: string): ServerError {
   return new ServerError('UNAVAILABLE', message);

@@ -476,7 +476,7 @@ onEachEngine((engine) => {
 onEachEngine((engine) => {
   test('models are loaded and unloaded by requests', async () => {
     const flags = ['--model-control-mode=explicit'];
-    const server = await ServerProcess.start({ engine, models: ['simple'], flags });
+    const server = await ServerProcess.start({ engine, models: ['simple', 'wrong_type'], flags });
     try {
       const control = (what: string) => askV1(server.httpPort, post(`/api/modelcontrol/${what}`, ''));
       const ok = { code: 200, status: 'code: SUCCESS server_id: "triton"', body: Buffer.alloc(0) };
@@ -504,7 +504,11 @@ onEachEngine((engine) => {
       client.destroy();
       expect(await control('unload/simple')).toMatchObject(ok);
       expect(await control('unload/unknown')).toMatchObject(ok);
-      expect((await control('load/unknown')).status).toMatch(/^code: INTERNAL msg: "failed to load \\'unknown\\'/);
+      const failed = (name: string) => `code: INTERNAL msg: "failed to load \\'${name}\\'`;
+      expect((await control('load/unknown')).status).toContain(`${failed('unknown')}, no version is available`);
+      expect((await control('load/wrong_type')).status).toContain(
+        `${failed('wrong_type')}: version 1 is at UNAVAILABLE`,
+      );
       const status = readV1(
         'ServerStatus',
         (await askV1(server.httpPort, get('/api/status/simple?format=binary'))).body,

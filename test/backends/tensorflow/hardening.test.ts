@@ -1,31 +1,11 @@
 import { expect, test } from 'vitest';
 import { convertGraph } from '../../../src/backends/tensorflow/convert.js';
 import { ServerError } from '../../../src/types/errors.js';
-import { encode, type Field } from '../onnx-builder.js';
+import { encode } from '../onnx-builder.js';
 import { readCases } from './cases.js';
+import { attribute, node, placeholder } from './graph-builder.js';
 
 const NOTHING = { inputs: [], outputs: [] };
-
-function attribute(key: string, value: Field): Field {
-  const message = [
-    { number: 1, text: key },
-    { number: 2, message: [value] },
-  ];
-  return { number: 5, message };
-}
-
-function node(name: string, op: string, inputs: readonly string[], attributes: readonly Field[] = []): Field {
-  const given = inputs.map((text) => ({ number: 3, text }));
-  return { number: 1, message: [{ number: 1, text: name }, { number: 2, text: op }, ...given, ...attributes] };
-}
-
-const FLOAT: Field = { number: 6, varint: 1 };
-
-/** A placeholder of shape [2]. */
-function placeholder(name: string): Field {
-  const dim: Field = { number: 2, message: [{ number: 1, varint: 2 }] };
-  return node(name, 'Placeholder', [], [attribute('dtype', FLOAT), attribute('shape', { number: 7, message: [dim] })]);
-}
 
 function failure(graph: Uint8Array): string {
   try {

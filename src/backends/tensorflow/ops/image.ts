@@ -185,9 +185,19 @@ function pool(onnx: string): Translate {
       throw call.refused('a window over batch or channels');
     const channels = value.shape?.[isFirst ? 1 : 3] ?? -1;
     const shape = outputShape(call, window, value.shape, kernel, channels);
-    const attributes = { kernel_shape: kernel, strides, ...padsOf(call, window, value.shape, kernel) };
+    const pads = (onnx === 'MaxPool' ? named(window) : null) ?? padsOf(call, window, value.shape, kernel);
+    const attributes = { kernel_shape: kernel, strides, ...pads };
     return emitImages(call, window, onnx, [images(call, value, window)], value.type, shape, attributes);
   };
+}
+
+/**
+ * Zeros that a node before it puts around images can be the largest. ONNX Runtime moves them into a pooling whose pads are written
+ * out, where they never are; it leaves alone one that has a name for its padding. Null = it has none.
+ */
+function named({ padding }: Window): OnnxAttributes | null {
+  if (padding === 'VALID') return { auto_pad: 'VALID' };
+  return padding === 'SAME' ? { auto_pad: 'SAME_UPPER' } : null;
 }
 
 /** Further outputs are for training. */

@@ -177,13 +177,14 @@ class Translator {
   }
 
   #operator(scope: Scope, node: GraphNode): Result {
+    const inputs = this.#inputsOf(scope, node);
+    if (inputs === 'dead') return 'dead';
     const translation = opTable.get(node.op);
     if (translation === undefined) {
       this.#refusals.add(node.op, scope.prefix + node.name, null);
       return 'lost';
     }
-    const inputs = this.#inputsOf(scope, node);
-    if (!Array.isArray(inputs)) return inputs;
+    if (inputs === 'lost') return 'lost';
     const call = new Call(node, scope.prefix + node.name, inputs, this.#builder);
     const result = translation(call);
     return Array.isArray(result) ? result : [result];

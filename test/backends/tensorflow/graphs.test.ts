@@ -36,3 +36,15 @@ test.each(['VALID', 'SAME'])('zeros that are put around images can be the larges
   const image = floats([1, 1, 2, 2], [-1, -2, -3, -4]);
   await checkAnswers(convertGraph(pooled(kind), NOTHING), { x: image }, { y: floats([1, 1, 2, 2], [0, 0, 0, 0]) });
 });
+
+test('in a branch that is never taken there may be any op', async () => {
+  const graph = encode([
+    placeholder('x'),
+    constant('is_training', [], false),
+    node('branches', 'Switch', ['x', 'is_training']),
+    node('noise', 'RandomSauce', ['branches:1']),
+    node('quiet', 'Neg', ['branches']),
+    node('y', 'Merge', ['quiet', 'noise']),
+  ]);
+  await checkAnswers(convertGraph(graph, NOTHING), { x: floats([2], [1, 2]) }, { y: floats([2], [-1, -2]) });
+});

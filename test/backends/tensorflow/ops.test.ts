@@ -9,8 +9,9 @@ const cases = readCases('./ops.ndjson.gz');
 test('every op has a case', () => {
   const used = cases.flatMap(({ graph }) => [...readGraph(Buffer.from(graph, 'base64')).nodes.values()]);
   const ops = new Set(used.map(({ op }) => op));
-  // Variables are those of SavedModels.
-  expect([...opTable.keys()].filter((op) => !ops.has(op))).toEqual(['ReadVariableOp']);
+  // Variables are those of SavedModels: test/interop/networks has them all.
+  const ofVariables = ['ResourceGather', 'ResourceGatherNd', 'ReadVariableOp'];
+  expect([...opTable.keys()].filter((op) => !ops.has(op)).sort()).toEqual(ofVariables.sort());
 });
 
 // Made by test/make_tensorflow_ops.py.

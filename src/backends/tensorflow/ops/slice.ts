@@ -222,6 +222,8 @@ export const sliceOps: OpTable = {
   Gather: gather,
   GatherNd: gatherNd,
   GatherV2: gather,
+  ResourceGather: gather,
+  ResourceGatherNd: gatherNd,
   ReverseV2: reverse,
   Slice: slice,
   StridedSlice: stridedSlice,

@@ -9,6 +9,6 @@ export default defineConfig({
     // Native addons that keep per-thread state are loaded in processes, not in vitest's threads.
     pool: 'forks',
     // Most of a test with a real server is waiting, also where there are but two cores.
-    maxWorkers: 2,
+    maxWorkers: 3,
   },
 });

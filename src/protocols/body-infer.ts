@@ -1,13 +1,12 @@
-import type { AcceptedRequest, InferResponse, Responder } from '../core/infer-response.js';
+import type { InferResponse } from '../core/infer-response.js';
 import type { ClientRegions } from '../core/regions/client-regions.js';
 import { admitWithRegions } from '../core/regions/region-request.js';
 import type { ServedModel } from '../core/served-model.js';
-import type { ServerError } from '../types/errors.js';
 import type { ParameterValue } from '../types/infer.js';
-import type { CallTrace } from './call-trace.js';
 import { idOf, type PreparedHead, planWithId, sequenceOf } from './head-cache.js';
 import { type ForwardedHeaders, planWithHeaders } from './header-forward.js';
 import { buildReply, type InferReply } from './infer-reply.js';
+import { Inference } from './inference.js';
 import type { JsonPool } from './json-pool.js';
 import { jsonTensorBytes, readJsonTensor } from './json-tensor.js';
 import { hasLargeJson, readLargeJson, writeLargeJson } from './large-json.js';
@@ -18,17 +17,11 @@ import { Scatter } from './scatter.js';
  * One inference whose request is a JSON head with tensors behind it, and its answer likewise: what HTTP and WebSocket have in common.
  * Reused from request to request by those who extend it.
  */
-export abstract class BodyInfer implements Responder, ReplySink {
+export abstract class BodyInfer extends Inference implements ReplySink {
   protected model!: ServedModel;
   protected prepared: PreparedHead | null = null;
-  /** Until it is answered. */
-  protected request: AcceptedRequest | null = null;
-  /** Until it is sent. */
-  protected response: InferResponse | null = null;
   /** '' = none. */
   protected id = '';
-  /** Null = nothing is traced. */
-  protected callTrace: CallTrace | null = null;
   /** Null = none. */
   protected forwarded: ForwardedHeaders | null = null;
   /** Grows with each use, so that an answer of another thread for an earlier one is known as such. */
@@ -38,12 +31,11 @@ export abstract class BodyInfer implements Responder, ReplySink {
   readonly #regions: ClientRegions;
 
   constructor(pool: JsonPool, regions: ClientRegions) {
+    super();
     this.#pool = pool;
     this.#regions = regions;
   }
 
-  abstract onResponse(response: InferResponse): void;
-  abstract onError(error: ServerError): void;
   abstract sendText(text: Uint8Array): void;
   abstract sendTensors(headBytes: number, bytes: Uint8Array): void;
   abstract sendViews(headBytes: number, parts: readonly Uint8Array[]): void;
@@ -109,15 +101,7 @@ export abstract class BodyInfer implements Responder, ReplySink {
   }
 
   protected submit(): void {
-    if (this.callTrace !== null) this.callTrace.begin(this.request!, this.id);
-    this.request!.requestId = this.id;
-    try {
-      this.request!.submit();
-    } catch (error) {
-      // It has given everything back.
-      this.request = null;
-      throw error;
-    }
+    this.submitAs(this.id);
   }
 
   /** True = the answer was prepared and is sent; false = it must be built. */
@@ -137,26 +121,6 @@ export abstract class BodyInfer implements Responder, ReplySink {
   /** What stands in the answer beside its outputs; null = nothing. */
   protected parametersOf(response: InferResponse): ReadonlyMap<string, ParameterValue> | null {
     return response.parameters;
-  }
-
-  protected releaseResponse(): void {
-    const { response } = this;
-    this.response = null;
-    response?.release();
-  }
-
-  protected endTrace(): void {
-    if (this.callTrace === null) return;
-    this.callTrace.end();
-    this.callTrace = null;
-  }
-
-  /** Whatever comes of it now is nobody's. */
-  protected cancelRequest(): void {
-    const { request } = this;
-    this.request = null;
-    request?.cancel();
-    this.releaseResponse();
   }
 
   /** True = another thread writes the answer, and `onWritten` or `fail` follows unless this is used for something else by then. */

@@ -1,30 +1,19 @@
-import type { AcceptedRequest, InferResponse, Responder } from '../../core/infer-response.js';
 import { admitWithRegions } from '../../core/regions/region-request.js';
 import type { ServedModel } from '../../core/served-model.js';
-import { asServerError, type ServerError } from '../../types/errors.js';
-import type { CallTrace } from '../call-trace.js';
+import type { ServerError } from '../../types/errors.js';
 import { type ForwardedHeaders, planWithHeaders } from '../header-forward.js';
+import { SettledInference } from '../inference.js';
 import type { RefusalLog } from '../refusal-log.js';
 import type { PartsHolder } from './engine.js';
 import { IdBytes } from './id-bytes.js';
 import type { InferReader, PreparedInfer } from './infer-reader.js';
 import type { MessagePieces } from './message-pieces.js';
 
-/**
- * One inference over gRPC, from its message to the last byte of its answer; what unary calls and streams have in common. `settled`
- * is called once when there is an answer or an error, unless the task is cancelled before.
- */
-export abstract class InferTask implements Responder, PartsHolder {
+/** One inference over gRPC, from its message to the last byte of its answer; what unary calls and streams have in common. */
+export abstract class InferTask extends SettledInference implements PartsHolder {
   protected prepared: PreparedInfer | null = null;
-  /** Until it is answered. */
-  protected request: AcceptedRequest | null = null;
-  /** Until it is sent. */
-  protected response: InferResponse | null = null;
-  protected error: ServerError | null = null;
   /** Its model had it: an error is that model's answer. */
   protected wasAccepted = false;
-  /** Null = nothing is traced. */
-  protected callTrace: CallTrace | null = null;
   protected readonly id = new IdBytes();
   /** Null = none. */
   protected forwarded: ForwardedHeaders | null = null;
@@ -33,14 +22,12 @@ export abstract class InferTask implements Responder, PartsHolder {
   readonly #refusals: RefusalLog;
 
   constructor(refusals: RefusalLog) {
+    super();
     this.#refusals = refusals;
   }
 
   /** Its model has memory for it and was told nothing yet. */
   protected admitted(_model: ServedModel): void {}
-
-  /** There is a `response`, or `error` says why not. May come before `start` returns. */
-  protected abstract settled(): void;
 
   abstract onPartsReleased(): void;
 
@@ -76,50 +63,20 @@ export abstract class InferTask implements Responder, PartsHolder {
     this.refuse(error);
   }
 
-  /** It is not one that can be queued. */
-  refuse(error: unknown): void {
-    this.noteRefusal(error);
-    this.cancel();
-    this.error = asServerError(error);
-    this.settled();
-  }
-
-  onResponse(response: InferResponse): void {
-    this.request = null;
-    this.response = response;
-    this.settled();
-  }
-
-  onError(error: ServerError): void {
-    this.request = null;
-    this.error = error;
+  override onError(error: ServerError): void {
     this.wasAccepted = true;
-    this.settled();
+    super.onError(error);
   }
 
-  /** Nobody waits for the answer any more. */
-  cancel(): void {
-    const { request } = this;
-    this.request = null;
-    request?.cancel();
-    this.#releaseResponse();
-  }
-
-  /** For the log: no model had it, or its answer cannot be written. */
   protected noteRefusal(error: unknown): void {
     const { view } = this.id;
     if (this.#refusals.isOn) this.#refusals.note(this.#modelName, Buffer.from(view).toString(), error);
   }
 
-  /** Its answer is sent, or it was cancelled: it can be used for another. */
-  protected clear(): void {
-    this.request = null;
-    this.#releaseResponse();
-    this.callTrace?.end();
-    this.callTrace = null;
+  protected override clear(): void {
+    super.clear();
     this.prepared = null;
     this.forwarded = null;
-    this.error = null;
     this.wasAccepted = false;
     this.id.clear();
     this.#modelName = '';
@@ -128,12 +85,6 @@ export abstract class InferTask implements Responder, PartsHolder {
   #takeNames({ id, modelName }: MessagePieces): void {
     this.id.set(id.bytes, 0, id.length);
     this.#modelName = modelName;
-  }
-
-  #releaseResponse(): void {
-    const { response } = this;
-    this.response = null;
-    response?.release();
   }
 
   #read(reader: InferReader, message: Buffer): void {
@@ -154,17 +105,7 @@ export abstract class InferTask implements Responder, PartsHolder {
   }
 
   #submit(): void {
-    const request = this.request!;
-    const id = this.id.view.length === 0 ? '' : Buffer.from(this.id.view).toString();
-    if (this.callTrace !== null) this.callTrace.begin(request, id);
-    request.requestId = id;
     this.admitted(this.prepared!.model);
-    try {
-      request.submit();
-    } catch (error) {
-      // It has given everything back.
-      this.request = null;
-      throw error;
-    }
+    this.submitAs(this.id.view.length === 0 ? '' : Buffer.from(this.id.view).toString());
   }
 }

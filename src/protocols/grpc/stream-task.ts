@@ -83,7 +83,7 @@ export class StreamTask extends InferTask {
 
   /** It is not sent any more. */
   drop(): void {
-    this.cancel();
+    this.cancelRequest();
     while (this.hasAnswers) this.#answers.shift().release();
     this.#letGo();
   }
@@ -124,7 +124,7 @@ export class StreamTask extends InferTask {
   /** It cannot be answered as it should be. */
   #giveUp(error: ServerError): void {
     this.noteRefusal(error);
-    this.cancel();
+    this.cancelRequest();
     while (this.hasAnswers) this.#answers.shift().release();
     this.wasAccepted = true;
     this.error = error;

@@ -63,7 +63,7 @@ export class UnaryInfer extends InferTask implements GrpcCallOwner {
   }
 
   onCancel(): void {
-    this.cancel();
+    this.cancelRequest();
     this.#recycle();
   }
 
@@ -98,7 +98,7 @@ export class UnaryInfer extends InferTask implements GrpcCallOwner {
   }
 
   #end(call: GrpcCall, status: number, message: string): void {
-    this.cancel();
+    this.cancelRequest();
     this.#recycle();
     call.end(status, message);
   }

@@ -62,7 +62,6 @@ export class V1InferTask extends V1Task implements PartsHolder {
       reader.copyInputs(message, request.model.arena.bytes, (nth) => request.inputBegin(nth));
       this.submit();
     } catch (error) {
-      this.#endpoint.refusals.note(reader.modelName, '', error);
       this.refuse(error);
     }
   }
@@ -89,7 +88,7 @@ export class V1InferTask extends V1Task implements PartsHolder {
 
   /** It is not sent any more. */
   drop(): void {
-    this.cancel();
+    this.cancelRequest();
     this.#recycle();
   }
 
@@ -102,6 +101,10 @@ export class V1InferTask extends V1Task implements PartsHolder {
     this.#owner!.onSettled(this);
   }
 
+  protected noteRefusal(error: unknown): void {
+    this.#endpoint.refusals.note(this.plan?.model.name ?? this.#endpoint.reader.modelName, '', error);
+  }
+
   /** An InferResponse. An answer that cannot be told is an error. */
   #parts(): Uint8Array[] {
     this.callTrace?.sending();
@@ -110,7 +113,7 @@ export class V1InferTask extends V1Task implements PartsHolder {
         return this.#answerParts(this.response!, this.plan!);
       } catch (error) {
         this.releaseResponse();
-        this.#endpoint.refusals.note(this.plan!.model.name, '', error);
+        this.noteRefusal(error);
         this.error = asServerError(error);
       }
     }

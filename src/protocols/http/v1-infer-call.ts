@@ -93,13 +93,12 @@ export class V1InferCall extends V1Task implements BodySink, ExchangeOwner {
   }
 
   onAborted(): void {
-    this.cancel();
+    this.cancelRequest();
     this.#finish();
   }
 
-  protected override refuse(error: unknown): void {
+  protected noteRefusal(error: unknown): void {
     this.#host.refusals.note(this.#name, '', error);
-    super.refuse(error);
   }
 
   protected settled(): void {
@@ -108,7 +107,7 @@ export class V1InferCall extends V1Task implements BodySink, ExchangeOwner {
         this.#reply(this.response!, this.plan!);
         return;
       } catch (error) {
-        this.#host.refusals.note(this.#name, '', error);
+        this.noteRefusal(error);
         this.error = asServerError(error);
         this.releaseResponse();
       }
@@ -141,7 +140,7 @@ export class V1InferCall extends V1Task implements BodySink, ExchangeOwner {
     try {
       return this.#host.reader.parse();
     } catch (error) {
-      this.#host.refusals.note(this.#name, '', error);
+      this.noteRefusal(error);
       this.#state = 'done';
       replyEmpty(exchange, 400);
       return null;
@@ -232,7 +231,6 @@ export class V1InferCall extends V1Task implements BodySink, ExchangeOwner {
     this.#exchange = null;
     this.#state = 'done';
     this.#received = 0;
-    this.request = null;
     this.#body.clear();
     this.clear();
     this.#host.recycle(this);

@@ -137,15 +137,44 @@ describe.each(['conch', 'grpc-js'])('engine %s', (engine) => {
     ]);
   });
 
+  /** Of a message that comes in pieces. */
+  const large = Buffer.from(Float32Array.from({ length: 300_000 }, (_, nth) => nth).buffer);
+
+  function identity(raw: Uint8Array): Request {
+    const meta_data = {
+      batch_size: 1,
+      input: [{ name: 'INPUT0', dims: [300_000] }],
+      output: [{ name: 'OUTPUT0' }],
+      id: 6,
+    };
+    return { model_name: 'identity_fp32', model_version: -1, meta_data, raw_input: [raw] };
+  }
+
   test('messages of any size', async () => {
-    const body = Buffer.from(Float32Array.from({ length: 300_000 }, (_, nth) => nth).buffer);
-    const answer = await infer({
-      model_name: 'identity_fp32',
-      model_version: -1,
-      meta_data: { batch_size: 1, input: [{ name: 'INPUT0', dims: [300_000] }], output: [{ name: 'OUTPUT0' }] },
-      raw_input: [body],
-    });
-    expect(answer.raw_output![0]!.equals(body)).toBe(true);
+    const answer = await infer(identity(large));
+    expect(answer.raw_output![0]!.equals(large)).toBe(true);
+    expect(answer.meta_data!.id).toBe(6);
+  });
+
+  test('a large message whose header lies behind its tensor', async () => {
+    const head = message('InferRequest', { model_name: 'identity_fp32', model_version: -1, raw_input: [large] });
+    const rest = message('InferRequest', { meta_data: identity(large).meta_data });
+    const { messages } = await client.unary(`${SERVICE}/Infer`, Buffer.concat([head, rest]));
+    const answer = readV1('InferResponse', messages[0]!) as Answer;
+    expect(answer.raw_output![0]!.equals(large)).toBe(true);
+  });
+
+  test('a large tensor of another size is refused as a small one is, and a stream goes on', async () => {
+    const short = identity(large.subarray(4));
+    const msg = "unexpected size 1199996 for input 'INPUT0', expecting 1200000 for model 'identity_fp32'";
+    expect(await infer(short)).toMatchObject({ request_status: { code: 'INVALID_ARG', msg }, meta_data: { id: 6 } });
+    const stream = client.open(`${SERVICE}/StreamInfer`);
+    for (const request of [short, identity(large), { ...identity(large), model_name: 'none' }])
+      stream.send(message('InferRequest', request));
+    stream.halfClose();
+    const answers = (await stream.outcome).messages.map((one) => readV1('InferResponse', one) as Answer);
+    expect(answers.map(({ request_status }) => request_status.code)).toEqual(['INVALID_ARG', 'SUCCESS', 'UNAVAILABLE']);
+    expect(answers.map(({ meta_data }) => meta_data!.id)).toEqual([6, 6, 6]);
   });
 
   test.each<[string, Request, string]>([

@@ -6,7 +6,7 @@ import type { BodyBudget } from '../body-buffer.js';
 import type { HeaderForward } from '../header-forward.js';
 import { RefusalLog } from '../refusal-log.js';
 import type { GrpcCall } from './engine.js';
-import { InferReader } from './infer-reader.js';
+import { InferReader, type PreparedInfer } from './infer-reader.js';
 import { InferStream } from './infer-stream.js';
 import { StreamTask } from './stream-task.js';
 import { UnaryInfer } from './unary-infer.js';
@@ -21,7 +21,7 @@ export class InferEndpoint {
   readonly refusals: RefusalLog;
   readonly #unary: UnaryInfer[] = [];
   readonly #tasks: StreamTask[] = [];
-  readonly #streams = new Set<InferStream>();
+  readonly #streams = new Set<InferStream<PreparedInfer>>();
   readonly #forward: HeaderForward | null;
 
   /** @param forward null = no metadata becomes parameters */
@@ -67,7 +67,7 @@ export class InferEndpoint {
   }
 
   /** For streams alone. */
-  closed(stream: InferStream): void {
+  closed(stream: InferStream<PreparedInfer>): void {
     this.#streams.delete(stream);
   }
 }

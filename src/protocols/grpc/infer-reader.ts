@@ -1,11 +1,16 @@
-import { checkRequest, type InferPlan } from '../../core/check-request.js';
+import { checkRequest, type InferPlan, requestTag } from '../../core/check-request.js';
+import type { AcceptedRequest, Responder } from '../../core/infer-response.js';
 import type { ClientRegions } from '../../core/regions/client-regions.js';
 import type { ServedModel } from '../../core/served-model.js';
 import type { InferenceServer } from '../../core/server.js';
 import { copyBytes } from '../../memory/copy.js';
+import { invalid, type ServerError } from '../../types/errors.js';
 import type { SequenceFlags, SequenceId } from '../../types/infer.js';
-import { inferHead } from './infer-head.js';
+import { type ForwardedHeaders, planWithHeaders } from '../header-forward.js';
+import type { IdBytes } from './id-bytes.js';
+import { inferHead, noData } from './infer-head.js';
 import { parseInferRequest, RAW_INPUT_CONTENTS, type WireInferRequest } from './infer-message.js';
+import type { HeadReader } from './message-pieces.js';
 import { MessageTemplate } from './message-template.js';
 import { PreparedReplies } from './reply-template.js';
 import { writeContents } from './typed-contents.js';
@@ -41,7 +46,9 @@ interface Remembered {
  * Reads the messages of all calls, one after another: what it found is in its fields until the next `read`. Heads that repeat are
  * known again by their bytes, so one is parsed and checked once.
  */
-export class InferReader {
+export class InferReader implements HeadReader<PreparedInfer> {
+  readonly entryTag = RAW_INPUT_CONTENTS;
+  readonly entryField = 'raw_input_contents';
   prepared!: PreparedInfer;
   plan!: InferPlan;
   /** The plan may be that of another sequence. */
@@ -89,9 +96,19 @@ export class InferReader {
     return this.#models.regions;
   }
 
-  /** Some input has its tensor in the head. */
-  get isTyped(): boolean {
-    return this.#typed !== null;
+  admitHead(responder: Responder, forwarded: ForwardedHeaders | null): AcceptedRequest | null {
+    const { model, hasStrings } = this.prepared;
+    if (this.#typed !== null || hasStrings || this.plan.usesRegions) return null;
+    return model.admit(planWithHeaders(model, this.plan, forwarded), this.sizes, responder, this.sequence);
+  }
+
+  wrongEntry({ plan, model }: AcceptedRequest, nth: number, expected: number, got: number, id: IdBytes): ServerError {
+    const { name } = plan.inputs[nth]!.head;
+    if (got < 0) return noData(name, model.name);
+    const tag = requestTag(Buffer.from(id.view).toString());
+    return invalid(
+      `${tag}input byte size mismatch for input '${name}' for model '${model.name}'. Expected ${expected}, got ${got}`,
+    );
   }
 
   /** Copies input `nth` of the message read to `begin` in `to`, where the message has it. */

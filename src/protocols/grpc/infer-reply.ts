@@ -11,56 +11,54 @@ import { WireWriter } from './wire-writer.js';
 const LARGEST_COPIED_REPLY = 64 * 1024;
 const LARGEST_MESSAGE = 2_147_483_647;
 
+/** `parts` are views into the outputs: valid until the request is released. */
+export interface BuiltReply {
+  readonly parts: readonly Uint8Array[];
+  readonly bytes: number;
+}
+
+/** The only message of a call, or one of those of a stream. */
+export type AnswerForm = 'unary' | 'stream';
+
 /**
  * Sends the answer to `response`, prepared where the first of its kind has been seen. True = its outputs are free; false = views of
  * them are on their way, until `holder` is told. Throws INVALID_ARGUMENT for what no message can hold.
  */
-export function sendUnary(
+export function sendAnswer(
   call: GrpcCall,
+  form: AnswerForm,
   prepared: PreparedInfer,
   response: InferResponse,
   id: IdBytes,
   holder: PartsHolder,
 ): boolean {
-  const message = repliesOf(prepared, response)?.unary?.write(response, id) ?? null;
-  if (message !== null) {
-    call.reply(message);
-    return true;
-  }
-  const { parts, bytes } = buildReply(prepared, response, id, false);
-  if (bytes > LARGEST_COPIED_REPLY) call.replyParts(parts, holder);
-  else call.reply(Buffer.concat(parts));
+  const message = repliesOf(prepared, response)?.[form]?.write(response, id) ?? null;
+  if (message === null) return sendBuilt(call, form, buildReply(prepared, response, id, form === 'stream'), holder);
+  sendWhole(call, form, message);
+  return true;
+}
+
+/** Sends small messages as a copy. True = the parts are free, as of `sendAnswer`. */
+export function sendBuilt(
+  call: GrpcCall,
+  form: AnswerForm,
+  { parts, bytes }: BuiltReply,
+  holder: PartsHolder,
+): boolean {
+  if (bytes <= LARGEST_COPIED_REPLY) sendWhole(call, form, Buffer.concat(parts));
+  else if (form === 'stream') call.sendParts(parts, holder);
+  else call.replyParts(parts, holder);
   return bytes <= LARGEST_COPIED_REPLY;
 }
 
-/** As `sendUnary`, for one of the messages of a stream. */
-export function sendStreamed(
-  call: GrpcCall,
-  prepared: PreparedInfer,
-  response: InferResponse,
-  id: IdBytes,
-  holder: PartsHolder,
-): boolean {
-  const message = repliesOf(prepared, response)?.stream?.write(response, id) ?? null;
-  if (message !== null) {
-    call.send(message);
-    return true;
-  }
-  const { parts, bytes } = buildReply(prepared, response, id, true);
-  if (bytes > LARGEST_COPIED_REPLY) call.sendParts(parts, holder);
-  else call.send(Buffer.concat(parts));
-  return bytes <= LARGEST_COPIED_REPLY;
+function sendWhole(call: GrpcCall, form: AnswerForm, message: Uint8Array): void {
+  if (form === 'stream') call.send(message);
+  else call.reply(message);
 }
 
 /** Null = none are known, or another model has answered in the place of the one that was asked. */
 function repliesOf({ model, replies }: PreparedInfer, response: InferResponse): PreparedReplies | null {
   return response.model === model ? replies : null;
-}
-
-/** `parts` are views into the outputs: valid until the request is released. */
-interface BuiltReply {
-  readonly parts: readonly Uint8Array[];
-  readonly bytes: number;
 }
 
 /** Builds an answer of any form, and prepares those that follow where they cannot be of another. */
@@ -85,7 +83,8 @@ function wrapped(parts: readonly Uint8Array[]): BuiltReply {
   return bounded([new WireWriter().header(INFER_RESPONSE, length).view, ...parts]);
 }
 
-function bounded(parts: readonly Uint8Array[]): BuiltReply {
+/** Throws INVALID_ARGUMENT where they are more than a message may be. */
+export function bounded(parts: readonly Uint8Array[]): BuiltReply {
   const bytes = parts.reduce((sum, part) => sum + part.length, 0);
   if (bytes <= LARGEST_MESSAGE) return { parts, bytes };
   throw invalid(`Response has byte size ${bytes} which exceeds gRPC's byte size limit ${LARGEST_MESSAGE}.`);

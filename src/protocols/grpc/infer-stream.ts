@@ -1,12 +1,14 @@
 import { Fifo } from '../../base/fifo.js';
+import type { Responder } from '../../core/infer-response.js';
 import type { ParentContext } from '../../telemetry/trace/parent-context.js';
+import type { Tracing } from '../../telemetry/trace/tracing.js';
+import type { ServerError } from '../../types/errors.js';
+import type { BodyBudget } from '../body-buffer.js';
 import { grpcContext } from '../call-trace.js';
 import type { ForwardedHeaders } from '../header-forward.js';
 import { GRPC_OK, GRPC_UNAVAILABLE, grpcStatus } from '../status.js';
 import type { GrpcCall, GrpcCallOwner } from './engine.js';
-import type { InferEndpoint } from './infer-endpoint.js';
-import { MessagePieces } from './message-pieces.js';
-import type { StreamTask } from './stream-task.js';
+import { type HeadReader, MessagePieces } from './message-pieces.js';
 
 /** Requests of one stream that are not answered yet, and bytes of their messages: beyond either the client is slowed down. */
 const REQUESTS_MAX = 1024;
@@ -19,25 +21,60 @@ const NOT_READING = 'the client took no answer for too long (--response-timeout-
 /** open. draining: takes nothing new, answers what it has, ends. over. */
 type StreamState = 'open' | 'draining' | 'over';
 
+/** What a stream needs of the endpoint that owns it. */
+export interface StreamHost<Prepared> {
+  readonly reader: HeadReader<Prepared>;
+  readonly budget: BodyBudget;
+  readonly tracing: Tracing;
+  takeTask(): StreamedTask<Prepared>;
+  closed(stream: InferStream<Prepared>): void;
+}
+
+/** One request of a stream, and its answers. */
+export interface StreamedTask<Prepared> extends Responder {
+  /** What it counts for as long as the stream has it. */
+  readonly bytes: number;
+  /** Its answers wait for nobody else's. */
+  readonly isDecoupled: boolean;
+  /** The stream has it among those that have something to send. */
+  isReady: boolean;
+  /** All its answers are here, or why there are no more. */
+  readonly isSettled: boolean;
+  readonly hasAnswers: boolean;
+  /** The error that its model answered, where it is the next to be sent. */
+  readonly modelError: ServerError | null;
+  open(stream: InferStream<Prepared>, bytes: number): void;
+  /** Reads a whole message, copies its tensors and queues it. */
+  start(message: Buffer): void;
+  /** As `start`, for a message that came in pieces. */
+  startPieces(pieces: MessagePieces<Prepared>): void;
+  /** For one that was refused while it came in pieces. */
+  refusePieces(pieces: MessagePieces<Prepared>, error: unknown): void;
+  /** Sends the next answer or the error. True = it was the last: the task is let go. */
+  sendNext(call: GrpcCall): boolean;
+  /** It is not sent any more. */
+  drop(): void;
+}
+
 /**
- * One ModelStreamInfer: requests in, answers out in the same order (fact sheet 3.6), errors among them; those of decoupled models as they
+ * One ModelStreamInfer, or StreamInfer of V1: requests in, answers out in the same order (fact sheet 3.6), errors among them; those of decoupled models as they
  * come. It reads ahead as far as its bounds allow, and not at all while the client does not read; what is not sent is not released, which
  * holds decoupled models up.
  */
-export class InferStream implements GrpcCallOwner {
+export class InferStream<Prepared> implements GrpcCallOwner {
   /** Parameters of all its requests; null = none. */
   readonly forwarded: ForwardedHeaders | null;
-  readonly #endpoint: InferEndpoint;
+  readonly #endpoint: StreamHost<Prepared>;
   readonly #call: GrpcCall;
   /** For the traces of all its requests. */
   readonly parentContext: ParentContext | null;
   /** `triton_grpc_error: true`: the first error of a model ends the call with its status. */
   readonly #endsOnError: boolean;
   /** Those that are answered in their order. */
-  readonly #tasks = new Fifo<StreamTask>();
+  readonly #tasks = new Fifo<StreamedTask<Prepared>>();
   /** Those of decoupled models, and which of them have something to send. */
-  readonly #decoupled = new Set<StreamTask>();
-  readonly #ready = new Fifo<StreamTask>();
+  readonly #decoupled = new Set<StreamedTask<Prepared>>();
+  readonly #ready = new Fifo<StreamedTask<Prepared>>();
   #state: StreamState = 'open';
   #isHalfClosed = false;
   #isPaused = false;
@@ -45,11 +82,11 @@ export class InferStream implements GrpcCallOwner {
   /** Of the messages whose tasks it has. */
   #bytes = 0;
   /** The message that comes in pieces, and the task it is for; null = none does. */
-  #pieces: MessagePieces | null = null;
-  #incoming: StreamTask | null = null;
+  #pieces: MessagePieces<Prepared> | null = null;
+  #incoming: StreamedTask<Prepared> | null = null;
   #failure: unknown = null;
 
-  constructor(endpoint: InferEndpoint, call: GrpcCall, forwarded: ForwardedHeaders | null) {
+  constructor(endpoint: StreamHost<Prepared>, call: GrpcCall, forwarded: ForwardedHeaders | null) {
     this.forwarded = forwarded;
     this.#endpoint = endpoint;
     this.#call = call;
@@ -69,7 +106,7 @@ export class InferStream implements GrpcCallOwner {
   onMessage(_call: GrpcCall, message: Buffer): void {
     const task = this.#open(message.length);
     this.#tasks.push(task);
-    task.start(this.#endpoint.reader, message);
+    task.start(message);
     this.#pace();
   }
 
@@ -95,7 +132,7 @@ export class InferStream implements GrpcCallOwner {
     const pieces = this.#pieces!;
     this.#incoming = null;
     this.#tasks.push(task);
-    if (this.#failure === null) task.startPieces(this.#endpoint.reader, pieces);
+    if (this.#failure === null) task.startPieces(pieces);
     else task.refusePieces(pieces, this.#failure);
     this.#pace();
   }
@@ -114,19 +151,19 @@ export class InferStream implements GrpcCallOwner {
   }
 
   /** For tasks alone, as those below: one of them has all its answers, or an error. */
-  onSettled(task: StreamTask): void {
+  onSettled(task: StreamedTask<Prepared>): void {
     if (task.isDecoupled) this.onAnswer(task);
     else this.#pump();
   }
 
   /** Its answers come as they are produced. */
-  onDecoupled(task: StreamTask): void {
+  onDecoupled(task: StreamedTask<Prepared>): void {
     // Nothing came after it.
     this.#tasks.removeAt(this.#tasks.length - 1);
     this.#decoupled.add(task);
   }
 
-  onAnswer(task: StreamTask): void {
+  onAnswer(task: StreamedTask<Prepared>): void {
     if (task.isReady) return;
     task.isReady = true;
     this.#ready.push(task);
@@ -141,7 +178,7 @@ export class InferStream implements GrpcCallOwner {
     return true;
   }
 
-  #open(bytes: number): StreamTask {
+  #open(bytes: number): StreamedTask<Prepared> {
     const task = this.#endpoint.takeTask();
     task.open(this, bytes);
     this.#bytes += bytes;
@@ -181,7 +218,7 @@ export class InferStream implements GrpcCallOwner {
   }
 
   /** True = the error that comes next ends the call. */
-  #endsWith(task: StreamTask): boolean {
+  #endsWith(task: StreamedTask<Prepared>): boolean {
     const error = task.modelError;
     if (!this.#endsOnError || error === null) return false;
     this.#finish();
@@ -190,7 +227,7 @@ export class InferStream implements GrpcCallOwner {
   }
 
   /** True = it is done. */
-  #send(task: StreamTask): boolean {
+  #send(task: StreamedTask<Prepared>): boolean {
     const { bytes } = task;
     if (!task.sendNext(this.#call)) return false;
     this.#bytes -= bytes;

@@ -20,10 +20,12 @@ export abstract class InferTask extends SettledInference implements PartsHolder 
   /** '' = that is not known yet. */
   #modelName = '';
   readonly #refusals: RefusalLog;
+  readonly #reader: InferReader;
 
-  constructor(refusals: RefusalLog) {
+  constructor(refusals: RefusalLog, reader: InferReader) {
     super();
     this.#refusals = refusals;
+    this.#reader = reader;
   }
 
   /** Its model has memory for it and was told nothing yet. */
@@ -32,9 +34,9 @@ export abstract class InferTask extends SettledInference implements PartsHolder 
   abstract onPartsReleased(): void;
 
   /** Reads a whole message, copies its tensors and queues it. */
-  start(reader: InferReader, message: Buffer): void {
+  start(message: Buffer): void {
     try {
-      this.#read(reader, message);
+      this.#read(message);
       this.#submit();
     } catch (error) {
       this.refuse(error);
@@ -42,12 +44,12 @@ export abstract class InferTask extends SettledInference implements PartsHolder 
   }
 
   /** As `start`, for a message that came in pieces. */
-  startPieces(reader: InferReader, pieces: MessagePieces): void {
+  startPieces(pieces: MessagePieces<PreparedInfer>): void {
     try {
       this.#takeNames(pieces);
       this.request = pieces.finish();
       this.prepared = pieces.prepared;
-      if (this.request === null) this.#read(reader, pieces.whole);
+      if (this.request === null) this.#read(pieces.whole);
       this.#submit();
     } catch (error) {
       this.refuse(error);
@@ -57,7 +59,7 @@ export abstract class InferTask extends SettledInference implements PartsHolder 
   }
 
   /** For a message that was refused while it came in pieces. */
-  refusePieces(pieces: MessagePieces, error: unknown): void {
+  refusePieces(pieces: MessagePieces<PreparedInfer>, error: unknown): void {
     this.#takeNames(pieces);
     pieces.clear();
     this.refuse(error);
@@ -82,12 +84,13 @@ export abstract class InferTask extends SettledInference implements PartsHolder 
     this.#modelName = '';
   }
 
-  #takeNames({ id, modelName }: MessagePieces): void {
+  #takeNames({ id, modelName }: MessagePieces<PreparedInfer>): void {
     this.id.set(id.bytes, 0, id.length);
     this.#modelName = modelName;
   }
 
-  #read(reader: InferReader, message: Buffer): void {
+  #read(message: Buffer): void {
+    const reader = this.#reader;
     try {
       reader.read(message);
     } finally {

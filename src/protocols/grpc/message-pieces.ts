@@ -1,10 +1,8 @@
 import type { AcceptedRequest, Responder } from '../../core/infer-response.js';
 import { type BodyBudget, BodyBuffer } from '../body-buffer.js';
-import { type ForwardedHeaders, planWithHeaders } from '../header-forward.js';
+import type { ForwardedHeaders } from '../header-forward.js';
 import { IdBytes } from './id-bytes.js';
-import { RAW_INPUT_CONTENTS } from './infer-message.js';
-import type { InferReader, PreparedInfer } from './infer-reader.js';
-import { RawEntries } from './raw-entries.js';
+import { type EntryForm, RawEntries } from './raw-entries.js';
 import { FIXED32, FIXED64, LENGTH_DELIMITED, VARINT } from './wire.js';
 
 /** A longer head is not waited for: its tensors are in it, or come before it. */
@@ -13,17 +11,34 @@ const LONGEST_HEAD_BYTES = 64 * 1024;
 /** head: everything before the raw entries comes in. tensors: they are written to their slot. whole: the message is needed complete. */
 type PiecesState = 'head' | 'tensors' | 'whole';
 
+/** Reads what is before the raw entries of messages of one kind, one after another: what it found is in its fields until the next. */
+export interface HeadReader<Prepared> extends EntryForm {
+  readonly prepared: Prepared;
+  /** Where the id lies in the head, as far as that was read. */
+  readonly idBegin: number;
+  readonly idEnd: number;
+  /** As the client wrote it; '' = it was not read yet. */
+  readonly modelName: string;
+  /** Bytes of each raw entry. */
+  readonly sizes: readonly number[];
+  /** Throws ServerErrors of reading and of the model's checks. */
+  readHead(head: Buffer): void;
+  /** The request whose head was read, in its model, with all its tensors to come as raw entries; null = they are not all known to. */
+  admitHead(responder: Responder, forwarded: ForwardedHeaders | null): AcceptedRequest | null;
+}
+
 /**
- * A large ModelInferRequest as it comes in. As soon as all before its raw entries is here, the request takes a slot and its tensors
+ * A large request as it comes in. As soon as all before its raw entries is here, the request takes a slot and its tensors
  * go from the socket's chunk into it. Messages with tensors in the head or in shared memory, with strings (whose size only they know) or with a very long
  * head are collected instead.
  */
-export class MessagePieces {
-  prepared: PreparedInfer | null = null;
+export class MessagePieces<Prepared> {
+  /** As far as its head could be read; null = it was not yet. */
+  prepared: Prepared | null = null;
   readonly id = new IdBytes();
   /** '' = it is not known yet. */
   modelName = '';
-  readonly #reader: InferReader;
+  readonly #reader: HeadReader<Prepared>;
   readonly #body: BodyBuffer;
   #responder: Responder | null = null;
   #forwarded: ForwardedHeaders | null = null;
@@ -33,7 +48,7 @@ export class MessagePieces {
   #request: AcceptedRequest | null = null;
   #entries: RawEntries | null = null;
 
-  constructor(reader: InferReader, budget: BodyBudget) {
+  constructor(reader: HeadReader<Prepared>, budget: BodyBudget) {
     this.#reader = reader;
     this.#body = new BodyBuffer(budget);
   }
@@ -95,7 +110,7 @@ export class MessagePieces {
   /** Moves over whole fields, up to the first raw entry. */
   #scan(bytes: Buffer): void {
     for (;;) {
-      const next = bytes[this.#scanned] === RAW_INPUT_CONTENTS ? -1 : endOfField(bytes, this.#scanned);
+      const next = bytes[this.#scanned] === this.#reader.entryTag ? -1 : endOfField(bytes, this.#scanned);
       if (next < 0) {
         this.#endHead(bytes);
         return;
@@ -113,20 +128,18 @@ export class MessagePieces {
     this.#state = 'whole';
     const head = bytes.subarray(0, this.#scanned);
     // What is no head is understood, or refused, when it is complete.
-    if (bytes[this.#scanned] !== RAW_INPUT_CONTENTS) return;
     const reader = this.#reader;
+    if (bytes[this.#scanned] !== reader.entryTag) return;
     try {
       reader.readHead(head);
     } finally {
       this.id.set(head, reader.idBegin, reader.idEnd);
       this.modelName = reader.modelName;
+      this.prepared = reader.prepared;
     }
-    this.prepared = reader.prepared;
-    if (reader.isTyped || reader.prepared.hasStrings || reader.plan.usesRegions) return;
-    const { model } = reader.prepared;
-    const plan = planWithHeaders(model, reader.plan, this.#forwarded);
-    this.#request = model.admit(plan, reader.sizes, this.#responder!, reader.sequence);
-    this.#entries = new RawEntries(this.#request, reader.sizes, this.id);
+    this.#request = reader.admitHead(this.#responder!, this.#forwarded);
+    if (this.#request === null) return;
+    this.#entries = new RawEntries(reader, this.#request, reader.sizes, this.id);
     this.#state = 'tensors';
     const begin = this.#scanned;
     this.#entries.write(bytes, begin);

@@ -1,24 +1,29 @@
-import { requestTag } from '../../core/check-request.js';
 import type { AcceptedRequest } from '../../core/infer-response.js';
 import { copyBytes } from '../../memory/copy.js';
-import { invalid } from '../../types/errors.js';
+import type { ServerError } from '../../types/errors.js';
 import type { IdBytes } from './id-bytes.js';
-import { noData } from './infer-head.js';
-import { RAW_INPUT_CONTENTS } from './infer-message.js';
 import { FIXED32, FIXED64, LENGTH_DELIMITED, malformed, VARINT } from './wire.js';
 
 const LONGEST_VARINT_BYTES = 10;
-/** Fields with larger numbers are unknown, and skipped. */
-const LAST_FIELD = 7;
 
 /** tag, length: a varint is coming in. entry: bytes of an input. skipped: bytes or a varint that nobody asked for. */
 type EntryState = 'tag' | 'length' | 'entry' | 'skipped' | 'skipped-varint';
+
+/** Of the messages of one kind. */
+export interface EntryForm {
+  /** Of a raw entry: the last field; those with larger numbers are unknown, and skipped. Below 128. */
+  readonly entryTag: number;
+  readonly entryField: string;
+  /** INVALID_ARGUMENT: entry `nth` of a request has `got` bytes, or there is none (-1). @param id in bytes: the plan's may be another's */
+  wrongEntry(request: AcceptedRequest, nth: number, expected: number, got: number, id: IdBytes): ServerError;
+}
 
 /**
  * Writes the raw entries at the end of a message to where the request's inputs lie, as their bytes come in: the only copy they get.
  * Other known fields behind them are refused: what they say would come too late.
  */
 export class RawEntries {
+  readonly #form: EntryForm;
   readonly #request: AcceptedRequest;
   readonly #sizes: readonly number[];
   readonly #id: IdBytes;
@@ -33,7 +38,8 @@ export class RawEntries {
   #written = 0;
 
   /** @param id of this request: the one in its plan may be another's */
-  constructor(request: AcceptedRequest, sizes: readonly number[], id: IdBytes) {
+  constructor(form: EntryForm, request: AcceptedRequest, sizes: readonly number[], id: IdBytes) {
+    this.#form = form;
     this.#request = request;
     this.#sizes = sizes;
     this.#id = id;
@@ -51,9 +57,7 @@ export class RawEntries {
   /** The message is over: it must not end within a field, and every input must have its bytes. */
   end(): void {
     if (this.#state !== 'tag' || this.#varintBytes > 0) throw malformed('it ends within a field');
-    if (this.#nth >= this.#sizes.length) return;
-    const { plan, model } = this.#request;
-    throw noData(plan.inputs[this.#nth]!.head.name, model.name);
+    if (this.#nth < this.#sizes.length) throw this.#wrong(-1);
   }
 
   #take(piece: Buffer, at: number): number {
@@ -85,8 +89,9 @@ export class RawEntries {
     this.#tag = tag;
     const field = Math.floor(tag / 8);
     const wireType = tag % 8;
-    if (tag !== RAW_INPUT_CONTENTS && field <= LAST_FIELD) {
-      throw malformed(`field ${field} lies behind raw_input_contents in a message that comes in pieces`);
+    const { entryTag, entryField } = this.#form;
+    if (tag !== entryTag && field <= entryTag >> 3) {
+      throw malformed(`field ${field} lies behind ${entryField} in a message that comes in pieces`);
     }
     if (wireType === LENGTH_DELIMITED) this.#state = 'length';
     else if (wireType === VARINT) this.#state = 'skipped-varint';
@@ -95,11 +100,11 @@ export class RawEntries {
   }
 
   #beginBytes(length: number): void {
-    if (this.#tag !== RAW_INPUT_CONTENTS || this.#nth >= this.#sizes.length) {
+    if (this.#tag !== this.#form.entryTag || this.#nth >= this.#sizes.length) {
       this.#skip(length);
       return;
     }
-    if (length !== this.#sizes[this.#nth]) throw this.#sizeMismatch(length);
+    if (length !== this.#sizes[this.#nth]) throw this.#wrong(length);
     this.#state = 'entry';
     this.#left = length;
     this.#written = 0;
@@ -116,11 +121,7 @@ export class RawEntries {
     this.#state = 'tag';
   }
 
-  #sizeMismatch(got: number) {
-    const { plan, model } = this.#request;
-    const { name } = plan.inputs[this.#nth]!.head;
-    return invalid(
-      `${requestTag(Buffer.from(this.#id.view).toString())}input byte size mismatch for input '${name}' for model '${model.name}'. Expected ${this.#sizes[this.#nth]}, got ${got}`,
-    );
+  #wrong(got: number): ServerError {
+    return this.#form.wrongEntry(this.#request, this.#nth, this.#sizes[this.#nth]!, got, this.#id);
   }
 }

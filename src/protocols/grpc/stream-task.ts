@@ -5,16 +5,17 @@ import { asServerError, type ServerError } from '../../types/errors.js';
 import { grpcTrace } from '../call-trace.js';
 import type { GrpcCall } from './engine.js';
 import type { InferEndpoint } from './infer-endpoint.js';
-import { sendStreamed } from './infer-reply.js';
+import type { PreparedInfer } from './infer-reader.js';
+import { sendAnswer } from './infer-reply.js';
 import { endMessage } from './infer-response.js';
-import type { InferStream } from './infer-stream.js';
+import type { InferStream, StreamedTask } from './infer-stream.js';
 import { InferTask } from './infer-task.js';
 
 /** open: not all its answers are here. settled: they are, or an error is. sent: it is not the stream's any more. */
 type StreamTaskState = 'open' | 'settled' | 'sent';
 
 /** One request of a stream, and its answers. Pooled: nobody has it when all that it sent is taken. */
-export class StreamTask extends InferTask {
+export class StreamTask extends InferTask implements StreamedTask<PreparedInfer> {
   /** What it counts for as long as the stream has it. */
   bytes = 0;
   /** Of a decoupled model: its answers wait for nobody else's. */
@@ -24,17 +25,17 @@ export class StreamTask extends InferTask {
   readonly #endpoint: InferEndpoint;
   /** Not sent yet. */
   readonly #answers = new Fifo<InferResponse>();
-  #stream: InferStream | null = null;
+  #stream: InferStream<PreparedInfer> | null = null;
   #state: StreamTaskState = 'open';
   /** Their views are on their way: messages leave in order. */
   readonly #sent = new Fifo<InferResponse>();
 
   constructor(endpoint: InferEndpoint) {
-    super(endpoint.refusals);
+    super(endpoint.refusals, endpoint.reader);
     this.#endpoint = endpoint;
   }
 
-  open(stream: InferStream, bytes: number): void {
+  open(stream: InferStream<PreparedInfer>, bytes: number): void {
     this.#stream = stream;
     this.forwarded = stream.forwarded;
     this.#state = 'open';
@@ -114,7 +115,8 @@ export class StreamTask extends InferTask {
     // Its views may be released before this returns.
     sent.push(response);
     try {
-      if (sendStreamed(call, this.prepared!, response, this.id, this)) sent.removeAt(sent.length - 1).release();
+      const areFree = sendAnswer(call, 'stream', this.prepared!, response, this.id, this);
+      if (areFree) sent.removeAt(sent.length - 1).release();
     } catch (error) {
       sent.removeAt(sent.length - 1).release();
       this.#giveUp(asServerError(error));

@@ -4,7 +4,8 @@ import type { ForwardedHeaders } from '../header-forward.js';
 import { GRPC_UNIMPLEMENTED, grpcStatus } from '../status.js';
 import type { GrpcCall, GrpcCallOwner } from './engine.js';
 import type { InferEndpoint } from './infer-endpoint.js';
-import { sendUnary } from './infer-reply.js';
+import type { PreparedInfer } from './infer-reader.js';
+import { sendAnswer } from './infer-reply.js';
 import { InferTask } from './infer-task.js';
 import { MessagePieces } from './message-pieces.js';
 
@@ -16,10 +17,10 @@ export class UnaryInfer extends InferTask implements GrpcCallOwner {
   readonly #endpoint: InferEndpoint;
   #call: GrpcCall | null = null;
   #state: UnaryState = 'over';
-  #pieces: MessagePieces | null = null;
+  #pieces: MessagePieces<PreparedInfer> | null = null;
 
   constructor(endpoint: InferEndpoint) {
-    super(endpoint.refusals);
+    super(endpoint.refusals, endpoint.unaryReader);
     this.#endpoint = endpoint;
   }
 
@@ -36,7 +37,7 @@ export class UnaryInfer extends InferTask implements GrpcCallOwner {
   onMessage(call: GrpcCall, message: Buffer): void {
     if (this.#refuseSecond(call)) return;
     this.#state = 'working';
-    this.start(this.#endpoint.unaryReader, message);
+    this.start(message);
   }
 
   onMessageBegin(call: GrpcCall): void {
@@ -55,7 +56,7 @@ export class UnaryInfer extends InferTask implements GrpcCallOwner {
 
   onMessageEnd(): void {
     this.#state = 'working';
-    this.startPieces(this.#endpoint.unaryReader, this.#pieces!);
+    this.startPieces(this.#pieces!);
   }
 
   onHalfClose(call: GrpcCall): void {
@@ -83,7 +84,7 @@ export class UnaryInfer extends InferTask implements GrpcCallOwner {
   #reply(call: GrpcCall): void {
     this.#state = 'over';
     try {
-      if (sendUnary(call, this.prepared!, this.response!, this.id, this)) this.#recycle();
+      if (sendAnswer(call, 'unary', this.prepared!, this.response!, this.id, this)) this.#recycle();
     } catch (error) {
       this.noteRefusal(error);
       this.error = asServerError(error);

@@ -1,3 +1,4 @@
+import type { AcceptedRequest, Responder } from '../../core/infer-response.js';
 import { copyBytes } from '../../memory/copy.js';
 import { invalid, type ServerError } from '../../types/errors.js';
 import type { V1Forms } from '../v1-forms.js';
@@ -5,7 +6,9 @@ import { V1Message } from '../v1-messages.js';
 import type { V1Plan } from '../v1-plan.js';
 import { formOf, NO_PARTICULARS, type V1HeaderFields, type V1Particulars } from '../v1-request.js';
 import type { V1Server } from '../v1-server.js';
+import { admitV1 } from '../v1-task.js';
 import type { WireRange } from './infer-message.js';
+import type { HeadReader } from './message-pieces.js';
 import { LENGTH_DELIMITED, malformed, VARINT, WireReader } from './wire.js';
 
 const MODEL_NAME = (1 << 3) | LENGTH_DELIMITED;
@@ -22,18 +25,34 @@ const FLAGS = (6 << 3) | VARINT;
 const MOST_RAW_INPUTS = 4096;
 const MOST_HEADER_BYTES = 1024 * 1024;
 
-/** Reads InferRequest messages, one after another: what it found is in its fields until the next `read`. */
-export class V1InferReader {
-  plan!: V1Plan;
-  particulars: V1Particulars = NO_PARTICULARS;
-  /** '' = it was not read yet. */
+/** What is known of a request. */
+export interface V1Read {
+  /** '' = it was not read. */
+  readonly modelName: string;
+  /** Null = it does not fit its model. */
+  readonly plan: V1Plan | null;
+  readonly particulars: V1Particulars;
+}
+
+export const NOTHING_READ: V1Read = { modelName: '', plan: null, particulars: NO_PARTICULARS };
+
+/** Reads InferRequest messages, one after another: what it found is in its fields until the next `read` or `readHead`. */
+export class V1InferReader implements HeadReader<V1Read> {
+  readonly entryTag = RAW_INPUT;
+  readonly entryField = 'raw_input';
+  /** Ids of V1 are numbers, which are among the particulars. */
+  readonly idBegin = 0;
+  readonly idEnd = 0;
   modelName = '';
+  #plan: V1Plan | null = null;
+  #particulars: V1Particulars = NO_PARTICULARS;
   readonly #v1: V1Server;
   readonly #forms: V1Forms;
   #header: V1Message | null = null;
   readonly #raw: WireRange[] = [];
   #version: number | bigint = 0;
   #meta: WireRange = { begin: 0, end: 0 };
+  #hasMeta = false;
   #key = '';
 
   constructor(v1: V1Server, forms: V1Forms) {
@@ -41,23 +60,45 @@ export class V1InferReader {
     this.#forms = forms;
   }
 
-  /** Throws ServerErrors of reading, of finding the model and of its checks; `particulars` are those of the message then, as far as it is one. */
+  /** Also set, as far as it goes, when a message is refused. */
+  get prepared(): V1Read {
+    return { modelName: this.modelName, plan: this.#plan, particulars: this.#particulars };
+  }
+
+  get sizes(): readonly number[] {
+    return this.#plan!.binaryBytes;
+  }
+
+  /** Throws ServerErrors of reading, of finding the model and of its checks. */
   read(message: Buffer): void {
     this.#split(message);
-    this.#readHeader(message);
-    const model = this.#v1.find(this.modelName, this.#version === -1 ? '' : String(this.#version));
-    this.plan = this.#forms.known(model, this.#key, this.particulars) ?? this.#planOf(model, message);
-    this.#checkRaw();
+    this.#checkRaw(this.#readPlan(message));
+  }
+
+  readHead(head: Buffer): void {
+    this.#split(head);
+    // It may come behind the tensors.
+    if (this.#hasMeta) this.#readPlan(head);
+  }
+
+  admitHead(responder: Responder): AcceptedRequest | null {
+    const plan = this.#plan;
+    if (plan === null || plan.plan.usesRegions) return null;
+    return admitV1(this.#v1.server.regions, plan, this.#particulars, responder);
+  }
+
+  wrongEntry({ plan, model }: AcceptedRequest, nth: number, expected: number, got: number): ServerError {
+    return wrongSize(plan.inputs[nth]!.head.name, model.name, expected, got);
   }
 
   /** Copies input `nth` of the message read to `begin` in `to`, where it came with the message. */
-  copyInputs(message: Buffer, to: Uint8Array, beginOf: (nth: number) => number): void {
+  copyInputs(message: Buffer, to: Uint8Array, request: Pick<AcceptedRequest, 'inputBegin'>): void {
     let entry = 0;
-    const { inputs } = this.plan.plan;
+    const { inputs } = this.#plan!.plan;
     for (let nth = 0; nth < inputs.length; nth++) {
       if (inputs[nth]!.head.source.kind === 'shared') continue;
       const { begin, end } = this.#raw[entry++]!;
-      copyBytes(message, begin, to, beginOf(nth), end - begin);
+      copyBytes(message, begin, to, request.inputBegin(nth), end - begin);
     }
   }
 
@@ -66,16 +107,30 @@ export class V1InferReader {
     this.#version = 0;
     this.#raw.length = 0;
     this.#meta = { begin: 0, end: 0 };
-    this.particulars = NO_PARTICULARS;
+    this.#hasMeta = false;
+    this.#plan = null;
+    this.#particulars = NO_PARTICULARS;
     const reader = new WireReader(message, 0, message.length);
     while (!reader.isDone) {
       const tag = reader.tag();
       if (tag === MODEL_NAME) this.modelName = reader.string();
       else if (tag === MODEL_VERSION) this.#version = reader.int64();
-      else if (tag === META_DATA) this.#meta = headerRange(reader);
+      else if (tag === META_DATA) this.#setMeta(headerRange(reader));
       else if (tag === RAW_INPUT) this.#addRaw(rangeOf(reader));
       else reader.skip(tag & 7);
     }
+  }
+
+  #setMeta(range: WireRange): void {
+    this.#meta = range;
+    this.#hasMeta = true;
+  }
+
+  #readPlan(message: Buffer): V1Plan {
+    this.#readHeader(message);
+    const model = this.#v1.find(this.modelName, this.#version === -1 ? '' : String(this.#version));
+    this.#plan = this.#forms.known(model, this.#key, this.#particulars) ?? this.#planOf(model, message);
+    return this.#plan;
   }
 
   #addRaw(range: WireRange): void {
@@ -103,7 +158,7 @@ export class V1InferReader {
       else if (tag === FLAGS) flags = reader.uint32();
       else reader.skip(tag & 7);
     }
-    this.particulars = { correlationId, id, flags };
+    this.#particulars = { correlationId, id, flags };
     this.#key = isOrdered ? message.toString('latin1', begin, formEnd < 0 ? end : formEnd) : '';
   }
 
@@ -116,26 +171,26 @@ export class V1InferReader {
     } catch (error) {
       throw malformed((error as Error).message);
     }
-    return this.#forms.plan(model, this.#key, formOf(fields), this.particulars);
+    return this.#forms.plan(model, this.#key, formOf(fields), this.#particulars);
   }
 
   /** Those that are too many are ignored. */
-  #checkRaw(): void {
+  #checkRaw({ plan, sizes, model }: V1Plan): void {
     let entry = 0;
-    const { plan, sizes } = this.plan;
     for (let nth = 0; nth < sizes.length; nth++) {
-      if (plan.inputs[nth]!.head.source.kind === 'shared') continue;
+      const { head } = plan.inputs[nth]!;
+      if (head.source.kind === 'shared') continue;
       const range = this.#raw[entry++];
-      if (range === undefined || range.end - range.begin !== sizes[nth]) throw this.#wrongSize(nth, range);
+      const got = range === undefined ? -1 : range.end - range.begin;
+      if (got !== sizes[nth]) throw wrongSize(head.name, model.name, sizes[nth]!, got);
     }
   }
+}
 
-  #wrongSize(nth: number, range: WireRange | undefined): ServerError {
-    const { plan, sizes, model } = this.plan;
-    const { name } = plan.inputs[nth]!.head;
-    const got = range === undefined ? 'no raw_input' : `unexpected size ${range.end - range.begin}`;
-    return invalid(`${got} for input '${name}', expecting ${sizes[nth]} for model '${model.name}'`);
-  }
+/** @param got -1 = there is none */
+function wrongSize(input: string, model: string, expected: number, got: number): ServerError {
+  const found = got < 0 ? 'no raw_input' : `unexpected size ${got}`;
+  return invalid(`${found} for input '${input}', expecting ${expected} for model '${model}'`);
 }
 
 function headerRange(reader: WireReader): WireRange {

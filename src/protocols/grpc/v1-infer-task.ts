@@ -1,6 +1,6 @@
 import type { InferResponse } from '../../core/infer-response.js';
 import type { ParentContext } from '../../telemetry/trace/parent-context.js';
-import { asServerError, invalid, type ServerError } from '../../types/errors.js';
+import { asServerError, type ServerError } from '../../types/errors.js';
 import { grpcTrace } from '../call-trace.js';
 import { outputViews } from '../prepared-reply.js';
 import { V1Message } from '../v1-messages.js';
@@ -8,7 +8,11 @@ import type { V1Plan } from '../v1-plan.js';
 import { buildV1Reply, isAlike, prepareV1Reply } from '../v1-reply.js';
 import { V1Task } from '../v1-task.js';
 import type { GrpcCall, PartsHolder } from './engine.js';
+import { type AnswerForm, type BuiltReply, bounded, sendBuilt } from './infer-reply.js';
+import type { StreamedTask } from './infer-stream.js';
+import type { MessagePieces } from './message-pieces.js';
 import type { V1InferEndpoint } from './v1-infer.js';
+import { NOTHING_READ, type V1Read } from './v1-infer-reader.js';
 import { WireWriter } from './wire-writer.js';
 
 const REQUEST_STATUS = 1;
@@ -17,73 +21,81 @@ const RAW_OUTPUT = 3;
 /** Of InferResponseHeader: its last field. */
 const ID = 5;
 
-const LARGEST_COPIED_REPLY = 64 * 1024;
-const LARGEST_MESSAGE = 2_147_483_647;
-
 let statusMessage: V1Message | null = null;
 
 /** Who has a task until it is sent. */
 export interface V1TaskOwner {
+  /** For its trace. */
+  readonly parentContext: ParentContext | null;
   onSettled(task: V1InferTask): void;
 }
 
 /** One inference of V1 over gRPC, from its message to the last byte of its answer. Pooled: nobody has it when all that it sent is taken. */
-export class V1InferTask extends V1Task implements PartsHolder {
+export class V1InferTask extends V1Task implements StreamedTask<V1Read>, PartsHolder {
   /** What it counts for as long as its owner has it. */
   bytes = 0;
   /** Its answer is here, or why there is none. */
   isSettled = false;
+  /** Models that answer any number of times are not asked over V1. */
+  readonly isDecoupled = false;
+  readonly hasAnswers = false;
+  isReady = false;
+  /** Errors are answers, and end no stream. */
+  readonly modelError = null;
   readonly #endpoint: V1InferEndpoint;
   #owner: V1TaskOwner | null = null;
+  /** '' = that is not known. */
+  #modelName = '';
 
   constructor(endpoint: V1InferEndpoint) {
     super(endpoint.v1);
     this.#endpoint = endpoint;
   }
 
-  open(owner: V1TaskOwner): void {
+  open(owner: V1TaskOwner, bytes: number): void {
     this.#owner = owner;
     this.isSettled = false;
+    this.bytes = bytes;
+    const { tracing } = this.#endpoint;
+    if (tracing.isOn) this.callTrace = grpcTrace(tracing, owner.parentContext);
   }
 
-  /** Reads a whole message, copies its tensors and queues it. May settle it. */
-  start(message: Buffer, context: ParentContext | null): void {
-    const { reader } = this.#endpoint;
-    this.bytes = message.length;
-    const { tracing } = this.v1.server;
-    if (tracing.isOn) this.callTrace = grpcTrace(tracing, context);
+  start(message: Buffer): void {
     try {
-      try {
-        reader.read(message);
-      } finally {
-        this.particulars = reader.particulars;
-      }
-      const request = this.admit(reader.plan, reader.particulars);
-      reader.copyInputs(message, request.model.arena.bytes, (nth) => request.inputBegin(nth));
+      this.#read(message);
       this.submit();
     } catch (error) {
       this.refuse(error);
     }
   }
 
-  /** The answer as the only message of a call. */
-  reply(call: GrpcCall): void {
-    const parts = this.#parts();
-    if (lengthOf(parts) > LARGEST_COPIED_REPLY) call.replyParts(parts, this);
-    else {
-      call.reply(Buffer.concat(parts));
-      this.#recycle();
+  startPieces(pieces: MessagePieces<V1Read>): void {
+    try {
+      this.#take(pieces.prepared);
+      this.request = pieces.finish();
+      if (this.request === null) this.#read(pieces.whole);
+      this.submit();
+    } catch (error) {
+      this.refuse(error);
+    } finally {
+      pieces.clear();
     }
   }
 
-  /** The same as one of several. */
-  send(call: GrpcCall): void {
-    const parts = this.#parts();
-    if (lengthOf(parts) > LARGEST_COPIED_REPLY) call.sendParts(parts, this);
-    else {
-      call.send(Buffer.concat(parts));
-      this.#recycle();
-    }
+  refusePieces(pieces: MessagePieces<V1Read>, error: unknown): void {
+    this.#take(pieces.prepared);
+    pieces.clear();
+    this.refuse(error);
+  }
+
+  /** The answer as the only message of a call. */
+  reply(call: GrpcCall): void {
+    this.#send(call, 'unary');
+  }
+
+  sendNext(call: GrpcCall): boolean {
+    this.#send(call, 'stream');
+    return true;
   }
 
   /** It is not sent any more. */
@@ -102,26 +114,49 @@ export class V1InferTask extends V1Task implements PartsHolder {
   }
 
   protected noteRefusal(error: unknown): void {
-    this.#endpoint.refusals.note(this.plan?.model.name ?? this.#endpoint.reader.modelName, '', error);
+    this.#endpoint.refusals.note(this.#modelName, '', error);
+  }
+
+  #read(message: Buffer): void {
+    const { reader } = this.#endpoint;
+    try {
+      reader.read(message);
+    } finally {
+      this.#take(reader.prepared);
+    }
+    const request = this.admit(this.plan!, this.particulars);
+    reader.copyInputs(message, request.model.arena.bytes, request);
+  }
+
+  /** Null = nothing is read yet. */
+  #take(read: V1Read | null): void {
+    const { modelName, plan, particulars } = read ?? NOTHING_READ;
+    this.#modelName = modelName;
+    this.plan = plan;
+    this.particulars = particulars;
+  }
+
+  #send(call: GrpcCall, form: AnswerForm): void {
+    if (sendBuilt(call, form, this.#build(), this)) this.#recycle();
   }
 
   /** An InferResponse. An answer that cannot be told is an error. */
-  #parts(): Uint8Array[] {
+  #build(): BuiltReply {
     this.callTrace?.sending();
     if (this.error === null) {
       try {
-        return this.#answerParts(this.response!, this.plan!);
+        return this.#buildAnswer(this.response!, this.plan!);
       } catch (error) {
         this.releaseResponse();
         this.noteRefusal(error);
         this.error = asServerError(error);
       }
     }
-    return [this.#head(this.error, new Uint8Array(0))];
+    return bounded([this.#head(this.error, new Uint8Array(0))]);
   }
 
   /** Views into the outputs: valid until the response is released. */
-  #answerParts(response: InferResponse, plan: V1Plan): Uint8Array[] {
+  #buildAnswer(response: InferResponse, plan: V1Plan): BuiltReply {
     let header: Uint8Array;
     let outputs: readonly Uint8Array[];
     if (plan.reply !== null && response.model === plan.model) {
@@ -136,10 +171,7 @@ export class V1InferTask extends V1Task implements PartsHolder {
     }
     const writer = new WireWriter();
     const tags = outputs.map((bytes) => Buffer.from(writer.clear().header(RAW_OUTPUT, bytes.length).view));
-    const parts = [this.#head(null, header), ...outputs.flatMap((bytes, nth) => [tags[nth]!, bytes])];
-    const length = lengthOf(parts);
-    if (length <= LARGEST_MESSAGE) return parts;
-    throw invalid(`the response has ${length} bytes, over the limit of gRPC of ${LARGEST_MESSAGE} bytes`);
+    return bounded([this.#head(null, header), ...outputs.flatMap((bytes, nth) => [tags[nth]!, bytes])]);
   }
 
   /** Status and header. @param header without its id */
@@ -157,8 +189,4 @@ export class V1InferTask extends V1Task implements PartsHolder {
     this.clear();
     this.#endpoint.recycle(this);
   }
-}
-
-function lengthOf(parts: readonly Uint8Array[]): number {
-  return parts.reduce((sum, part) => sum + part.length, 0);
 }

@@ -12,9 +12,10 @@ export interface ProbedSide extends Side {
   readonly answerBytes: number;
 }
 
-export async function probedServer(server: ServerProcess, message: Uint8Array): Promise<ProbedSide> {
+/** @param path of the method; left out = ModelInfer */
+export async function probedServer(server: ServerProcess, message: Uint8Array, path?: string): Promise<ProbedSide> {
   const { pid, grpcPort } = server;
-  return { pid, port: grpcPort, answerBytes: await probeGrpc(grpcPort, message) };
+  return { pid, port: grpcPort, answerBytes: await probeGrpc(grpcPort, message, path) };
 }
 
 /** A bare echo in a process of its own. */

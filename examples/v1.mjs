@@ -107,7 +107,8 @@ function check(way, second, [sum, difference]) {
 async function main() {
   for (const mode of ['live', 'ready']) console.log(`health ${mode}: ${(await get(`/api/health/${mode}`)).status}`);
   const { text } = await get('/api/status/simple');
-  console.log(text.slice(0, text.indexOf('config {')).trimEnd());
+  for (const [line] of text.matchAll(/^(id|version|ready_state): .*|platform: .*|ready_state: MODEL_.*/gm))
+    console.log(line);
 
   const sums = await inferOverHttp('simple', HEADER, Buffer.concat([ints(COUNTS), ints(ONES)]));
   check('HTTP, simple', ONES, sums.map(readInts));

@@ -18,6 +18,18 @@ export interface Value {
   name: string;
   /** The name of it with channels first; '' = it does not exist so. Only of rank 4. */
   first: string;
+  /** It is a list of tensors: as a value, its elements along a new first dimension. */
+  readonly list?: ListFacts;
+}
+
+/** What is known of a list beside its elements. */
+export interface ListFacts {
+  /** How many elements it has, of rank 0; null = as many as the value has rows. */
+  readonly size: Value | null;
+  /** Nothing was written: no value is made of it before that is needed, and its shape, if known, is that of one element. */
+  readonly isEmpty: boolean;
+  /** Elements may be written behind its end. */
+  readonly grows: boolean;
 }
 
 export const TO_FIRST = [0, 3, 1, 2] as const;
@@ -30,13 +42,23 @@ const SHARED_BYTES = 64;
 
 const wholeTypes: readonly number[] = [elementType.INT32, elementType.INT64];
 
-/** ONNX nodes and initialisers as they are made. */
+/** ONNX nodes and initialisers as they are made: of a model, or of a loop's body or a branch, which see what is around them. */
 export class Builder {
   readonly nodes: OnnxNode[] = [];
-  readonly initializers = new Map<string, Tensor>();
-  readonly #names = new Set<string>();
-  readonly #shared = new Map<string, string>();
-  readonly #written = new Map<Tensor, string>();
+  readonly initializers: Map<string, Tensor>;
+  readonly #names: Set<string>;
+  readonly #shared: Map<string, string>;
+  readonly #written: Map<Tensor, string>;
+  readonly #makers: Map<string, OnnxNode>;
+
+  /** @param outer what is around it: names are of all, initialisers of the outermost */
+  constructor(outer: Builder | null = null) {
+    this.initializers = outer === null ? new Map() : outer.initializers;
+    this.#names = outer === null ? new Set() : outer.#names;
+    this.#shared = outer === null ? new Map() : outer.#shared;
+    this.#written = outer === null ? new Map() : outer.#written;
+    this.#makers = outer === null ? new Map() : outer.#makers;
+  }
 
   /** Names that mean something outside. */
   reserve(name: string): void {
@@ -55,8 +77,15 @@ export class Builder {
   add(base: string, op: string, inputs: readonly string[], attributes: OnnxAttributes = {}, outputs = 1): string[] {
     for (const [key, value] of Object.entries(attributes)) checkWhole(key, value);
     const names = Array.from({ length: outputs }, (_, i) => this.fresh(i === 0 ? base : `${base}:${i}`));
-    this.nodes.push({ name: names[0]!, op, inputs, outputs: names, attributes });
+    const node = { name: names[0]!, op, inputs, outputs: names, attributes };
+    this.nodes.push(node);
+    for (const name of names) this.#makers.set(name, node);
     return names;
+  }
+
+  /** The node that makes a value. */
+  maker(name: string): OnnxNode | undefined {
+    return this.#makers.get(name);
   }
 
   /** ONNX's name of a value as TensorFlow has it. */
@@ -117,6 +146,9 @@ export function isPoint(shape: Shape): boolean {
 export function constant(tensor: Tensor): Value {
   return { type: tensor.type, shape: tensor.dims, tensor, ints: null, name: '', first: '' };
 }
+
+/** What is not there because its branch is not taken. */
+export const DEAD: Value = { type: 0, shape: null, tensor: null, ints: null, name: '', first: '' };
 
 export function named(name: string, type: number, shape: Shape | null): Value {
   return { type, shape, tensor: null, ints: null, name, first: '' };

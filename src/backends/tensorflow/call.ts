@@ -28,6 +28,11 @@ export class Call {
     this.builder = builder;
   }
 
+  /** The same node, adding to another graph: the body of a loop, a branch. */
+  inside(builder: Builder): Call {
+    return new Call(this.#node, this.#base, this.inputs, builder);
+  }
+
   /** Throws INVALID_ARGUMENT where the node has no such input. */
   input(index: number): Value {
     const value = this.inputs[index];

@@ -45,11 +45,15 @@ export interface GraphFunction {
   readonly nodes: readonly GraphNode[];
   /** Where each output comes from, by its name. */
   readonly returns: ReadonlyMap<string, string>;
+  /** It was part of a graph: its nodes go by their own names. */
+  readonly isInPlace?: boolean;
 }
 
 export interface Graph {
   readonly nodes: ReadonlyMap<string, GraphNode>;
   readonly functions: ReadonlyMap<string, GraphFunction>;
+  /** Why nodes could not be made what can be translated. */
+  readonly reasons?: ReadonlyMap<string, string>;
 }
 
 /** Each takes a few hundred bytes of memory and two of a file. */

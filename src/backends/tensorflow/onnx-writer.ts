@@ -9,7 +9,8 @@ export type OnnxAttribute =
   | readonly number[]
   | string
   | { readonly float: number }
-  | { readonly tensor: Tensor };
+  | { readonly tensor: Tensor }
+  | { readonly graph: OnnxGraph };
 export type OnnxAttributes = Readonly<Record<string, OnnxAttribute>>;
 
 export interface OnnxNode {
@@ -23,7 +24,8 @@ export interface OnnxNode {
 export interface OnnxValue {
   readonly name: string;
   readonly type: number;
-  readonly shape: Shape;
+  /** Null = the rank is not known: only inside of loops and branches. */
+  readonly shape: Shape | null;
 }
 
 export interface OnnxGraph {
@@ -143,6 +145,7 @@ function attributeMessage(key: string, value: OnnxAttribute): Message {
   if (typeof value === 'string') return attribute.text(4, value).varint(20, 3);
   if ('float' in value) return attribute.float(2, value.float).varint(20, 1);
   if ('tensor' in value) return attribute.message(5, tensorMessage('', value.tensor)).varint(20, 4);
+  if ('graph' in value) return attribute.message(6, graphMessage(value.graph)).varint(20, 5);
   for (const element of value) attribute.varint(8, element);
   return attribute.varint(20, 7);
 }
@@ -156,11 +159,16 @@ function tensorMessage(name: string, { type, dims, bytes, strings }: Tensor): Me
   return tensor;
 }
 
-/** Sizes that are not known, or are none, are given no name: nothing is said of which are the same. */
 function valueMessage({ name, type, shape }: OnnxValue): Message {
-  const shapeMessage = new Message();
-  for (const dim of shape)
-    shapeMessage.message(1, !Number.isSafeInteger(dim) || dim < 0 ? new Message() : new Message().varint(1, dim));
-  const tensor = new Message().varint(1, type).message(2, shapeMessage);
+  const tensor = new Message().varint(1, type);
+  if (shape !== null) tensor.message(2, shapeMessage(shape));
   return new Message().text(1, name).message(2, new Message().message(1, tensor));
+}
+
+/** Sizes that are not known, or are none, are given no name: nothing is said of which are the same. */
+function shapeMessage(shape: Shape): Message {
+  const message = new Message();
+  for (const dim of shape)
+    message.message(1, !Number.isSafeInteger(dim) || dim < 0 ? new Message() : new Message().varint(1, dim));
+  return message;
 }

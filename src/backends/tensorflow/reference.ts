@@ -1,4 +1,5 @@
 import { invalid } from '../../types/errors.js';
+import type { GraphNode } from './graph.js';
 
 /** What an input of a node names. */
 export interface Reference {
@@ -10,7 +11,14 @@ export interface Reference {
 }
 
 /** Outputs that have names, in functions, and are not the first. */
-const namedOutputs: ReadonlySet<string> = new Set(['batch_mean', 'idx', 'indices', 'output_true', 'value_index']);
+const namedOutputs: ReadonlySet<string> = new Set([
+  'batch_mean',
+  'flow',
+  'idx',
+  'indices',
+  'output_true',
+  'value_index',
+]);
 
 /** `node`, `node:1`, `^node`, and in functions `node:output:0`. Throws INVALID_ARGUMENT for a place that is none. */
 export function parseReference(text: string): Reference {
@@ -19,4 +27,18 @@ export function parseReference(text: string): Reference {
   const port = Number(rest.at(-1) ?? 0);
   if (!Number.isSafeInteger(port) || port < 0 || rest.length > 2) throw invalid(`'${text}' names no output of a node`);
   return { node, port: rest.length === 2 && namedOutputs.has(rest[0]!) ? port + 1 : port, isControl: false };
+}
+
+export function dataInputs(node: GraphNode): Reference[] {
+  return node.inputs.map(parseReference).filter(({ isControl }) => !isControl);
+}
+
+/** Whether a node says in which branch those are that come behind it. */
+export function isPivot(node: GraphNode | undefined): boolean {
+  return node?.op === 'Switch' || (node?.op === 'Identity' && node.name.includes('switch_'));
+}
+
+/** A node that makes nothing but names for its inputs. */
+export function identity(name: string, inputs: readonly string[]): GraphNode {
+  return { name, op: inputs.length === 1 ? 'Identity' : 'IdentityN', inputs, attributes: new Map() };
 }

@@ -1,12 +1,17 @@
 import { asServerError, invalid, ServerError } from '../../types/errors.js';
-import { Builder, constant, named, type Value } from './builder.js';
+import { translateBranch } from './branch.js';
+import { Builder, constant, DEAD, named, type Value } from './builder.js';
 import { Call } from './call.js';
+import { raiseConditionals } from './conditionals.js';
 import { fromTensorFlow } from './element-type.js';
 import { finish } from './finish.js';
+import { raiseLoops } from './frames.js';
 import type { Graph, GraphFunction, GraphNode } from './graph.js';
+import { type Inline, translateLoop } from './loop.js';
 import type { OnnxGraph, OnnxValue } from './onnx-writer.js';
+import { listOps } from './ops/list.js';
 import { opTable } from './ops/op-table.js';
-import { parseReference, type Reference } from './reference.js';
+import { dataInputs, isPivot, parseReference, type Reference } from './reference.js';
 import { Refusals } from './refusals.js';
 import { merged } from './shapes.js';
 import { numbersOf, type Shape, type Tensor } from './tensor.js';
@@ -39,6 +44,8 @@ interface Scope {
   readonly open: Set<string>;
   readonly prefix: string;
   readonly depth: number;
+  /** Where its nodes go. */
+  readonly builder: Builder;
 }
 
 /** Functions that call functions can be more than a file has bytes. */
@@ -50,7 +57,7 @@ const MAX_DEPTH = 64;
  * for a graph that does not hold together.
  */
 export function translate(graph: Graph, wanted: Wanted): OnnxGraph {
-  return new Translator(graph, wanted).run();
+  return new Translator(raiseConditionals(raiseLoops(graph)), wanted).run();
 }
 
 class Translator {
@@ -68,7 +75,7 @@ class Translator {
 
   run(): OnnxGraph {
     const { nodes } = this.#graph;
-    const scope: Scope = { nodes, results: new Map(), open: new Set(), prefix: '', depth: 0 };
+    const scope: Scope = { nodes, results: new Map(), open: new Set(), prefix: '', depth: 0, builder: this.#builder };
     for (const { name } of [...this.#wanted.inputs, ...this.#wanted.outputs]) this.#builder.reserve(name);
     for (const input of this.#wanted.inputs) this.#feed(scope, input);
     const references = this.#wanted.outputs.map(({ tensor }) => parseReference(tensor));
@@ -102,6 +109,7 @@ class Translator {
         `the shape of input '${name}' is not known: give the graph's placeholder one, or list it in the configuration`,
       );
     }
+    this.#builder.reserve(name);
     this.#inputs.push({ name, type, shape });
     return named(name, type, shape);
   }
@@ -168,11 +176,16 @@ class Translator {
       case 'If':
       case 'StatelessIf':
         return this.#branch(scope, node);
+      case 'While':
+      case 'StatelessWhile':
+        return this.#loop(scope, node);
       case 'PartitionedCall':
       case 'StatefulPartitionedCall':
-        return this.#call(scope, node, node.attributes.get('f')?.func ?? '', dataInputs(node));
-      default:
-        return this.#graph.functions.has(node.op) ? this.#call(scope, node, node.op, dataInputs(node)) : null;
+        return this.#call(scope, node, this.#function(node, 'f'), dataInputs(node));
+      default: {
+        const called = this.#graph.functions.get(node.op);
+        return called === undefined ? null : this.#call(scope, node, called, dataInputs(node));
+      }
     }
   }
 
@@ -181,11 +194,16 @@ class Translator {
     if (inputs === 'dead') return 'dead';
     const translation = opTable.get(node.op);
     if (translation === undefined) {
-      this.#refusals.add(node.op, scope.prefix + node.name, null);
+      const reason = this.#graph.reasons?.get(node.name);
+      const why = reason === undefined ? null : new ServerError('UNSUPPORTED', reason);
+      this.#refusals.add(node.op, scope.prefix + node.name, why);
       return 'lost';
     }
     if (inputs === 'lost') return 'lost';
-    const call = new Call(node, scope.prefix + node.name, inputs, this.#builder);
+    if (!(node.op in listOps) && !isCarrier(node) && inputs.some(({ list }) => list !== undefined)) {
+      throw new ServerError('UNSUPPORTED', 'a list of tensors as an input');
+    }
+    const call = new Call(node, scope.prefix + node.name, inputs, scope.builder);
     const result = translation(call);
     return Array.isArray(result) ? result : [result];
   }
@@ -237,44 +255,77 @@ class Translator {
   #branch(scope: Scope, node: GraphNode): Result {
     const inputs = this.#inputsOf(scope, node);
     if (!Array.isArray(inputs)) return inputs;
-    const branch = isTrue(inputs[0]) ? 'then_branch' : 'else_branch';
-    return this.#call(scope, node, node.attributes.get(branch)?.func ?? '', dataInputs(node).slice(1));
+    const [taken, other] = [this.#function(node, 'then_branch'), this.#function(node, 'else_branch')];
+    if (inputs[0] !== undefined && inputs[0].tensor === null) {
+      const call = new Call(node, scope.prefix + node.name, inputs, scope.builder);
+      return translateBranch(call, taken, other, this.#inliner(scope, node));
+    }
+    return this.#call(scope, node, isTrue(inputs[0]) ? taken : other, dataInputs(node).slice(1));
+  }
+
+  #loop(scope: Scope, node: GraphNode): Result {
+    const inputs = this.#inputsOf(scope, node);
+    if (!Array.isArray(inputs)) return inputs;
+    const call = new Call(node, scope.prefix + node.name, inputs, scope.builder);
+    return translateLoop(call, this.#function(node, 'cond'), this.#function(node, 'body'), this.#inliner(scope, node));
+  }
+
+  #inliner(scope: Scope, node: GraphNode): Inline {
+    return (called, values, targets, builder) => {
+      const results = values.map((value): Result => [value]);
+      return this.#inline({ ...scope, builder }, node, called, results, targets);
+    };
+  }
+
+  #function(node: GraphNode, attribute: string): GraphFunction {
+    const name = node.attributes.get(attribute)?.func ?? '';
+    const called = this.#graph.functions.get(name);
+    if (called === undefined) throw invalid(`the graph has no function '${name}'`);
+    return called;
   }
 
   /** The nodes of the function, with the arguments in place. */
-  #call(scope: Scope, node: GraphNode, name: string, references: readonly Reference[]): Result {
-    const called = this.#graph.functions.get(name);
-    if (called === undefined) throw invalid(`the graph has no function '${name}'`);
-    if (scope.depth === MAX_DEPTH) throw invalid(`functions call each other deeper than ${MAX_DEPTH}`);
-    const inner = this.#innerScope(scope, node, called, references);
-    const returns = called.outputs.map((output) => parseReference(required(called.returns.get(output))));
-    this.#evaluate(inner, returns);
-    if (returns.some((reference) => resultOf(inner, reference) === 'lost')) return 'lost';
-    return returns.map((reference) => (resultOf(inner, reference) === 'dead' ? DEAD : this.#valueOf(inner, reference)));
-  }
-
-  #innerScope(scope: Scope, node: GraphNode, called: GraphFunction, references: readonly Reference[]): Scope {
-    const results = new Map<string, Result>();
-    called.inputs.forEach((argument, i) => {
+  #call(scope: Scope, node: GraphNode, called: GraphFunction, references: readonly Reference[]): Result {
+    const results = called.inputs.map((_, i): Result => {
       const reference = required(references[i]);
       const result = resultOf(scope, reference);
-      results.set(argument, Array.isArray(result) ? [this.#valueOf(scope, reference)] : (result as Result));
+      return Array.isArray(result) ? [this.#valueOf(scope, reference)] : result;
     });
-    const nodes = new Map(called.nodes.map((inner) => [inner.name, inner]));
-    return { nodes, results, open: new Set(), prefix: `${scope.prefix}${node.name}/`, depth: scope.depth + 1 };
+    const returns = called.outputs.map((output) => parseReference(required(called.returns.get(output))));
+    return this.#inline(scope, node, called, results, returns);
+  }
+
+  /** What the targets of a function need. @param args one result for each of its arguments */
+  #inline(
+    scope: Scope,
+    node: GraphNode,
+    called: GraphFunction,
+    args: readonly Result[],
+    targets: readonly Reference[],
+  ): readonly Value[] | 'lost' {
+    if (scope.depth === MAX_DEPTH) throw invalid(`functions call each other deeper than ${MAX_DEPTH}`);
+    const inner: Scope = {
+      nodes: new Map(called.nodes.map((one) => [one.name, one])),
+      results: new Map(called.inputs.map((argument, i) => [argument, args[i]!])),
+      open: new Set(),
+      prefix: called.isInPlace === true ? scope.prefix : `${scope.prefix}${node.name}/`,
+      depth: scope.depth + 1,
+      builder: scope.builder,
+    };
+    this.#evaluate(inner, targets);
+    if (targets.some((reference) => resultOf(inner, reference) === 'lost')) return 'lost';
+    return targets.map((reference) => (resultOf(inner, reference) === 'dead' ? DEAD : this.#valueOf(inner, reference)));
   }
 }
-
-/** What is not there because its branch is not taken. */
-const DEAD: Value = { type: 0, shape: null, tensor: null, ints: null, name: '', first: '' };
 
 function resultOf(scope: Scope, { node, port }: Reference): Result {
   const result = scope.results.get(node)!;
   return Array.isArray(result) && result[port] === DEAD ? 'dead' : result;
 }
 
-function dataInputs(node: GraphNode): Reference[] {
-  return node.inputs.map(parseReference).filter(({ isControl }) => !isControl);
+/** What passes lists on. */
+function isCarrier({ op }: GraphNode): boolean {
+  return op === 'Identity' || op === 'IdentityN';
 }
 
 /** Control inputs matter where they say in which branch a node is. */
@@ -286,10 +337,6 @@ function neededReferences(scope: Scope, node: GraphNode): Reference[] {
 
 function needs(scope: Scope, node: GraphNode): string[] {
   return neededReferences(scope, node).map((reference) => reference.node);
-}
-
-function isPivot(node: GraphNode | undefined): boolean {
-  return node?.op === 'Switch' || (node?.op === 'Identity' && node.name.includes('switch_'));
 }
 
 function placeholderShape({ attributes }: GraphNode): Shape | null {

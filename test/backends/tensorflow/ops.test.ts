@@ -7,7 +7,13 @@ import { checkAnswers, readCases } from './cases.js';
 const cases = readCases('./ops.ndjson.gz');
 
 test('every op has a case', () => {
-  const used = cases.flatMap(({ graph }) => [...readGraph(Buffer.from(graph, 'base64')).nodes.values()]);
+  const graphs = [...cases, ...readCases('./loops.ndjson.gz')].map(({ graph }) =>
+    readGraph(Buffer.from(graph, 'base64')),
+  );
+  const used = graphs.flatMap(({ nodes, functions }) => [
+    ...nodes.values(),
+    ...[...functions.values()].flatMap((called) => called.nodes),
+  ]);
   const ops = new Set(used.map(({ op }) => op));
   // Variables are those of SavedModels: test/interop/networks has them all.
   const ofVariables = ['ResourceGather', 'ResourceGatherNd', 'ReadVariableOp'];

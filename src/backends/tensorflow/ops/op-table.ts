@@ -3,6 +3,7 @@ import { binaryOps } from './binary.js';
 import { flowOps } from './flow.js';
 import { imageOps } from './image.js';
 import { joinOps } from './join.js';
+import { listOps } from './list.js';
 import { matrixOps } from './matrix.js';
 import { reductionOps } from './reduction.js';
 import { shapeOps } from './shape.js';
@@ -21,14 +22,26 @@ export const structuralOps = [
   'PlaceholderV2',
   'StatefulPartitionedCall',
   'StatelessIf',
+  'StatelessWhile',
   'Switch',
   'VarHandleOp',
   'Variable',
   'VariableV2',
+  'While',
 ] as const;
 
 export const opTable: ReadonlyMap<string, OpTable[string]> = new Map(
-  [binaryOps, flowOps, imageOps, joinOps, matrixOps, reductionOps, shapeOps, sliceOps, textOps, unaryOps].flatMap(
-    (table) => Object.entries(table),
-  ),
+  [
+    binaryOps,
+    flowOps,
+    imageOps,
+    joinOps,
+    listOps,
+    matrixOps,
+    reductionOps,
+    shapeOps,
+    sliceOps,
+    textOps,
+    unaryOps,
+  ].flatMap((table) => Object.entries(table)),
 );

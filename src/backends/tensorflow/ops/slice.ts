@@ -218,12 +218,22 @@ const reverse: Translate = (call) => {
   return call.emit('Slice', [value, all(-1), all(-END), call.int64s(axes), all(-1)], value.type, value.shape);
 };
 
+/** ONNX has it for the first two dimensions. */
+const reverseSequence: Translate = (call) => {
+  const value = call.input(0);
+  const [time, batch] = [call.int('seq_dim', 0), call.int('batch_dim', 0)];
+  if (time + batch !== 1 || time * batch !== 0) throw call.refused(`seq_dim ${time} and batch_dim ${batch}`);
+  const attributes = { time_axis: time, batch_axis: batch };
+  return call.emit('ReverseSequence', [value, call.asInt64(call.input(1))], value.type, value.shape, attributes);
+};
+
 export const sliceOps: OpTable = {
   Gather: gather,
   GatherNd: gatherNd,
   GatherV2: gather,
   ResourceGather: gather,
   ResourceGatherNd: gatherNd,
+  ReverseSequence: reverseSequence,
   ReverseV2: reverse,
   Slice: slice,
   StridedSlice: stridedSlice,

@@ -47,6 +47,8 @@ export class Builder {
   readonly nodes: OnnxNode[] = [];
   readonly initializers: Map<string, Tensor>;
   readonly #names: Set<string>;
+  /** Of each name, the next number that nothing has. */
+  readonly #counts: Map<string, number>;
   readonly #shared: Map<string, string>;
   readonly #written: Map<Tensor, string>;
   readonly #makers: Map<string, OnnxNode>;
@@ -55,6 +57,7 @@ export class Builder {
   constructor(outer: Builder | null = null) {
     this.initializers = outer === null ? new Map() : outer.initializers;
     this.#names = outer === null ? new Set() : outer.#names;
+    this.#counts = outer === null ? new Map() : outer.#counts;
     this.#shared = outer === null ? new Map() : outer.#shared;
     this.#written = outer === null ? new Map() : outer.#written;
     this.#makers = outer === null ? new Map() : outer.#makers;
@@ -68,7 +71,9 @@ export class Builder {
   /** A name that nothing has. */
   fresh(base: string): string {
     let name = base;
-    for (let i = 1; this.#names.has(name); i++) name = `${base}__${i}`;
+    let count = this.#counts.get(base) ?? 1;
+    while (this.#names.has(name)) name = `${base}__${count++}`;
+    this.#counts.set(base, count);
     this.#names.add(name);
     return name;
   }

@@ -19,6 +19,8 @@ interface Side {
 const MAX_DEPTH = 64;
 /** Identities before a condition. */
 const MAX_NAMES = 8;
+/** What is left of loops: a branch has none of it. */
+const frameOps: ReadonlySet<string> = new Set(['Enter', 'Exit', 'LoopCond', 'NextIteration']);
 /** Branches that have nodes in common are walked once for each output. */
 const MAX_VISITS = 4_000_000;
 
@@ -119,7 +121,7 @@ class Raiser {
     const node = this.#nodes.get(name);
     if (node !== undefined && isMerge(node)) this.#raise(node);
     const found = this.#nodes.get(name);
-    if (found === undefined || isMerge(found) || found.op === 'NextIteration') throw invalid('not a branch');
+    if (found === undefined || isMerge(found) || frameOps.has(found.op)) throw invalid('not a branch');
     return found;
   }
 

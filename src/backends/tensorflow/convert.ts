@@ -31,10 +31,11 @@ export function convertGraph(bytes: Uint8Array, hints: Hints): Uint8Array<ArrayB
 /** Ops whose outputs answer nothing. */
 const silent: ReadonlySet<string> = new Set(['Assert', 'Const', 'NoOp', 'Placeholder', 'PlaceholderWithDefault']);
 
-/** Nodes that no other uses. */
+/** Nodes that no other uses. Loops have all their variables behind them, also those that are of no use there. */
 function ends({ nodes }: Graph): Hint[] {
   const used = new Set<string>();
   for (const node of nodes.values()) for (const input of node.inputs) used.add(parseReference(input).node);
-  const isEnd = ({ name, op }: GraphNode) => !used.has(name) && !silent.has(op);
-  return [...nodes.values()].filter(isEnd).map(({ name }) => ({ name, shape: null }));
+  const found = [...nodes.values()].filter(({ name, op }: GraphNode) => !used.has(name) && !silent.has(op));
+  const others = found.filter(({ op }) => op !== 'Exit');
+  return (others.length > 0 ? others : found).map(({ name }) => ({ name, shape: null }));
 }

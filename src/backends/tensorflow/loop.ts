@@ -44,6 +44,8 @@ export function translateLoop(call: Call, cond: GraphFunction, body: GraphFuncti
   if (cond.inputs.length !== count || body.inputs.length !== count || body.outputs.length !== count) {
     throw invalid(`a loop of ${count} variables, whose functions have others`);
   }
+  const assignment = body.nodes.find(({ op }) => op.startsWith('Assign'));
+  if (assignment !== undefined) throw call.refused(`a turn changes a variable at '${assignment.name}'`);
   return new Loop(call, cond, body, inline).translate();
 }
 

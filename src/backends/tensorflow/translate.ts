@@ -66,6 +66,7 @@ class Translator {
   readonly #builder = new Builder();
   readonly #inputs: OnnxValue[] = [];
   readonly #refusals = new Refusals();
+  readonly #nodes = new Map<GraphFunction, ReadonlyMap<string, GraphNode>>();
   #translated = 0;
 
   constructor(graph: Graph, wanted: Wanted) {
@@ -223,6 +224,13 @@ class Translator {
     throw invalid(`output ${port} of node '${scope.prefix}${node}' ${what}`);
   }
 
+  /** By their names. */
+  #nodesOf(called: GraphFunction): ReadonlyMap<string, GraphNode> {
+    const nodes = this.#nodes.get(called) ?? new Map(called.nodes.map((node) => [node.name, node]));
+    this.#nodes.set(called, nodes);
+    return nodes;
+  }
+
   #placeholder(scope: Scope, node: GraphNode): Value {
     if (scope.depth > 0) throw invalid('a placeholder in a function');
     const type = fromTensorFlow(node.attributes.get('dtype')?.type ?? 0);
@@ -305,7 +313,7 @@ class Translator {
   ): readonly Value[] | 'lost' {
     if (scope.depth === MAX_DEPTH) throw invalid(`functions call each other deeper than ${MAX_DEPTH}`);
     const inner: Scope = {
-      nodes: new Map(called.nodes.map((one) => [one.name, one])),
+      nodes: this.#nodesOf(called),
       results: new Map(called.inputs.map((argument, i) => [argument, args[i]!])),
       open: new Set(),
       prefix: called.isInPlace === true ? scope.prefix : `${scope.prefix}${node.name}/`,

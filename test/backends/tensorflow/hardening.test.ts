@@ -65,6 +65,73 @@ test('a tensor of few bytes cannot ask for gigabytes', () => {
   expect(failure(graph)).toContain('elements that are not written out');
 });
 
+const INT32: Field = { number: 6, varint: 3 };
+
+function text(key: string, value: string): Field {
+  return attribute(key, { number: 2, text: value });
+}
+
+/** A constant of one whole number. */
+function number(name: string, value: number): Field {
+  const tensor = [
+    { number: 1, varint: 3 },
+    { number: 2, message: [] },
+    { number: 7, varint: value },
+  ];
+  return node(name, 'Const', [], [attribute('dtype', INT32), attribute('value', { number: 8, message: tensor })]);
+}
+
+/** A loop of TensorFlow 1 that counts from `start` to 3: its parts by their names behind that of the loop. */
+function frame(name: string, start: string, body: string | null = null): Field[] {
+  const enter = (part: string, input: string) =>
+    node(`${name}/${part}`, 'Enter', [input], [text('frame_name', name), attribute('T', INT32)]);
+  return [
+    enter('Enter', start),
+    enter('Limit', 'three'),
+    enter('Step', 'one'),
+    node(`${name}/Merge`, 'Merge', [`${name}/Enter`, `${name}/NextIteration`]),
+    node(`${name}/Less`, 'Less', [`${name}/Merge`, `${name}/Limit`]),
+    node(`${name}/LoopCond`, 'LoopCond', [`${name}/Less`]),
+    node(`${name}/Switch`, 'Switch', [`${name}/Merge`, `${name}/LoopCond`]),
+    node(`${name}/Add`, 'AddV2', [body ?? `${name}/Switch:1`, `${name}/Step`]),
+    node(`${name}/NextIteration`, 'NextIteration', [`${name}/Add`]),
+    node(`${name}/Exit`, 'Exit', [`${name}/Switch`]),
+  ];
+}
+
+const numbers = [number('zero', 0), number('one', 1), number('three', 3)];
+
+test('a loop that is none is named, with the reason', () => {
+  const refused = (reason: string) =>
+    `Unsupported: the TensorFlow graph has a node that cannot be translated to ONNX: Exit 'a/Exit' (${reason})`;
+  const turned = (graph: readonly Field[]) => failure(encode([...numbers, ...graph, node('y', 'Neg', ['a/Exit'])]));
+  expect(turned(frame('a', 'zero'))).toBe('');
+  expect(turned(frame('a', 'zero', 'a/Exit'))).toBe(refused("the loop runs into itself at 'a/Exit'"));
+  expect(turned(frame('a', 'a/Exit'))).toMatch(/^Invalid argument: the graph goes in a circle at node 'a\//);
+  expect(turned([...frame('a', 'zero', 'b/Switch:1'), ...frame('b', 'zero')])).toMatch(/'b\/.*' is of another loop/);
+  const noNext = frame('a', 'zero').with(8, node('a/NextIteration', 'Identity', ['a/Add']));
+  expect(turned(noNext)).toBe(refused("'a/Merge' does not bring a variable of the loop in and round"));
+});
+
+test('a loop without an end, and parts of one, are named by what asks for them', () => {
+  const [enter] = frame('a', 'zero');
+  expect(failure(encode([...numbers, enter!, node('y', 'Neg', ['a/Enter'])]))).toMatch(
+    /translated to ONNX: Enter 'a\/Enter'$/,
+  );
+  const inside = [...frame('a', 'zero').slice(0, -1), node('y', 'Neg', ['a/Switch:1'])];
+  expect(failure(encode([...numbers, ...inside]))).toContain("Enter 'a/Enter'");
+});
+
+test('many loops, one behind the other or in the other, end', () => {
+  const behind = Array.from({ length: 2000 }, (_, i) => frame(`l${i}`, i === 0 ? 'zero' : `l${i - 1}/Exit`)).flat();
+  expect(failure(encode([...numbers, ...behind, node('y', 'Neg', ['l1999/Exit'])]))).toBe('');
+  // Each starts within the one before, from where that one stands.
+  const within = Array.from({ length: 300 }, (_, i) =>
+    frame(`l${i}`, i === 0 ? 'zero' : `l${i - 1}/Switch:1`, i === 299 ? null : `l${i + 1}/Exit`),
+  ).flat();
+  expect(failure(encode([...numbers, ...within, node('y', 'Neg', ['l0/Exit'])]))).not.toBe('');
+});
+
 /** The same numbers in each run. */
 function randoms(seed: number): () => number {
   let state = seed;
@@ -76,7 +143,7 @@ function randoms(seed: number): () => number {
 
 test('graphs that are cut short or changed at random are refused, or are graphs', () => {
   const random = randoms(5);
-  for (const { graph } of readCases('./ops.ndjson.gz')) {
+  for (const { graph } of [...readCases('./ops.ndjson.gz'), ...readCases('./loops.ndjson.gz')]) {
     const bytes = Buffer.from(graph, 'base64');
     for (let i = 0; i < 15; i++) {
       const changed = Uint8Array.from(bytes.subarray(0, i < 2 ? Math.floor(random() * bytes.length) : bytes.length));

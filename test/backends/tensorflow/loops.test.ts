@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import * as ort from 'onnxruntime-node';
 import { expect, test } from 'vitest';
 import { convertGraph } from '../../../src/backends/tensorflow/convert.js';
 import { convertSavedModel } from '../../../src/backends/tensorflow/saved-model.js';
@@ -29,6 +30,20 @@ test.each(saved.map((one) => [one.name, one] as const))('SavedModel %s answers a
     await checkAnswers(convertSavedModel(folder, { inputs: [], outputs: [] }), one.inputs, one.outputs);
   } finally {
     await rm(folder, { recursive: true });
+  }
+});
+
+test('without a configuration, a loop gives what the graph uses of it', async () => {
+  for (const name of ['LSTM (lowered)', 'TF1 dynamic_rnn', 'TF1 until']) {
+    const { graph, inputs, outputs } = cases.find((one) => one.name === name)!;
+    const model = convertGraph(Buffer.from(graph, 'base64'), { inputs: [], outputs: [] });
+    const session = await ort.InferenceSession.create(model, { logSeverityLevel: 3, intraOpNumThreads: 1 });
+    expect([name, session.inputNames]).toEqual([name, Object.keys(inputs)]);
+    expect(session.outputNames).toEqual(
+      expect.arrayContaining(name === 'LSTM (lowered)' ? ['Identity'] : Object.keys(outputs)),
+    );
+    expect(session.outputNames.filter((output) => output.includes('/'))).toEqual([]);
+    await session.release();
   }
 });
 

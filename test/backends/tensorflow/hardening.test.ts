@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { convertGraph } from '../../../src/backends/tensorflow/convert.js';
 import { ServerError } from '../../../src/types/errors.js';
-import { encode } from '../onnx-builder.js';
+import { encode, type Field } from '../onnx-builder.js';
 import { readCases } from './cases.js';
 import { attribute, node, placeholder } from './graph-builder.js';
 

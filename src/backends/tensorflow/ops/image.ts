@@ -40,9 +40,10 @@ function emitImages(
   type: number,
   shape: Shape,
   attributes: OnnxAttributes,
+  outputs = 1,
 ): Value {
-  if (isFirst) return call.emit(op, inputs, type, shape, attributes);
-  return call.emitFirst(op, inputs, type, shape, attributes);
+  const name = call.emitNames(op, inputs, attributes, outputs)[0]!;
+  return { type, shape, tensor: null, ints: null, name: isFirst ? name : '', first: isFirst ? '' : name };
 }
 
 /** Zeros around images: written out where the sizes are known, else worked out by ONNX Runtime. */
@@ -185,19 +186,31 @@ function pool(onnx: string): Translate {
       throw call.refused('a window over batch or channels');
     const channels = value.shape?.[isFirst ? 1 : 3] ?? -1;
     const shape = outputShape(call, window, value.shape, kernel, channels);
-    const pads = (onnx === 'MaxPool' ? named(window) : null) ?? padsOf(call, window, value.shape, kernel);
-    const attributes = { kernel_shape: kernel, strides, ...pads };
-    return emitImages(call, window, onnx, [images(call, value, window)], value.type, shape, attributes);
+    const inputs = [images(call, value, window)];
+    if (onnx === 'MaxPool') return largest(call, window, kernel, inputs, shape);
+    const attributes = { kernel_shape: kernel, strides, ...padsOf(call, window, value.shape, kernel) };
+    return emitImages(call, window, onnx, inputs, value.type, shape, attributes);
   };
 }
 
 /**
  * Zeros that a node before it puts around images can be the largest. ONNX Runtime moves them into a pooling whose pads are written
- * out, where they never are; it leaves alone one that has a name for its padding. Null = it has none.
+ * out, where they never are. It leaves alone one that has a name for its padding, and one that says also where the largest are.
  */
-function named({ padding }: Window): OnnxAttributes | null {
-  if (padding === 'VALID') return { auto_pad: 'VALID' };
-  return padding === 'SAME' ? { auto_pad: 'SAME_UPPER' } : null;
+function largest(
+  call: Call,
+  window: Window,
+  kernel: readonly number[],
+  inputs: readonly string[],
+  shape: Shape,
+): Value {
+  const { type, shape: size } = call.input(0);
+  const { padding, strides } = window;
+  const pads = padsOf(call, window, size, kernel);
+  const name = padding === 'VALID' ? 'VALID' : 'SAME_UPPER';
+  const isNamed = padding !== 'EXPLICIT';
+  const attributes = { kernel_shape: kernel, strides, ...(isNamed ? { auto_pad: name } : pads) };
+  return emitImages(call, window, 'MaxPool', inputs, type, shape, attributes, isNamed ? 1 : 2);
 }
 
 /** Further outputs are for training. */

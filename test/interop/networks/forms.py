@@ -70,7 +70,7 @@ def frozen_session(network: GraphNetwork) -> tuple[v1.GraphDef, Answers]:
 @contextmanager
 def session_of(network: Network) -> Iterator[tuple[v1.Session, dict[str, tf.Tensor], dict[str, tf.Tensor]]]:
     """In a graph of TensorFlow 1, with variables that have their values; tensors by the names of inputs and outputs."""
-    weights = network.weights() if isinstance(network, KerasNetwork) else []
+    weights = network.weights() if isinstance(network, KerasNetwork) else {}
     with old_branches(), tf.Graph().as_default(), v1.Session() as session:
         inputs = {spec.name: v1.placeholder(spec.dtype, spec.shape, spec.name) for spec in specs_of(network)}
         if isinstance(network, KerasNetwork):
@@ -91,7 +91,9 @@ def old_branches() -> Iterator[None]:
         v1.enable_control_flow_v2()
 
 
-def applied_keras(network: KerasNetwork, weights: Answers, session: v1.Session, image: tf.Tensor) -> dict[str, tf.Tensor]:
+def applied_keras(
+    network: KerasNetwork, weights: Answers, session: v1.Session, image: tf.Tensor
+) -> dict[str, tf.Tensor]:
     """The same layers on variables of TensorFlow 1."""
     copies = {path: v1.get_variable(path, values.shape, use_resource=False) for path, values in weights.items()}
     initializers = {path: copy.initializer for path, copy in copies.items()}

@@ -48,7 +48,8 @@ FORMS: dict[str, Callable[[Network, Path], Answers]] = {"graphdef": graphdef, "s
 
 
 def keras_function(network: KerasNetwork) -> Callable:
-    return lambda image: {"logits": network.model({"image": image}, training=False)}
+    (name,) = network.inputs
+    return lambda tensor: {"logits": network.model({name: tensor}, training=False)}
 
 
 def frozen_keras(network: KerasNetwork) -> tuple[v1.GraphDef, Answers]:
@@ -57,7 +58,7 @@ def frozen_keras(network: KerasNetwork) -> tuple[v1.GraphDef, Answers]:
     definition = frozen.graph.as_graph_def()
     named = definition.node.add(op="Identity", name="logits", input=[frozen.outputs[0].name])
     named.attr["T"].type = tf.float32.as_datatype_enum
-    return definition, arrays(function(**{name: tf.constant(value) for name, value in network.inputs.items()}))
+    return definition, arrays(function(*[tf.constant(value) for value in network.inputs.values()]))
 
 
 def frozen_session(network: GraphNetwork) -> tuple[v1.GraphDef, Answers]:
@@ -74,7 +75,7 @@ def session_of(network: Network) -> Iterator[tuple[v1.Session, dict[str, tf.Tens
     with old_branches(), tf.Graph().as_default(), v1.Session() as session:
         inputs = {spec.name: v1.placeholder(spec.dtype, spec.shape, spec.name) for spec in specs_of(network)}
         if isinstance(network, KerasNetwork):
-            made = applied_keras(network, weights, session, inputs["image"])
+            made = applied_keras(network, weights, session, inputs)
         else:
             made = network.build(**inputs)
             session.run(v1.global_variables_initializer())
@@ -92,7 +93,7 @@ def old_branches() -> Iterator[None]:
 
 
 def applied_keras(
-    network: KerasNetwork, weights: Answers, session: v1.Session, image: tf.Tensor
+    network: KerasNetwork, weights: Answers, session: v1.Session, inputs: dict[str, tf.Tensor]
 ) -> dict[str, tf.Tensor]:
     """The same layers on variables of TensorFlow 1."""
     copies = {path: v1.get_variable(path, values.shape, use_resource=False) for path, values in weights.items()}
@@ -103,7 +104,7 @@ def applied_keras(
         [copies[variable.path].read_value() for variable in variables]
         for variables in (model.trainable_variables, model.non_trainable_variables)
     ]
-    logits, _ = model.stateless_call(*values, {"image": image}, training=False)
+    logits, _ = model.stateless_call(*values, inputs, training=False)
     return {"logits": logits}
 
 

@@ -58,6 +58,20 @@ def keras(make: Callable, side: int, low: float = -1.0, high: float = 1.0) -> Ke
     return KerasNetwork(model, {"image": images(side, low, high)})
 
 
+def keras_recurrent(layer: Callable) -> KerasNetwork:
+    """Over words, from both sides, and then what the last step says. The loop stays one."""
+    tf.keras.backend.clear_session()
+    tf.keras.utils.set_random_seed(11)
+    layers = tf.keras.layers
+    tokens = layers.Input([12], dtype="int32", name="tokens")
+    x = layers.Embedding(small.WORDS, 16, mask_zero=True)(tokens)
+    x = layers.Bidirectional(layer(20, return_sequences=True))(x)
+    model = tf.keras.Model(tokens, layers.Dense(CLASSES)(layer(24)(x)))
+    for weight in model.weights:
+        randomise(weight, 1.0)
+    return KerasNetwork(model, {"tokens": random(7).randint(0, small.WORDS, [BATCH, 12]).astype(np.int32)})
+
+
 def randomise(weight: tf.keras.Variable, gain: float) -> None:
     """What begins as zeros or ones becomes something that is seen, and most numbers come through relu: where half of them do not,
     what a network answers hangs on the last bit of its input. Without normalisation, they need larger kernels to stay large."""
@@ -67,6 +81,8 @@ def randomise(weight: tf.keras.Variable, gain: float) -> None:
         weight.assign(mean + 0.1 * random(len(values)).standard_normal(values.shape))
     elif weight.name == "gamma":
         weight.assign(random(len(values)).uniform(0.7, 1.3, values.shape))
+    elif weight.name == "embeddings":
+        weight.assign(20 * values)
     elif weight.name == "kernel":
         # The last: answers of about 1.
         weight.assign((0.25 if values.shape[-1] == CLASSES else gain) * values)
@@ -106,6 +122,8 @@ NETWORKS: dict[str, Callable[[], KerasNetwork | GraphNetwork]] = {
         ssd.ssd_mobilenet, [None, None, 3], image_tensor=random(5).randint(0, 256, [BATCH, 100, 140, 3], np.uint8)
     ),
     "dense": lambda: graph(small.dense, [20], x=random(6).standard_normal([BATCH, 20]).astype(np.float32)),
+    "gru": lambda: keras_recurrent(tf.keras.layers.GRU),
+    "lstm": lambda: keras_recurrent(tf.keras.layers.LSTM),
     "recurrent": lambda: graph(
         small.recurrent, [12], tokens=random(7).randint(0, small.WORDS, [BATCH, 12]).astype(np.int32)
     ),

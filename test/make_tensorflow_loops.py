@@ -181,6 +181,36 @@ def loops():
     for sign in (1.0, -1.0):
         later(f"a branch {sign}", lambda x: tf.cond(x[0] > 0.0, lambda: (tf.reduce_sum(x * 2.0), x), lambda: (x[1], -x)), np.array([sign, 2, 3], np.float32))
 
+    table, weights = floats(7, 4), floats(4, 7)
+
+    @tf.function
+    def decode(x, most):
+        rows = tf.TensorArray(tf.int32, size=0, dynamic_size=True, element_shape=[])
+        token, i, state = tf.constant(1), tf.constant(0), x
+        while i < most:
+            state = tf.tanh(state + tf.gather(table, token))
+            token = tf.argmax(tf.linalg.matvec(weights, state, transpose_a=True), output_type=tf.int32)
+            rows = rows.write(i, token)
+            i += 1
+            if token == 3:
+                break
+        return rows.stack(), i, state
+
+    later("decode until a token", decode, floats(4), np.array(6, np.int32), open_axes=())
+
+    @tf.function
+    def positive(x):
+        total = tf.zeros([3])
+        for row in x:
+            if tf.reduce_sum(row) < 0.0:
+                continue
+            total += row
+        return total
+
+    later("rows that are left out", positive, floats(4, 3))
+    later("map", lambda x: tf.map_fn(lambda row: tf.reduce_sum(row) * row, x), floats(4, 3))
+    later("scan", lambda x: tf.scan(lambda total, row: total * 0.5 + row, x), floats(4, 3))
+
     def lists(x):
         raw = tf.raw_ops
         made = raw.EmptyTensorList(element_shape=[3], max_num_elements=-1, element_dtype=tf.float32)

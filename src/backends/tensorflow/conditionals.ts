@@ -1,6 +1,6 @@
 import { asServerError, invalid, ServerError } from '../../types/errors.js';
 import type { Attribute, Graph, GraphFunction, GraphNode } from './graph.js';
-import { dataInputs, identity, isPivot, parseReference, type Reference } from './reference.js';
+import { identity, isPivot, parseReference, type Reference } from './reference.js';
 
 type Nodes = Map<string, GraphNode>;
 
@@ -110,9 +110,8 @@ class Raiser {
       if (seen.has(node.name)) continue;
       seen.add(node.name);
       if (++this.#visits > MAX_VISITS) throw new ServerError('UNSUPPORTED', 'too many branches');
-      if (isPivot(node)) open.push(...dataInputs(node));
-      else side.nodes.push(node);
-      if (!isPivot(node)) open.push(...this.#needed(node));
+      if (!isPivot(node)) side.nodes.push(node);
+      open.push(...this.#needed(node));
     }
     return side;
   }

@@ -33,9 +33,18 @@ export function dataInputs(node: GraphNode): Reference[] {
   return node.inputs.map(parseReference).filter(({ isControl }) => !isControl);
 }
 
+/** By the names that TensorFlow gives them. */
+const pivots = [
+  { op: 'Identity', part: 'switch_' },
+  { op: 'Identity', part: 'pivot_' },
+  { op: 'NoOp', part: 'input_control_node' },
+];
+
 /** Whether a node says in which branch those are that come behind it. */
 export function isPivot(node: GraphNode | undefined): boolean {
-  return node?.op === 'Switch' || (node?.op === 'Identity' && node.name.includes('switch_'));
+  if (node === undefined) return false;
+  const { op, name } = node;
+  return op === 'Switch' || pivots.some((pivot) => pivot.op === op && name.includes(pivot.part));
 }
 
 /** A node that makes nothing but names for its inputs. */

@@ -7,6 +7,7 @@ import {
   elementTypeName,
   graphProto,
   modelProto,
+  nodeProto,
   shapeProto,
   sparseTensorProto,
   tensorProto,
@@ -32,19 +33,29 @@ interface NamedValue {
  * UNSUPPORTED for values that are no tensors and for element types that the protocol has no datatype for.
  */
 export async function readOnnxSignature(path: string): Promise<ModelSignature> {
+  return readAll(path, readSignature);
+}
+
+/** The operators of the nodes of its graph, without those of graphs within. Throws as `readOnnxSignature`. */
+export function readOnnxOperators(path: string): Set<string> {
+  return readAll(path, (file) => {
+    const nodes = [...messages(file.within(findGraph(file)))].filter(({ number }) => number === graphProto.node);
+    const names = nodes.map((node) => firstMessage(file, node, nodeProto.opType));
+    return new Set(names.filter((name) => name !== null).map((name) => file.text(name)));
+  });
+}
+
+function readAll<Result>(path: string, read: (file: WireFile) => Result): Result {
   try {
-    return readAll(new WireFile(path));
+    const file = new WireFile(path);
+    try {
+      return read(file);
+    } finally {
+      file.close();
+    }
   } catch (error) {
     if (error instanceof ServerError) throw error;
     throw new ServerError('INTERNAL', `failed to read model file ${path}: ${(error as Error).message}`);
-  }
-}
-
-function readAll(file: WireFile): ModelSignature {
-  try {
-    return readSignature(file);
-  } finally {
-    file.close();
   }
 }
 

@@ -24,7 +24,7 @@ export const tensorProto = {
 } as const;
 /** StringStringEntryProto. */
 export const externalProto = { key: 1, value: 2 } as const;
-export const nodeProto = { attribute: 5 } as const;
+export const nodeProto = { opType: 4, attribute: 5 } as const;
 /** Attributes that are one tensor or many, one graph or many. */
 export const attributeProto: Readonly<Record<'tensors' | 'graphs', readonly number[]>> = {
   tensors: [5, 10],

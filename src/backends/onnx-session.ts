@@ -8,10 +8,21 @@ import type { OnnxProvider, OnnxSessionOptions } from './worker-protocol.js';
 const graphLevels: Readonly<Record<number, number>> = { [-1]: 1, 0: 99, 1: 2, 2: 0 };
 
 /**
- * The session options of one instance: `optimization` and `parameters` of the configuration, and the execution provider of its
- * device. Throws INVALID_ARGUMENT that names the parameter, what it may be and what it is.
+ * ONNX Runtime 1.30 moves a `Pad` into the `MaxPool` behind it, whose own padding never is the largest: zeros around negative numbers are
+ * lost without a word. Models that have both do without that optimization.
  */
-export function sessionOptions(config: ModelConfig, place: InstancePlace): OnnxSessionOptions {
+const PADDED_POOLS = ['Pad', 'MaxPool'];
+const NO_PAD_FUSION = { 'optimization.disable_specified_optimizers': 'Pad_Fusion' };
+
+/**
+ * The session options of one instance: `optimization` and `parameters` of the configuration, and the execution provider of its
+ * device. Throws INVALID_ARGUMENT that names the parameter, what it may be and what it is. @param operators of the model's graph
+ */
+export function sessionOptions(
+  config: ModelConfig,
+  place: InstancePlace,
+  operators: ReadonlySet<string>,
+): OnnxSessionOptions {
   const parameters = new Parameters(config);
   const level = config.optimization?.graph?.level ?? 0;
   return {
@@ -22,7 +33,10 @@ export function sessionOptions(config: ModelConfig, place: InstancePlace): OnnxS
     parallel: parameters.isParallel(),
     memArena: parameters.flag('enable_mem_arena', true),
     memPattern: parameters.flag('enable_mem_pattern', true),
-    entries: configEntries(parameters, place),
+    entries: {
+      ...configEntries(parameters, place),
+      ...(PADDED_POOLS.every((operator) => operators.has(operator)) && NO_PAD_FUSION),
+    },
     providers: providers(config, place),
   };
 }

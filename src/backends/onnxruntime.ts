@@ -11,7 +11,7 @@ import { invalid, ServerError } from '../types/errors.js';
 import type { ModelSignature } from '../types/model.js';
 import type { Backend, InstancePlace, ModelSource, PreparedModel } from './backend.js';
 import { findModelFile, type ModelFileSource } from './model-file.js';
-import { readOnnxSignature } from './onnx-file.js';
+import { readOnnxOperators, readOnnxSignature } from './onnx-file.js';
 import { openInitializers } from './onnx-open.js';
 import { sessionOptions } from './onnx-session.js';
 import type { OnnxSettings } from './worker-protocol.js';
@@ -37,6 +37,7 @@ export class OnnxRuntimeBackend implements Backend {
     const signature = await readOnnxSignature(path);
     const config = this.#complete(source, signature);
     checkSignature(config, signature);
+    const operators = readOnnxOperators(path);
     const opened = await openOverridables(path, config, signature);
     return {
       config,
@@ -48,7 +49,7 @@ export class OnnxRuntimeBackend implements Backend {
       settingsFor: (place: InstancePlace): OnnxSettings => ({
         library: this.#library,
         modelPath: path,
-        session: sessionOptions(config, place),
+        session: sessionOptions(config, place, operators),
         ...opened,
       }),
     };

@@ -93,7 +93,7 @@ function values(subject: Subject): Finding[] {
     ifMade(
       (config) => takeSteps(config, subject.entry, null, subject.settings).effective,
       written,
-      (made) => instancePlaces(oneOfEach(made)).map((place) => sessionOptions(made, place)),
+      (made) => instancePlaces(oneOfEach(made)).map((place) => sessionOptions(made, place, new Set())),
     );
   const message = judge(subject.written);
   if (message === null) return [];

@@ -19,21 +19,33 @@ interface Side {
 const MAX_DEPTH = 64;
 /** Identities before a condition. */
 const MAX_NAMES = 8;
-/** What is left of loops: a branch has none of it. */
-const frameOps: ReadonlySet<string> = new Set(['Enter', 'Exit', 'LoopCond', 'NextIteration']);
+/** Inputs of the model, and what is left of loops: a branch has none of it. */
+const outerOps: ReadonlySet<string> = new Set([
+  'Enter',
+  'Exit',
+  'LoopCond',
+  'NextIteration',
+  'Placeholder',
+  'PlaceholderV2',
+]);
 /** Branches that have nodes in common are walked once for each output. */
 const MAX_VISITS = 4_000_000;
 
-/** The graph with choices of TensorFlow 1, by `Switch` and `Merge`, as `If`. Those that are made otherwise stay as they are. */
-export function raiseConditionals(graph: Graph): Graph {
+/**
+ * The graph with choices of TensorFlow 1, by `Switch` and `Merge`, as `If`. Those that are made otherwise stay as they are.
+ *
+ * @param fed nodes of the graph that have a value from outside: none is put into a branch
+ */
+export function raiseConditionals(graph: Graph, fed: ReadonlySet<string>): Graph {
   const functions = new Map(graph.functions);
-  const raised = (nodes: Iterable<GraphNode>): Nodes => new Raiser(nodes, functions).raise();
+  const raised = (nodes: Iterable<GraphNode>, outside: ReadonlySet<string>): Nodes =>
+    new Raiser(nodes, functions, outside).raise();
   for (const called of graph.functions.values()) {
     if (called.nodes.some(isMerge))
-      functions.set(called.name, { ...called, nodes: [...raised(called.nodes).values()] });
+      functions.set(called.name, { ...called, nodes: [...raised(called.nodes, new Set()).values()] });
   }
   const hasSome = [...graph.nodes.values()].some(isMerge);
-  return { ...graph, nodes: hasSome ? raised(graph.nodes.values()) : graph.nodes, functions };
+  return { ...graph, nodes: hasSome ? raised(graph.nodes.values(), fed) : graph.nodes, functions };
 }
 
 function isMerge({ op }: GraphNode): boolean {
@@ -43,13 +55,15 @@ function isMerge({ op }: GraphNode): boolean {
 class Raiser {
   readonly #nodes: Nodes;
   readonly #functions: Map<string, GraphFunction>;
+  readonly #fed: ReadonlySet<string>;
   readonly #seen = new Set<string>();
   #depth = 0;
   #visits = 0;
 
-  constructor(nodes: Iterable<GraphNode>, functions: Map<string, GraphFunction>) {
+  constructor(nodes: Iterable<GraphNode>, functions: Map<string, GraphFunction>, fed: ReadonlySet<string>) {
     this.#nodes = new Map(Array.from(nodes, (node) => [node.name, node]));
     this.#functions = functions;
+    this.#fed = fed;
   }
 
   raise(): Nodes {
@@ -120,7 +134,8 @@ class Raiser {
     const node = this.#nodes.get(name);
     if (node !== undefined && isMerge(node)) this.#raise(node);
     const found = this.#nodes.get(name);
-    if (found === undefined || isMerge(found) || frameOps.has(found.op)) throw invalid('not a branch');
+    if (this.#fed.has(name)) throw invalid('a node in the branch is an input');
+    if (found === undefined || isMerge(found) || outerOps.has(found.op)) throw invalid('not a branch');
     return found;
   }
 

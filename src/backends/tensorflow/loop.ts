@@ -70,10 +70,9 @@ class Loop {
     const { limits } = this.#plan;
     const trips = limits === null ? null : this.#trips(limits);
     const isFirst = trips === null ? this.#goesOn(this.#initial, this.#call.builder) : null;
-    if (isFirst === 'lost') return 'lost';
     const carried = this.#of('carried').map((i) => this.#initial[i]!);
     const settled = this.#settle(carried);
-    if (settled === 'lost') return 'lost';
+    if (isFirst === 'lost' || settled === 'lost') return 'lost';
     const { turn, entries } = settled;
     const names = this.#emit(turn, trips, isFirst, entries);
     return this.#results(turn, names, trips, entries);

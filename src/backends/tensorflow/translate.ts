@@ -57,7 +57,8 @@ const MAX_DEPTH = 64;
  * for a graph that does not hold together.
  */
 export function translate(graph: Graph, wanted: Wanted): OnnxGraph {
-  return new Translator(raiseConditionals(raiseLoops(graph)), wanted).run();
+  const fed = new Set(wanted.inputs.map(({ tensor }) => parseReference(tensor).node));
+  return new Translator(raiseConditionals(raiseLoops(graph), fed), wanted).run();
 }
 
 class Translator {

@@ -1,3 +1,4 @@
+import * as ort from 'onnxruntime-node';
 import { expect, test } from 'vitest';
 import { convertGraph } from '../../../src/backends/tensorflow/convert.js';
 import { ServerError } from '../../../src/types/errors.js';
@@ -130,6 +131,78 @@ test('many loops, one behind the other or in the other, end', () => {
     frame(`l${i}`, i === 0 ? 'zero' : `l${i - 1}/Switch:1`, i === 299 ? null : `l${i + 1}/Exit`),
   ).flat();
   expect(failure(encode([...numbers, ...within, node('y', 'Neg', ['l0/Exit'])]))).not.toBe('');
+});
+
+/** An argument or output of a function: a float. */
+function argument(number: 2 | 3, name: string): Field {
+  return {
+    number,
+    message: [
+      { number: 1, text: name },
+      { number: 3, varint: 1 },
+    ],
+  };
+}
+
+/** A function of `a` that gives what its node `n` does. */
+function calling(name: string, op: string): Field {
+  const signature = { number: 1, message: [{ number: 1, text: name }, argument(2, 'a'), argument(3, 'b')] };
+  const inner = { ...node('n', op, ['a']), number: 3 };
+  const returned = {
+    number: 4,
+    message: [
+      { number: 1, text: 'b' },
+      { number: 2, text: 'n:y:0' },
+    ],
+  };
+  return { number: 1, message: [signature, inner, returned] };
+}
+
+function named(key: string, called: string): Field {
+  return attribute(key, { number: 10, message: [{ number: 1, text: called }] });
+}
+
+test('what cannot be translated in the functions of a loop is named at once, and once', () => {
+  const loop = node('w', 'While', ['x'], [named('cond', 'Course'), named('body', 'Turn')]);
+  const graph = (...functions: Field[]) => encode([placeholder('x'), loop, { number: 2, message: functions }]);
+  expect(failure(graph(calling('Course', 'Sauce'), calling('Turn', 'Soup')))).toMatch(
+    / 2 nodes .*: Sauce 'w\/n'; Soup 'w\/n'$/,
+  );
+  expect(failure(graph(calling('Course', 'Sauce'), calling('Turn', 'Neg')))).toMatch(/ a node .*: Sauce 'w\/n'$/);
+  expect(failure(graph(calling('Course', 'Sauce')))).toMatch(/While 'w' \(the graph has no function 'Turn'\)$/);
+  const scalar = node(
+    'x',
+    'Placeholder',
+    [],
+    [attribute('dtype', FLOAT), attribute('shape', { number: 7, message: [] })],
+  );
+  const endless = { number: 2, message: [calling('Course', 'IsNan'), calling('Turn', 'Turn')] };
+  expect(failure(encode([scalar, loop, endless]))).toContain('functions call each other deeper than 64');
+});
+
+test('a node of a branch can be an input', async () => {
+  const tensor = [
+    { number: 1, varint: 10 },
+    { number: 2, message: [] },
+    { number: 11, varint: 1 },
+  ] as const;
+  const graph = encode([
+    placeholder('x'),
+    node('p', 'Const', [], [attribute('value', { number: 8, message: [...tensor] })]),
+    node('s', 'Switch', ['x', 'p']),
+    node('n', 'Neg', ['s:1'], [attribute('T', FLOAT)]),
+    node('a', 'Abs', ['s']),
+    node('y', 'Merge', ['a', 'n']),
+  ]);
+  const fed = convertGraph(graph, { inputs: [{ name: 'n', shape: [2] }], outputs: [] });
+  const session = await ort.InferenceSession.create(fed, { intraOpNumThreads: 1 });
+  const [x, n] = [
+    [3, 4],
+    [1, 2],
+  ].map((values) => new ort.Tensor('float32', values, [2]));
+  const { y } = await session.run({ x: x!, n: n! });
+  expect([...(y!.data as Float32Array)]).toEqual([1, 2]);
+  await session.release();
 });
 
 /** The same numbers in each run. */

@@ -8,7 +8,7 @@ import { ID, INFER_RESPONSE, RAW_OUTPUT_CONTENTS, writeResponseHead } from './in
 import { type PreparedReplies, ReplyTemplate } from './reply-template.js';
 import { WireWriter } from './wire-writer.js';
 
-const LARGEST_COPIED_REPLY = 64 * 1024;
+export const LARGEST_COPIED_REPLY = 64 * 1024;
 const LARGEST_MESSAGE = 2_147_483_647;
 
 /** `parts` are views into the outputs: valid until the request is released. */
@@ -45,7 +45,7 @@ export function sendBuilt(
   { parts, bytes }: BuiltReply,
   holder: PartsHolder,
 ): boolean {
-  if (bytes <= LARGEST_COPIED_REPLY) sendWhole(call, form, Buffer.concat(parts));
+  if (bytes <= LARGEST_COPIED_REPLY) sendWhole(call, form, parts.length === 1 ? parts[0]! : Buffer.concat(parts));
   else if (form === 'stream') call.sendParts(parts, holder);
   else call.replyParts(parts, holder);
   return bytes <= LARGEST_COPIED_REPLY;

@@ -3,25 +3,19 @@ import type { ParentContext } from '../../telemetry/trace/parent-context.js';
 import { asServerError, type ServerError } from '../../types/errors.js';
 import { grpcTrace } from '../call-trace.js';
 import { outputViews } from '../prepared-reply.js';
-import { V1Message } from '../v1-messages.js';
 import type { V1Plan } from '../v1-plan.js';
-import { buildV1Reply, isAlike, prepareV1Reply } from '../v1-reply.js';
+import { binaryWithId, buildV1Reply, isAlike, prepareV1Reply } from '../v1-reply.js';
 import { V1Task } from '../v1-task.js';
 import type { GrpcCall, PartsHolder } from './engine.js';
-import { type AnswerForm, type BuiltReply, bounded, sendBuilt } from './infer-reply.js';
+import { type AnswerForm, type BuiltReply, bounded, LARGEST_COPIED_REPLY, sendBuilt } from './infer-reply.js';
 import type { StreamedTask } from './infer-stream.js';
 import type { MessagePieces } from './message-pieces.js';
 import type { V1InferEndpoint } from './v1-infer.js';
 import { NOTHING_READ, type V1Read } from './v1-infer-reader.js';
 import { WireWriter } from './wire-writer.js';
 
-const REQUEST_STATUS = 1;
 const META_DATA = 2;
 const RAW_OUTPUT = 3;
-/** Of InferResponseHeader: its last field. */
-const ID = 5;
-
-let statusMessage: V1Message | null = null;
 
 /** Who has a task until it is sent. */
 export interface V1TaskOwner {
@@ -152,10 +146,10 @@ export class V1InferTask extends V1Task implements StreamedTask<V1Read>, PartsHo
         this.error = asServerError(error);
       }
     }
-    return bounded([this.#head(this.error, new Uint8Array(0))]);
+    return bounded([this.#head(this.error, new Uint8Array(0)).view]);
   }
 
-  /** Views into the outputs: valid until the response is released. */
+  /** Valid until the response is released, and until the next is built. */
   #buildAnswer(response: InferResponse, plan: V1Plan): BuiltReply {
     let header: Uint8Array;
     let outputs: readonly Uint8Array[];
@@ -169,19 +163,17 @@ export class V1InferTask extends V1Task implements StreamedTask<V1Read>, PartsHo
       header = prepared.binary;
       outputs = reply.parts;
     }
-    const writer = new WireWriter();
-    const tags = outputs.map((bytes) => Buffer.from(writer.clear().header(RAW_OUTPUT, bytes.length).view));
-    return bounded([this.#head(null, header), ...outputs.flatMap((bytes, nth) => [tags[nth]!, bytes])]);
+    const writer = this.#head(null, header);
+    const bytes = outputs.reduce((sum, output) => sum + output.length, 0);
+    if (bytes > LARGEST_COPIED_REPLY) return bounded(inParts(Buffer.from(writer.view), outputs));
+    for (const output of outputs) writer.bytes(RAW_OUTPUT, output);
+    return bounded([writer.view]);
   }
 
-  /** Status and header. @param header without its id */
-  #head(error: ServerError | null, header: Uint8Array): Uint8Array {
-    statusMessage ??= new V1Message('RequestStatus');
-    const { id } = this.particulars;
-    const withId = new WireWriter();
-    if (id !== 0) withId.int64(ID, id);
-    const writer = new WireWriter().bytes(REQUEST_STATUS, statusMessage.binary(this.v1.requestStatus(error)));
-    return writer.bytes(META_DATA, Buffer.concat([header, withId.view])).view;
+  /** Status and header, in the writer of all tasks. @param header without its id */
+  #head(error: ServerError | null, header: Uint8Array): WireWriter {
+    const writer = this.#endpoint.beginAnswer(error);
+    return writer.bytes(META_DATA, binaryWithId(header, this.particulars.id));
   }
 
   #recycle(): void {
@@ -189,4 +181,10 @@ export class V1InferTask extends V1Task implements StreamedTask<V1Read>, PartsHo
     this.clear();
     this.#endpoint.recycle(this);
   }
+}
+
+function inParts(head: Uint8Array, outputs: readonly Uint8Array[]): Uint8Array[] {
+  const writer = new WireWriter();
+  const tag = ({ length }: Uint8Array) => Buffer.from(writer.clear().header(RAW_OUTPUT, length).view);
+  return [head, ...outputs.flatMap((output) => [tag(output), output])];
 }

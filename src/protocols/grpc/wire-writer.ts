@@ -45,7 +45,12 @@ export class WireWriter {
   }
 
   bytes(field: number, content: Uint8Array): this {
-    this.beginBytes(field, content.length);
+    return this.beginBytes(field, content.length).append(content);
+  }
+
+  /** As it is: whole fields, or the rest of one. */
+  append(content: Uint8Array): this {
+    this.#reserve(content.length);
     this.#bytes.set(content, this.#length);
     this.#length += content.length;
     return this;

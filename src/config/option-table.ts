@@ -86,7 +86,11 @@ const working: readonly Flag[] = [
     },
   ]),
   ...section('Backends', works, [
-    list('backend-config', '[BACKEND,]KEY=VALUE', 'Setting of a backend, or of all: default-max-batch-size=4.'),
+    list(
+      'backend-config',
+      '[BACKEND,]KEY=VALUE',
+      'Setting of a backend, or of all: default-max-batch-size=4. Where translated TensorFlow models are kept, and how many bytes of them: tensorflow,cache-directory=DIR and tensorflow,cache-max-bytes=N (docs/tensorflow.md).',
+    ),
     integer(
       'tensor-memory-byte-size',
       1_073_741_824,

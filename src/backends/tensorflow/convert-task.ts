@@ -9,9 +9,11 @@ export interface ConvertTask {
   readonly hints: Hints;
   /** Folder of files made before. */
   readonly cache: string;
+  /** What may stay in it, but for files in use. */
+  readonly cacheMaxBytes: number;
 }
 
-/** Where the ONNX file is, or why there is none. */
+/** Where the ONNX file is, and what is to be told of it ('' = nothing); or why there is none. */
 export type ConvertOutcome =
-  | { readonly path: string; readonly isNew: boolean }
+  | { readonly path: string; readonly isNew: boolean; readonly warning: string }
   | { readonly error: { readonly code: ErrorCode; readonly message: string } };

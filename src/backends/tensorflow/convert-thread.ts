@@ -1,20 +1,8 @@
-import { createHash, type Hash, randomUUID } from 'node:crypto';
-import {
-  closeSync,
-  existsSync,
-  fstatSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
+import { createHash, type Hash } from 'node:crypto';
+import { closeSync, existsSync, fstatSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { asServerError, ServerError } from '../../types/errors.js';
+import { markUsed, trimCache, writeCached } from './cache-folder.js';
 import { convertGraph } from './convert.js';
 import type { ConvertOutcome, ConvertTask } from './convert-task.js';
 import { convertSavedModel, savedModelFile } from './saved-model.js';
@@ -37,12 +25,12 @@ function converted(task: ConvertTask): ConvertOutcome {
   const { form, path, hints, cache } = task;
   const key = keyOf(task);
   const made = join(cache, `${key}.onnx`);
-  if (existsSync(made)) return { path: made, isNew: false };
+  if (markUsed(made)) return { path: made, isNew: false, warning: '' };
   const model = form === 'graphdef' ? convertGraph(readFileSync(path), hints) : convertSavedModel(path, hints);
   // Else a file would go by the content of another.
   if (keyOf(task) !== key) throw new ServerError('UNAVAILABLE', `${path} was changed while it was read`);
   try {
-    write(cache, made, model);
+    writeCached(cache, made, model);
   } catch (error) {
     throw new ServerError(
       'INTERNAL',
@@ -50,7 +38,17 @@ function converted(task: ConvertTask): ConvertOutcome {
         'name another with --backend-config tensorflow,cache-directory=DIR',
     );
   }
-  return { path: made, isNew: true };
+  return { path: made, isNew: true, warning: trimmed(task) };
+}
+
+/** Too many files are no reason not to serve: '' or what is wrong. */
+function trimmed({ cache, cacheMaxBytes }: ConvertTask): string {
+  try {
+    trimCache(cache, cacheMaxBytes);
+    return '';
+  } catch (error) {
+    return `old files in the folder ${cache} for translated models cannot be deleted: ${(error as Error).message}`;
+  }
 }
 
 /** Of what is read, and what it is read for. */
@@ -79,23 +77,5 @@ function update(hash: Hash, path: string): void {
       hash.update(piece.subarray(0, count));
   } finally {
     closeSync(file);
-  }
-}
-
-/** Complete or not at all, also after a crash, and for nobody else to change: models are programs. */
-function write(folder: string, path: string, bytes: Uint8Array): void {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const draft = join(folder, `.${randomUUID()}`);
-  try {
-    const file = openSync(draft, 'wx', 0o600);
-    try {
-      for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-    renameSync(draft, path);
-  } finally {
-    rmSync(draft, { force: true });
   }
 }

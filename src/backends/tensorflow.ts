@@ -11,6 +11,7 @@ import { markUsed } from './tensorflow/cache-folder.js';
 import { LEASE_MS } from './tensorflow/cache-plan.js';
 import type { Hint } from './tensorflow/convert.js';
 import type { ConvertOutcome, ConvertTask } from './tensorflow/convert-task.js';
+import { savedChoice } from './tensorflow/saved-model.js';
 
 /** A thread without work ends after this. */
 const IDLE_MS = 2000;
@@ -44,6 +45,7 @@ export class TensorFlowBackend implements Backend {
       form,
       path: await findModelFile(source, `model.${form}`),
       hints: { inputs: config.input.map(hintOf(config)), outputs: config.output.map(hintOf(config)) },
+      choice: savedChoice((name) => config.parameters[name]?.string_value ?? ''),
       cache: cacheDirectory(source.settings),
       cacheMaxBytes: cacheMaxBytes(source.settings),
     };

@@ -17,12 +17,15 @@ const configOf = (type: string) =>
   );
 
 const saved = readSaved('./saved.ndjson.gz')[0]!;
-const savedFiles = Object.entries(saved.files).map(([path, data]) => {
-  return [`saved/1/model.savedmodel/${path}`, Buffer.from(data, 'base64')] as const;
-});
+const savedFiles = Object.entries(saved.files).flatMap(([path, data]) =>
+  ['saved', 'unsigned'].map((model) => [`${model}/1/model.savedmodel/${path}`, Buffer.from(data, 'base64')] as const),
+);
 
 const files = {
   ...Object.fromEntries(savedFiles),
+  'unsigned/config.pbtxt': Buffer.from(
+    'platform: "tensorflow_savedmodel" parameters { key: "TF_SIGNATURE_DEF" value { string_value: "none" } }',
+  ),
   'simple_graph/config.pbtxt': configOf('TYPE_INT32'),
   'simple_graph/1/model.graphdef': graphOf('served: simple'),
   'string_graph/config.pbtxt': configOf('TYPE_STRING'),
@@ -81,10 +84,16 @@ test('a SavedModel without a configuration answers, by the names of its signatur
   expect(answer).toEqual({ sums: values(saved.outputs.sums!), places: values(saved.outputs.places!) });
 });
 
-test('a file that is no graph is refused by name', async () => {
+test.each([
+  ['torn', "model 'torn': not a TensorFlow graph"],
+  [
+    'unsigned',
+    "model 'unsigned': the SavedModel has no signature 'none': found '__saved_model_init_op', 'serving_default'",
+  ],
+])('what %s lacks is said by name', async (model, what) => {
   const index = await askJson(server.httpPort, post('/v2/repository/index', ''));
-  const { reason, state } = index.find(({ name }: { name: string }) => name === 'torn');
-  expect([state, reason]).toEqual(['UNAVAILABLE', expect.stringContaining("model 'torn': not a TensorFlow graph")]);
+  const { reason, state } = index.find(({ name }: { name: string }) => name === model);
+  expect([state, reason]).toEqual(['UNAVAILABLE', expect.stringContaining(what)]);
 });
 
 test('what was translated once is found again, and the repository is left alone', async () => {

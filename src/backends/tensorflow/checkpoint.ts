@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { invalid, ServerError } from '../../types/errors.js';
+import { maskedCrc32c } from './checksum.js';
 import { bytesOfElement, fromTensorFlow } from './element-type.js';
 import { tableEntries } from './sorted-table.js';
 import { countOf, readShape, type Shape, type Tensor } from './tensor.js';
@@ -13,6 +14,8 @@ interface Entry {
   readonly shard: number;
   readonly offset: number;
   readonly size: number;
+  /** Masked CRC-32C of its bytes; null = none was written down. */
+  readonly checksum: number | null;
   /** It is spread over other entries. */
   readonly isSliced: boolean;
 }
@@ -32,7 +35,7 @@ export class Checkpoint {
     }
   }
 
-  /** Throws INVALID_ARGUMENT where there is no such value, or not all of it; UNSUPPORTED for one that is cut into parts. */
+  /** Throws INVALID_ARGUMENT where there is no such value, not all of it, or another than was written; UNSUPPORTED for one that is cut into parts. */
   read(key: string): Tensor {
     const entry = this.#entries.get(key);
     if (entry === undefined) throw invalid(`the checkpoint has no '${key}'`);
@@ -52,7 +55,7 @@ export class Checkpoint {
     }
   }
 
-  #bytes(key: string, { shard, offset, size }: Entry): Uint8Array {
+  #bytes(key: string, { shard, offset, size, checksum }: Entry): Uint8Array {
     const path = `${this.#prefix}.data-${five(shard)}-of-${five(this.#shards)}`;
     const file = openSync(path, 'r');
     try {
@@ -63,11 +66,21 @@ export class Checkpoint {
         if (count === 0) throw invalid(`${path} has become shorter`);
         at += count;
       }
+      checkBytes(key, path, bytes, checksum);
       return bytes;
     } finally {
       closeSync(file);
     }
   }
+}
+
+function checkBytes(key: string, path: string, bytes: Uint8Array, checksum: number | null): void {
+  if (checksum === null) return;
+  const found = maskedCrc32c(bytes);
+  if (found === checksum) return;
+  throw invalid(
+    `'${key}' in ${path} is damaged: its checksum is ${found}, and ${checksum} was written down; copy the file again`,
+  );
 }
 
 function five(number: number): string {
@@ -78,13 +91,15 @@ function readEntry(bytes: Uint8Array): Entry {
   let [type, shard, offset, size] = [0, 0, 0, 0];
   let shape: Shape = [];
   let isSliced = false;
+  let checksum: number | null = null;
   for (const field of fields(bytes)) {
     if (field.number === 1) type = whole(field.value);
     else if (field.number === 2) shape = readShape(field.bytes) ?? [];
     else if (field.number === 3) shard = whole(field.value);
     else if (field.number === 4) offset = whole(field.value);
     else if (field.number === 5) size = whole(field.value);
+    else if (field.number === 6 && field.wire === 5) checksum = Buffer.from(field.bytes).readUInt32LE(0);
     else if (field.number === 7) isSliced = true;
   }
-  return { type, shape, shard, offset, size, isSliced };
+  return { type, shape, shard, offset, size, checksum, isSliced };
 }

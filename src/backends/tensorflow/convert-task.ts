@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../../types/errors.js';
 import type { Hints } from './convert.js';
+import type { SavedChoice } from './saved-model.js';
 
 /** A TensorFlow model that is wanted as an ONNX file. Goes to another thread. */
 export interface ConvertTask {
@@ -7,6 +8,8 @@ export interface ConvertTask {
   /** Of the graph's file, or of the SavedModel's folder. */
   readonly path: string;
   readonly hints: Hints;
+  /** For SavedModels alone. */
+  readonly choice: SavedChoice;
   /** Folder of files made before. */
   readonly cache: string;
   /** What may stay in it, but for files in use. */

@@ -22,11 +22,11 @@ export default function convert(task: ConvertTask): ConvertOutcome {
 }
 
 function converted(task: ConvertTask): ConvertOutcome {
-  const { form, path, hints, cache } = task;
+  const { form, path, hints, choice, cache } = task;
   const key = keyOf(task);
   const made = join(cache, `${key}.onnx`);
   if (markUsed(made)) return { path: made, isNew: false, warning: '' };
-  const model = form === 'graphdef' ? convertGraph(readFileSync(path), hints) : convertSavedModel(path, hints);
+  const model = form === 'graphdef' ? convertGraph(readFileSync(path), hints) : convertSavedModel(path, hints, choice);
   // Else a file would go by the content of another.
   if (keyOf(task) !== key) throw new ServerError('UNAVAILABLE', `${path} was changed while it was read`);
   try {
@@ -52,8 +52,9 @@ function trimmed({ cache, cacheMaxBytes }: ConvertTask): string {
 }
 
 /** Of what is read, and what it is read for. */
-function keyOf({ form, path, hints }: ConvertTask): string {
-  const hash = createHash('sha256').update(JSON.stringify([TRANSLATION, form, hints]));
+function keyOf({ form, path, hints, choice }: ConvertTask): string {
+  const asked = form === 'graphdef' ? [form, hints] : [form, hints, choice];
+  const hash = createHash('sha256').update(JSON.stringify([TRANSLATION, ...asked]));
   for (const file of form === 'graphdef' ? [path] : filesOf(path)) update(hash, file);
   return hash.digest('hex');
 }

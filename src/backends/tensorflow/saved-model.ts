@@ -19,6 +19,17 @@ const TAGS = 4;
 const SERVE = 'serve';
 const SIGNATURE = 'serving_default';
 
+/** Names of Triton, in `parameters` of a configuration. */
+const parameters = { tag: 'TF_GRAPH_TAG', signature: 'TF_SIGNATURE_DEF' } as const;
+
+/** Which graph of a SavedModel, and which of its signatures. */
+export interface SavedChoice {
+  readonly tag: string;
+  readonly signature: string;
+}
+
+export const usualChoice: SavedChoice = { tag: SERVE, signature: SIGNATURE };
+
 /** SignatureDef: inputs and outputs by the names that clients use. */
 interface Signature {
   readonly inputs: readonly Port[];
@@ -30,20 +41,32 @@ export const savedModelFile = 'saved_model.pb';
 const checkpoint = join('variables', 'variables');
 
 /**
- * A SavedModel as an ONNX model, with the inputs and outputs of its signature `serving_default`. Hints choose among its outputs. Throws
- * what `convertGraph` throws, and INVALID_ARGUMENT where a hint names nothing of the signature.
+ * A SavedModel as an ONNX model, with the inputs and outputs of one of its signatures. Hints choose among its outputs. Throws
+ * what `convertGraph` throws, and INVALID_ARGUMENT where there is no such graph or signature, or a hint names nothing of it.
  */
-export function convertSavedModel(directory: string, hints: Hints): Uint8Array<ArrayBuffer> {
+export function convertSavedModel(
+  directory: string,
+  hints: Hints,
+  { tag, signature: name } = usualChoice,
+): Uint8Array<ArrayBuffer> {
   const file = join(directory, savedModelFile);
   if (!existsSync(file)) throw invalid(`${directory} is no SavedModel: it has no ${savedModelFile}`);
-  const meta = servedGraph(readFileSync(file));
+  const meta = taggedGraph(readFileSync(file), tag);
   const graph = readGraph(messageOf(meta, metaGraph.graph) ?? new Uint8Array(0));
-  const signature = chosenSignature(meta);
+  const signature = chosenSignature(meta, name);
   const inputs = chosen('input', signature.inputs, hints.inputs, true);
   const outputs = chosen('output', signature.outputs, hints.outputs, false);
   return writeModel(
     translate(graph, { inputs, outputs, variables: new Variables(graph, join(directory, checkpoint)) }),
   );
+}
+
+/** What a configuration says. @param parameter its value; '' = none */
+export function savedChoice(parameter: (name: string) => string): SavedChoice {
+  return {
+    tag: parameter(parameters.tag) || usualChoice.tag,
+    signature: parameter(parameters.signature) || usualChoice.signature,
+  };
 }
 
 /** Read when they are asked for. */
@@ -67,28 +90,29 @@ class Variables implements Pick<ReadonlyMap<string, Tensor>, 'get'> {
   }
 }
 
-function servedGraph(bytes: Uint8Array): Uint8Array {
+function taggedGraph(bytes: Uint8Array, wanted: string): Uint8Array {
   const graphs = [...messages(bytes)].filter(({ number }) => number === META_GRAPHS).map((field) => field.bytes);
   const tags = graphs.map((graph) => {
     const info = messageOf(graph, metaGraph.info) ?? new Uint8Array(0);
     return [...messages(info)].filter(({ number }) => number === TAGS).map(text);
   });
-  const found = graphs.find((_, i) => tags[i]!.includes(SERVE));
+  const found = graphs.find((_, i) => tags[i]!.includes(wanted));
   if (found !== undefined) return found;
-  throw invalid(`the SavedModel has no graph with the tag '${SERVE}': found ${JSON.stringify(tags)}`);
+  const names = [...new Set(tags.flat())].sort().join("', '");
+  throw invalid(`the SavedModel has no graph with the tag '${wanted}': found '${names}' (parameter ${parameters.tag})`);
 }
 
-function chosenSignature(meta: Uint8Array): Signature {
+function chosenSignature(meta: Uint8Array, name: string): Signature {
   const signatures = new Map<string, Signature>();
   for (const field of messages(meta)) {
     if (field.number !== metaGraph.signature) continue;
     const { key, value } = entryOf(field.bytes);
     signatures.set(key, readSignature(value));
   }
-  const found = signatures.get(SIGNATURE);
+  const found = signatures.get(name);
   if (found !== undefined) return found;
   const names = [...signatures.keys()].sort().join("', '");
-  throw invalid(`the SavedModel has no signature '${SIGNATURE}': found '${names}'`);
+  throw invalid(`the SavedModel has no signature '${name}': found '${names}' (parameter ${parameters.signature})`);
 }
 
 /** Maps are messages of key and value. */

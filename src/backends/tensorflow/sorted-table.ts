@@ -1,4 +1,5 @@
 import { invalid } from '../../types/errors.js';
+import { maskedCrc32c } from './checksum.js';
 
 /** Where a block lies in the file, without its trailer. */
 interface Handle {
@@ -36,6 +37,10 @@ function block(bytes: Uint8Array, { offset, size }: Handle): Uint8Array {
   if (offset + size + 5 > bytes.length) throw broken('a block ends behind the file');
   const content = bytes.subarray(offset, offset + size);
   const packing = bytes[offset + size];
+  const expected = new DataView(bytes.buffer, bytes.byteOffset).getUint32(offset + size + 1, true);
+  const found = maskedCrc32c(bytes.subarray(offset, offset + size + 1));
+  if (found !== expected)
+    throw broken(`the block at byte ${offset} is damaged: its checksum is ${found}, and ${expected} was written down`);
   if (packing === 0) return content;
   if (packing === 1) return unpack(content);
   throw broken(`a block is packed in an unknown way (${packing})`);

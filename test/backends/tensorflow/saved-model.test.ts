@@ -2,7 +2,8 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { convertSavedModel } from '../../../src/backends/tensorflow/saved-model.js';
+import { maskedCrc32c } from '../../../src/backends/tensorflow/checksum.js';
+import { convertSavedModel, savedChoice } from '../../../src/backends/tensorflow/saved-model.js';
 import { ServerError } from '../../../src/types/errors.js';
 import { checkAnswers, readSaved, type Saved } from './cases.js';
 
@@ -25,10 +26,14 @@ async function write({ files }: Saved, changed: Readonly<Record<string, Uint8Arr
   }
 }
 
+function chosen(parameters: Readonly<Record<string, string>>) {
+  return savedChoice((name) => parameters[name] ?? '');
+}
+
 /** '' = none. */
-function failure(hints = NOTHING as Parameters<typeof convertSavedModel>[1]): string {
+function failure(hints = NOTHING as Parameters<typeof convertSavedModel>[1], parameters = {}): string {
   try {
-    convertSavedModel(folder, hints);
+    convertSavedModel(folder, hints, chosen(parameters));
   } catch (error) {
     if (error instanceof ServerError) return `${error}`;
     throw error;
@@ -68,6 +73,54 @@ test('values that are missing or cut short are named', async () => {
   expect(failure()).toMatch(/'.*' ends behind .*variables\.data-00000-of-00001/);
   await rm(join(folder, INDEX));
   expect(failure()).toContain('a variable without a value');
+});
+
+test('a value that is changed is named, with both checksums', async () => {
+  const one = saved[0]!;
+  const data = 'variables/variables.data-00000-of-00001';
+  const bytes = Buffer.from(one.files[data]!, 'base64');
+  bytes[3]! ^= 1;
+  await write(one, { [data]: bytes });
+  expect(failure()).toMatch(
+    /VarHandleOp '.+' \('.+' in .*variables\.data-00000-of-00001 is damaged: its checksum is \d+/,
+  );
+});
+
+test('a changed block of the index is named', async () => {
+  const one = saved[1]!;
+  const bytes = Buffer.from(one.files[INDEX]!, 'base64');
+  bytes[8]! ^= 1;
+  await write(one, { [INDEX]: bytes });
+  expect(failure()).toMatch(/the block at byte \d+ is damaged: its checksum is \d+, and \d+ was written down$/);
+});
+
+test('checksums are those of RFC 3720, masked', () => {
+  const unmasked = (bytes: Uint8Array) => {
+    const turned = (maskedCrc32c(bytes) - 0xa282ead8) >>> 0;
+    return ((turned >>> 17) | (turned << 15)) >>> 0;
+  };
+  expect(unmasked(Buffer.from('123456789'))).toBe(0xe3069283);
+  expect(unmasked(new Uint8Array(32))).toBe(0x8a9136aa);
+  expect(unmasked(new Uint8Array(32).fill(255))).toBe(0x62a8ab43);
+  expect(unmasked(Uint8Array.from({ length: 32 }, (_, nth) => nth))).toBe(0x46dd794e);
+  expect(unmasked(new Uint8Array(0))).toBe(0);
+});
+
+test('another signature is taken where the configuration names it', async () => {
+  const one = saved.find(({ name }) => name === 'keras')!;
+  await write(one);
+  const model = convertSavedModel(folder, NOTHING, chosen({ TF_SIGNATURE_DEF: 'serve', TF_GRAPH_TAG: 'serve' }));
+  await checkAnswers(model, one.inputs, one.outputs);
+});
+
+test('a signature or a tag that is not there is refused with those that are', async () => {
+  await write(saved.find(({ name }) => name === 'keras')!);
+  expect(failure(NOTHING, { TF_SIGNATURE_DEF: 'train' })).toBe(
+    "Invalid argument: the SavedModel has no signature 'train': found '__saved_model_init_op', 'serve', 'serving_default' (parameter TF_SIGNATURE_DEF)",
+  );
+  expect(failure(NOTHING, { TF_GRAPH_TAG: 'gpu' })).toBe(
+    "Invalid argument: the SavedModel has no graph with the tag 'gpu': found 'serve' (parameter TF_GRAPH_TAG)",
+  );
 });
 
 test('an index that is changed at random is refused, or is one', async () => {

@@ -4,7 +4,7 @@ import { convertGraph } from '../../../src/backends/tensorflow/convert.js';
 import { ServerError } from '../../../src/types/errors.js';
 import { encode, type Field } from '../onnx-builder.js';
 import { readCases } from './cases.js';
-import { attribute, node, placeholder } from './graph-builder.js';
+import { attribute, FLOAT, node, placeholder } from './graph-builder.js';
 
 const NOTHING = { inputs: [], outputs: [] };
 

@@ -4,7 +4,7 @@ import { convertGraph } from '../../../src/backends/tensorflow/convert.js';
 import { ServerError } from '../../../src/types/errors.js';
 import { encode, type Field } from '../onnx-builder.js';
 import { readCases } from './cases.js';
-import { attribute, FLOAT, node, placeholder } from './graph-builder.js';
+import { attribute, constant, FLOAT, node, placeholder, string } from './graph-builder.js';
 
 const NOTHING = { inputs: [], outputs: [] };
 
@@ -68,24 +68,10 @@ test('a tensor of few bytes cannot ask for gigabytes', () => {
 
 const INT32: Field = { number: 6, varint: 3 };
 
-function text(key: string, value: string): Field {
-  return attribute(key, { number: 2, text: value });
-}
-
-/** A constant of one whole number. */
-function number(name: string, value: number): Field {
-  const tensor = [
-    { number: 1, varint: 3 },
-    { number: 2, message: [] },
-    { number: 7, varint: value },
-  ];
-  return node(name, 'Const', [], [attribute('dtype', INT32), attribute('value', { number: 8, message: tensor })]);
-}
-
 /** A loop of TensorFlow 1 that counts from `start` to 3: its parts by their names behind that of the loop. */
 function frame(name: string, start: string, body: string | null = null): Field[] {
   const enter = (part: string, input: string) =>
-    node(`${name}/${part}`, 'Enter', [input], [text('frame_name', name), attribute('T', INT32)]);
+    node(`${name}/${part}`, 'Enter', [input], [attribute('frame_name', string(name)), attribute('T', INT32)]);
   return [
     enter('Enter', start),
     enter('Limit', 'three'),
@@ -100,7 +86,7 @@ function frame(name: string, start: string, body: string | null = null): Field[]
   ];
 }
 
-const numbers = [number('zero', 0), number('one', 1), number('three', 3)];
+const numbers = ['zero', 'one', 'two', 'three'].map((name, i) => constant(name, [], Int32Array.of(i)));
 
 test('a loop that is none is named, with the reason', () => {
   const refused = (reason: string) =>
@@ -170,25 +156,15 @@ test('what cannot be translated in the functions of a loop is named at once, and
   );
   expect(failure(graph(calling('Course', 'Sauce'), calling('Turn', 'Neg')))).toMatch(/ a node .*: Sauce 'w\/n'$/);
   expect(failure(graph(calling('Course', 'Sauce')))).toMatch(/While 'w' \(the graph has no function 'Turn'\)$/);
-  const scalar = node(
-    'x',
-    'Placeholder',
-    [],
-    [attribute('dtype', FLOAT), attribute('shape', { number: 7, message: [] })],
-  );
+  const scalar = placeholder('x', []);
   const endless = { number: 2, message: [calling('Course', 'IsNan'), calling('Turn', 'Turn')] };
   expect(failure(encode([scalar, loop, endless]))).toContain('functions call each other deeper than 64');
 });
 
 test('a node of a branch can be an input', async () => {
-  const tensor = [
-    { number: 1, varint: 10 },
-    { number: 2, message: [] },
-    { number: 11, varint: 1 },
-  ] as const;
   const graph = encode([
     placeholder('x'),
-    node('p', 'Const', [], [attribute('value', { number: 8, message: [...tensor] })]),
+    constant('p', [], true),
     node('s', 'Switch', ['x', 'p']),
     node('n', 'Neg', ['s:1'], [attribute('T', FLOAT)]),
     node('a', 'Abs', ['s']),

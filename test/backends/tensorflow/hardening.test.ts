@@ -201,3 +201,67 @@ test('graphs that are cut short or changed at random are refused, or are graphs'
     }
   }
 });
+
+/** AsString of a placeholder of this type of TensorFlow. */
+function asString(type: number, ...attributes: Field[]): Uint8Array {
+  const x = node(
+    'x',
+    'Placeholder',
+    [],
+    [
+      attribute('dtype', { number: 6, varint: type }),
+      attribute('shape', { number: 7, message: [{ number: 2, message: [{ number: 1, varint: -1 }] }] }),
+    ],
+  );
+  return encode([x, node('a', 'AsString', ['x'], attributes)]);
+}
+
+async function texts(graph: Uint8Array, x: ort.Tensor): Promise<unknown[]> {
+  const session = await ort.InferenceSession.create(convertGraph(graph, NOTHING), { intraOpNumThreads: 1 });
+  const { a } = await session.run({ x });
+  await session.release();
+  return [...(a!.data as unknown as string[])];
+}
+
+const shortest = (precision: number) => [
+  attribute('shortest', { number: 5, varint: 1 }),
+  attribute('precision', { number: 3, varint: precision }),
+];
+
+// Expected is C's %.8g, of which TensorFlow makes them.
+test('numbers are written as text where ONNX Runtime writes the same', async () => {
+  const values = [0, -0, 1.5, 1 / 3, 1e-5, 1e8, -123456789, 1e30, Number.NaN, Infinity, -Infinity];
+  expect(await texts(asString(1, ...shortest(8)), new ort.Tensor('float32', values, [11]))).toEqual([
+    '0',
+    '-0',
+    '1.5',
+    '0.33333334',
+    '9.9999997e-06',
+    '1e+08',
+    '-1.2345679e+08',
+    '1e+30',
+    'nan',
+    'inf',
+    '-inf',
+  ]);
+  const doubles = new ort.Tensor('float64', [0.1, 1e17, -Infinity, 1 / 3, Math.PI * 1e10], [5]);
+  expect(await texts(asString(2, ...shortest(8)), doubles)).toEqual([
+    '0.1',
+    '1e+17',
+    '-inf',
+    '0.33333333',
+    '3.1415927e+10',
+  ]);
+  expect(await texts(asString(10), new ort.Tensor('bool', [true, false], [2]))).toEqual(['true', 'false']);
+  expect(await texts(asString(4), new ort.Tensor('uint8', [0, 65, 255], [3]))).toEqual(['0', '65', '255']);
+});
+
+test('a form of text that ONNX Runtime does not write is refused with its attributes', () => {
+  const refused = (why: string) =>
+    `Unsupported: the TensorFlow graph has a node that cannot be translated to ONNX: AsString 'a' (${why})`;
+  const only = 'numbers can be written with shortest true, scientific false and precision 8 alone: it has';
+  expect(failure(asString(1))).toBe(refused(`${only} shortest false, scientific false and precision -1`));
+  expect(failure(asString(1, ...shortest(3)))).toBe(refused(`${only} shortest true, scientific false and precision 3`));
+  const width = attribute('width', { number: 3, varint: 5 });
+  expect(failure(asString(3, width))).toBe(refused("has width 5 and fill '': ONNX cannot pad texts"));
+});

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -41,11 +41,19 @@ const start = () =>
   ServerProcess.start({
     models: [],
     files,
-    flags: [`--backend-config=tensorflow,cache-directory=${cache}`, '--exit-on-error=false', '--log-verbose=1'],
+    flags: [
+      `--backend-config=tensorflow,cache-directory=${cache}`,
+      '--backend-config=tensorflow,cache-max-bytes=0',
+      '--exit-on-error=false',
+      '--log-verbose=1',
+    ],
   });
 
 beforeAll(async () => {
   cache = await mkdtemp(join(tmpdir(), 'conch-tensorflow-'));
+  const unused = join(cache, `${'0'.repeat(64)}.onnx`);
+  await writeFile(unused, 'of a model that nobody has');
+  await utimes(unused, 0, 0);
   server = await start();
 });
 
@@ -97,6 +105,7 @@ test.each([
 });
 
 test('what was translated once is found again, and the repository is left alone', async () => {
+  // Its own, whatever the bound is, and not the one that was there.
   const before = (await readdir(cache)).sort();
   expect(before).toHaveLength(4);
   const second = await start();

@@ -19,21 +19,27 @@ async function requestsSoFar(): Promise<number> {
 
 const regionsOf = (pid: number) => readdirSync('/dev/shm').filter((name) => name.startsWith(`conch-bench-${pid}-`));
 
-// Two signals of one kind that come at the same time are one.
-test.each<[NodeJS.Signals[], number]>([
-  [['SIGINT'], 0],
-  [['SIGTERM'], 0],
-  [['SIGHUP'], 0],
-  [['SIGINT', 'SIGTERM'], 143],
-  [['SIGHUP', 'SIGINT'], 130],
-])('%j in the middle of a run leaves no shared memory behind, and ends with %i', async (signals, expected) => {
+// Two signals of one kind that come at the same time are one; of two kinds either may come first.
+test.each<[NodeJS.Signals[], number[]]>([
+  [['SIGINT'], [0]],
+  [['SIGTERM'], [0]],
+  [['SIGHUP'], [0]],
+  [
+    ['SIGINT', 'SIGTERM'],
+    [130, 143],
+  ],
+  [
+    ['SIGHUP', 'SIGINT'],
+    [129, 130],
+  ],
+])('%j in the middle of a run leaves no shared memory behind, and ends with one of %j', async (signals, expected) => {
   const before = await requestsSoFar();
   const run = ['--shared-memory', 'system', '--request-count', '1000000000', '--warmup-interval', '0'];
   const main = new MainProcess(['bench', '-m', 'simple', '-u', `127.0.0.1:${server.httpPort}`, ...run]);
   await until('it is measuring', async () => (await requestsSoFar()) > before);
   expect(regionsOf(main.child.pid!)).toHaveLength(2);
   for (const signal of signals) main.child.kill(signal);
-  expect(await main.exit).toBe(expected);
-  expect(main.stdout.includes('cut short')).toBe(expected === 0);
+  expect(expected).toContain(await main.exit);
+  expect(main.stdout.includes('cut short')).toBe(signals.length === 1);
   expect(regionsOf(main.child.pid!)).toEqual([]);
 });

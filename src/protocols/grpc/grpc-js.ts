@@ -1,8 +1,12 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type ChannelOptions, Server, ServerCredentials } from '@grpc/grpc-js';
 import type { Log } from '../../base/log.js';
 import { ServerError } from '../../types/errors.js';
 import type { GrpcEngine, GrpcHandler, GrpcListener, GrpcListenOptions, GrpcTls } from './engine.js';
 import { type BytesStream, type CallHost, GrpcJsCall } from './grpc-js-call.js';
+
+/** So long the trailers of calls that have ended may take to leave before connections are cut. */
+const LEAVING_MS = 1000;
 
 const keepBytes = (bytes: Buffer) => bytes;
 
@@ -27,7 +31,8 @@ class GrpcJsListener implements GrpcListener, CallHost {
   readonly #server: Server;
   readonly #calls = new Set<GrpcJsCall>();
   #where = '';
-  #isDraining = false;
+  /** Resolves when every connection has ended by itself; null = it does not drain. */
+  #drained: Promise<void> | null = null;
   #whenIdle: (() => void)[] = [];
 
   constructor(options: GrpcListenOptions, handler: GrpcHandler) {
@@ -61,9 +66,7 @@ class GrpcJsListener implements GrpcListener, CallHost {
   }
 
   drain(): void {
-    if (this.#isDraining) return;
-    this.#isDraining = true;
-    this.#server.tryShutdown(() => {});
+    this.#drained ??= new Promise((resolve) => this.#server.tryShutdown(() => resolve()));
   }
 
   idle(): Promise<void> {
@@ -72,7 +75,8 @@ class GrpcJsListener implements GrpcListener, CallHost {
   }
 
   async close(): Promise<void> {
-    this.#isDraining = true;
+    this.drain();
+    if (this.#calls.size === 0) await Promise.race([this.#drained, sleep(LEAVING_MS, null, { ref: false })]);
     // `forceShutdown` alone cuts no connection of a server without channelz (grpc-js 1.14).
     this.#server.drain(this.#where, 0);
     await this.idle();

@@ -75,8 +75,8 @@ class GrpcJsListener implements GrpcListener, CallHost {
   }
 
   async close(): Promise<void> {
-    this.drain();
-    if (this.#calls.size === 0) await Promise.race([this.#drained, sleep(LEAVING_MS, null, { ref: false })]);
+    if (this.#drained !== null && this.#calls.size === 0)
+      await Promise.race([this.#drained, sleep(LEAVING_MS, null, { ref: false })]);
     // `forceShutdown` alone cuts no connection of a server without channelz (grpc-js 1.14).
     this.#server.drain(this.#where, 0);
     await this.idle();

@@ -12,6 +12,7 @@ import tempfile
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import numpy as np
 import tensorflow as tf
+from tensorflow_files import files
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2 as frozen
 
 v1 = tf.compat.v1
@@ -294,17 +295,6 @@ def frames():
 
     for sign in (1.0, -1.0):
         earlier(f"branches {sign}", branches, np.array([sign, 0.5 * sign, 2], np.float32))
-
-
-def files(folder):
-    found = {}
-    for directory, _, names in os.walk(folder):
-        for name in names:
-            path = os.path.join(directory, name)
-            if name != "fingerprint.pb":
-                with open(path, "rb") as file:
-                    found[os.path.relpath(path, folder)] = base64.b64encode(file.read()).decode()
-    return found
 
 
 def save(name, make, inputs):

@@ -12,6 +12,7 @@ import tempfile
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import numpy as np
 import tensorflow as tf
+from tensorflow_files import files
 
 v1 = tf.compat.v1
 weights = np.arange(12, dtype=np.float32).reshape(4, 3)
@@ -68,17 +69,6 @@ def old(folder):
 def encoded(array):
     array = np.ascontiguousarray(array)
     return {"type": str(array.dtype), "dims": list(array.shape), "data": base64.b64encode(array.tobytes()).decode()}
-
-
-def files(folder):
-    found = {}
-    for directory, _, names in os.walk(folder):
-        for name in names:
-            path = os.path.join(directory, name)
-            if name != "fingerprint.pb":
-                with open(path, "rb") as file:
-                    found[os.path.relpath(path, folder)] = base64.b64encode(file.read()).decode()
-    return found
 
 
 path = os.path.join(os.path.dirname(__file__), "backends", "tensorflow", "saved.ndjson.gz")

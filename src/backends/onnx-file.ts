@@ -39,9 +39,12 @@ export async function readOnnxSignature(path: string): Promise<ModelSignature> {
 /** The operators of the nodes of its graph, without those of graphs within. Throws as `readOnnxSignature`. */
 export function readOnnxOperators(path: string): Set<string> {
   return readAll(path, (file) => {
-    const nodes = [...messages(file.within(findGraph(file)))].filter(({ number }) => number === graphProto.node);
-    const names = nodes.map((node) => firstMessage(file, node, nodeProto.opType));
-    return new Set(names.filter((name) => name !== null).map((name) => file.text(name)));
+    const operators = new Set<string>();
+    for (const field of messages(file.within(findGraph(file)))) {
+      const name = field.number === graphProto.node ? firstMessage(file, field, nodeProto.opType) : null;
+      if (name !== null) operators.add(file.text(name));
+    }
+    return operators;
   });
 }
 

@@ -25,7 +25,7 @@ export function v1Text(error: ServerError): string {
 /** What the model repository says begins as in V2 (fact sheet there, 1.4); clients of V1 match `failed to load` (V1's appendix B). */
 export function v1LoadText(model: string, message: string): string {
   return message
-    .replace(`load failed for model '${model}'`, `failed to load '${model}'`)
+    .replace(`load failed for model '${model}'`, () => `failed to load '${model}'`)
     .replace(', failed to poll from model repository', ', no version is available');
 }
 

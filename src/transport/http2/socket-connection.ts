@@ -11,9 +11,6 @@ import type { OnStream } from './stream.js';
 import { watchStream } from './stream-watch.js';
 import { ErrorCode } from './wire.js';
 
-/** A client that does not take its answers is not read any further: what it asks for would only pile up. */
-const UNREAD_BYTES_MAX = 1 << 20;
-
 /** How long a client may take to close when the kernel has our last words, before its connection is cut. */
 const LINGER_MS = 1000;
 
@@ -148,7 +145,8 @@ export class SocketConnection implements ConnectionHost {
     }
     this.socket.write(segments[last]!, this.#onWritten);
     if (last > 0) this.socket.uncork();
-    if (!this.#isPaused && this.#connection.waitingBytes > UNREAD_BYTES_MAX) {
+    // A client that does not take its answers is not read any further: what it asks for would only pile up.
+    if (!this.#isPaused && !this.#connection.isSocketFree) {
       this.#isPaused = true;
       this.socket.pause();
     }
@@ -163,7 +161,7 @@ export class SocketConnection implements ConnectionHost {
     } catch (error) {
       this.#fail(error);
     }
-    if (!this.#isPaused || this.#connection.waitingBytes > UNREAD_BYTES_MAX) return;
+    if (!this.#isPaused || !this.#connection.isSocketFree) return;
     this.#isPaused = false;
     this.socket.resume();
   }

@@ -182,13 +182,15 @@ test('Ctrl-C before anything was measured ends with 130', async () => {
   await expectNothingLeft();
 });
 
-test.each<[string, RegExp | 'folder', number]>([
-  ['the folder is there', 'folder', 143],
-  ['a point is measured', /^search 1: /m, 143],
-])('a second signal when %s ends it at once, and leaves nothing behind', async (_, when, expected) => {
+test.each<[string, RegExp | 'folder']>([
+  ['the folder is there', 'folder'],
+  ['a point is measured', /^search 1: /m],
+])('a second signal when %s ends it at once, and leaves nothing behind', async (_, when) => {
   const args = ['simple_b64', '--model-repository', repository];
   const { code, stdout } = await tune(args, when, ['SIGINT', 'SIGTERM']);
-  expect({ code, stdout }).toEqual({ code: expected, stdout: '' });
+  expect(stdout).toBe('');
+  // Of two signals that come at the same time either may be the second.
+  expect([130, 143]).toContain(code);
   await expectNothingLeft();
 });
 

@@ -13,7 +13,7 @@ import { type Measured, measure } from './measure.js';
 
 const features: readonly Feature[] = [...httpFeatures, ...grpcFeatures];
 
-const usage = `Usage: npm run bench:features -- [--pairs N] [--rounds 5] [--seconds 1] [--only NAME]...
+const usage = `Usage: npm run bench:features -- [--pairs N] [--rounds 5] [--seconds 1] [--warm-up 1] [--only NAME]...
 Names: ${features.map(({ name }) => name).join(', ')}. --only takes the beginning of a name too; without --pairs
 traces have 8 pairs of servers and the others 4. bench/README.md says how to read the table.`;
 
@@ -24,6 +24,7 @@ interface Order {
   /** With each pair. */
   readonly rounds: number;
   readonly seconds: number;
+  readonly warmUpSeconds: number;
 }
 
 function readCommandLine(): Order {
@@ -31,6 +32,7 @@ function readCommandLine(): Order {
     pairs: { type: 'string' as const },
     rounds: { type: 'string' as const, default: '5' },
     seconds: { type: 'string' as const, default: '1' },
+    'warm-up': { type: 'string' as const, default: '1' },
     only: { type: 'string' as const, multiple: true as const, default: [''] },
   };
   const { values } = parseArgs({ options });
@@ -38,7 +40,13 @@ function readCommandLine(): Order {
   if (chosen.length === 0) throw new Error(`no feature is called ${values.only.join(', ')}`);
   const pairs = values.pairs === undefined ? 0 : positive('--pairs', values.pairs);
   if (pairs === 1) throw new Error('--pairs: an interval takes at least 2');
-  return { chosen, pairs, rounds: positive('--rounds', values.rounds), seconds: positive('--seconds', values.seconds) };
+  return {
+    chosen,
+    pairs,
+    rounds: positive('--rounds', values.rounds),
+    seconds: positive('--seconds', values.seconds),
+    warmUpSeconds: positive('--warm-up', values['warm-up']),
+  };
 }
 
 function orderOrUsage(): Order {
@@ -50,13 +58,13 @@ function orderOrUsage(): Order {
   }
 }
 
-async function main({ chosen, pairs, rounds, seconds }: Order): Promise<void> {
+async function main({ chosen, pairs, rounds, seconds, warmUpSeconds }: Order): Promise<void> {
   if (!existsSync(join(packageRoot, 'dist/src/main.js'))) throw new Error('dist/src/main.js is missing: npm run build');
-  const title = `${rounds} rounds of ${seconds} s with each pair, ${cpus().length} x ${cpus()[0]?.model ?? 'unknown CPU'}, Node ${process.versions.node}`;
+  const title = `${rounds} rounds of ${seconds} s with each pair after ${warmUpSeconds} s, ${cpus().length} x ${cpus()[0]?.model ?? 'unknown CPU'}, Node ${process.versions.node}`;
   console.log(title);
   const results: Measured[] = [];
   for (const feature of chosen) {
-    const options = { root: packageRoot, rounds, seconds, engines: ['net' as const] };
+    const options = { root: packageRoot, rounds, seconds, warmUpSeconds, engines: ['net' as const] };
     const result = await measure(feature, pairs || feature.pairs, options);
     results.push(result);
     console.log(`\n${feature.name}\n\n${tableText(costTable([result]))}`);

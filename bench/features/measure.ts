@@ -9,14 +9,17 @@ import type { ServerProcess } from '../server/server-process.js';
 import type { Feature, FeatureSide, Place } from './feature.js';
 import { SpanReceiver } from './span-receiver.js';
 
+export interface MeasureOptions extends BenchOptions {
+  /** Of each server, before the rounds. Code that runs for one request of a thousand takes tens of seconds to be compiled. */
+  readonly warmUpSeconds: number;
+}
+
 /** What both servers of each pair did: the geometric means of its rounds. */
 export interface Measured {
   readonly feature: Feature;
   readonly on: readonly Sample[];
   readonly off: readonly Sample[];
 }
-
-const warmUpSeconds = 1;
 
 interface Started {
   readonly server: ServerProcess;
@@ -29,7 +32,7 @@ interface Started {
  * Pairs of servers of this build, one with the feature and one without, each pair started anew: two processes with the same flags differ
  * by some percent for as long as they live. Throws where a request failed, or the feature was not on.
  */
-export async function measure(feature: Feature, pairs: number, options: BenchOptions): Promise<Measured> {
+export async function measure(feature: Feature, pairs: number, options: MeasureOptions): Promise<Measured> {
   const on: Sample[] = [];
   const off: Sample[] = [];
   for (let pair = 0; pair < pairs; pair++) {
@@ -40,7 +43,7 @@ export async function measure(feature: Feature, pairs: number, options: BenchOpt
   return { feature, on, off };
 }
 
-async function measurePair(feature: Feature, pair: number, options: BenchOptions): Promise<Map<string, Sample[]>> {
+async function measurePair(feature: Feature, pair: number, options: MeasureOptions): Promise<Map<string, Sample[]>> {
   const contest = await Contest.open(options);
   const receiver = await SpanReceiver.start();
   const { directory } = contest;
@@ -51,7 +54,7 @@ async function measurePair(feature: Feature, pair: number, options: BenchOptions
       started.set(name, await start(contest, feature, name, feature[name](place)));
     }
     const contenders = [...started.values()].map(({ contender }) => contender);
-    await runRounds(contenders, 1, warmUpSeconds);
+    await runRounds(contenders, 1, options.warmUpSeconds);
     const samples = await runRounds(contenders, options.rounds, options.seconds);
     const { server, answer } = started.get('on')!;
     await feature.proof?.(server, place, answer);

@@ -453,7 +453,19 @@ def served():
     one("served: simple_string", strings, (counted.astype(str).astype(object), ones.astype(str).astype(object)), (0,), names)
 
 
-for family in (unary, binary, reductions, matrices, shapes, slices, images, layouts, text, flow, old, served):
+def resizes():
+    """Sizes of images and of what is wanted: known, open and fed."""
+    ways = [(raw.ResizeBicubic, {"align_corners": a, "half_pixel_centers": h}) for a, h in ((False, False), (True, False), (False, True))]
+    ways += [(raw.ResizeArea, {"align_corners": a}) for a in (False, True)]
+    for op, attributes in ways:
+        name = f"{op.__name__} {list(attributes.values())}"
+        for image, size in (((2, 4, 5, 3), [6, 11]), ((2, 9, 8, 3), [4, 3]), ((1, 7, 7, 2), [7, 1]), ((2, 1, 2, 1), [3, 5]), ((1, 33, 100, 1), [57, 31])):
+            case(f"{name} {image} {size}", lambda x: op(images=x, size=size, **attributes), floats(*image), dynamic=(0, 1, 2))
+        case(f"{name} fed", lambda x, s: op(images=x, size=s, **attributes), floats(2, 4, 6, 3), np.array([7, 4], np.int32), dynamic=False)
+        case(f"{name} uint8", lambda x: op(images=x, size=[5, 5], **attributes), ints(2, 4, 6, 3, low=0, high=256, dtype=np.uint8))
+
+
+for family in (unary, binary, reductions, matrices, shapes, slices, images, layouts, text, flow, old, served, resizes):
     family()
 path = os.path.join(os.path.dirname(__file__), "backends", "tensorflow", "ops.ndjson.gz")
 with open(path, "wb") as file:

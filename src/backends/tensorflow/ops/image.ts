@@ -253,32 +253,6 @@ const lrn: Translate = (call) => {
   return call.emitFirst('LRN', [call.builder.first(value)], value.type, value.shape, attributes);
 };
 
-function resize(mode: string): Translate {
-  return (call) => {
-    const isLinear = mode === 'linear';
-    const value = isLinear ? call.cast(call.input(0), elementType.FLOAT) : call.input(0);
-    const { ints, tensor } = call.input(1);
-    const sizes = tensor === null ? ints : call.ints(1, 'sizes');
-    const [align, half] = [call.flag('align_corners'), call.flag('half_pixel_centers')];
-    const attributes = {
-      mode,
-      coordinate_transformation_mode: align ? 'align_corners' : half ? 'half_pixel' : 'asymmetric',
-      ...(isLinear ? {} : { nearest_mode: align || half ? 'round_prefer_ceil' : 'floor' }),
-    };
-    const { shape } = value;
-    const to = [shape?.[0] ?? -1, sizes?.[0] ?? -1, sizes?.[1] ?? -1, shape?.[3] ?? -1];
-    const first = call.builder.first(value);
-    const inputs = [first, '', '', wholeSizes(call, first)];
-    return call.emitFirst('Resize', inputs, value.type, to, attributes);
-  };
-}
-
-/** Batch and channels as they are, then height and width. */
-function wholeSizes(call: Call, first: string): string {
-  const sizes = call.emitNames('Shape', [first], { start: 0, end: 2 });
-  return call.emitNames('Concat', [sizes[0]!, call.asInt64(call.input(1))], { axis: 0 })[0]!;
-}
-
 function blocks(onnx: string): Translate {
   return (call) => {
     const value = call.input(0);
@@ -307,7 +281,5 @@ export const imageOps: OpTable = {
   LRN: lrn,
   MaxPool: pool('MaxPool'),
   MaxPoolV2: pool('MaxPool'),
-  ResizeBilinear: resize('linear'),
-  ResizeNearestNeighbor: resize('nearest'),
   SpaceToDepth: blocks('SpaceToDepth'),
 };

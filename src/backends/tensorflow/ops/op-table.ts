@@ -6,6 +6,7 @@ import { joinOps } from './join.js';
 import { listOps } from './list.js';
 import { matrixOps } from './matrix.js';
 import { reductionOps } from './reduction.js';
+import { resizeOps } from './resize.js';
 import { shapeOps } from './shape.js';
 import { sliceOps } from './slice.js';
 import { textOps } from './text.js';
@@ -39,6 +40,7 @@ export const opTable: ReadonlyMap<string, OpTable[string]> = new Map(
     listOps,
     matrixOps,
     reductionOps,
+    resizeOps,
     shapeOps,
     sliceOps,
     textOps,

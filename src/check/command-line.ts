@@ -50,6 +50,9 @@ export interface ConvertOptions {
   /** Names in the graph; empty = its placeholders, and all that nothing in it uses. */
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
+  /** Of a SavedModel; '' = what is usual. */
+  readonly signature: string;
+  readonly tag: string;
 }
 
 export type ToolCommand =
@@ -145,9 +148,12 @@ function convertCommand(take: Take): Command {
       'an output (default: what nothing in the graph uses); may be given several times',
       collect,
     )
+    .option('--signature <name>', 'of a SavedModel: which of its signatures (default: serving_default)')
+    .option('--tag <tag>', 'of a SavedModel: a tag of the graph (default: serve)')
     .action((from: string, given: Given) => {
       const [inputs, outputs] = [given.input ?? [], given.output ?? []] as [string[], string[]];
-      take({ kind: 'convert', options: { from, to: String(given.outputFile), inputs, outputs } });
+      const [signature, tag] = [String(given.signature ?? ''), String(given.tag ?? '')];
+      take({ kind: 'convert', options: { from, to: String(given.outputFile), inputs, outputs, signature, tag } });
     });
 }
 

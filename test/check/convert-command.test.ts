@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { readOnnxSignature } from '../../src/backends/onnx-file.js';
 import { parseToolCommand } from '../../src/check/command-line.js';
 import { runTool } from '../../src/check/run.js';
-import { checkAnswers, readCases } from '../backends/tensorflow/cases.js';
+import { checkAnswers, readCases, readSaved, writeSaved } from '../backends/tensorflow/cases.js';
 
 let folder: string;
 
@@ -55,4 +55,31 @@ test('an output can be any node', async () => {
   await writeFile(from, Buffer.from(one.graph, 'base64'));
   expect((await convert(from, '-o', to, '--output', 'MatMul'))[0]).toBe(0);
   expect((await readOnnxSignature(to)).outputs).toEqual([{ name: 'MatMul', datatype: 'FP32', shape: [2, 4] }]);
+});
+
+test('a signature and a tag choose in a SavedModel', async () => {
+  const saved = readSaved('./saved.ndjson.gz').find(({ name }) => name === 'keras')!;
+  const [from, to] = [join(folder, 'model.savedmodel'), join(folder, 'model.onnx')];
+  await writeSaved(from, saved);
+  expect(await convert(from, '-o', to, '--signature', 'train')).toEqual([
+    2,
+    expect.stringContaining("has no signature 'train': found '__saved_model_init_op', 'serve', 'serving_default'"),
+  ]);
+  expect(await convert(from, '-o', to, '--tag', 'gpu')).toEqual([
+    2,
+    expect.stringContaining("has no graph with the tag 'gpu': found 'serve'"),
+  ]);
+  expect((await convert(from, '-o', to, '--signature', 'serve', '--tag', 'serve'))[0]).toBe(0);
+  await checkAnswers(await readFile(to), saved.inputs, saved.outputs);
+});
+
+test.each(['--signature', '--tag'])('%s of a frozen graph is refused', async (option) => {
+  const from = join(folder, 'model.graphdef');
+  await writeFile(from, Buffer.from(one.graph, 'base64'));
+  const [code, text] = await convert(from, '-o', join(folder, 'model.onnx'), option, 'serve');
+  expect([code, text]).toEqual([
+    2,
+    expect.stringContaining(`${option} chooses in a SavedModel, and ${from} is no folder`),
+  ]);
+  expect(await readdir(folder)).toEqual(['model.graphdef']);
 });

@@ -99,7 +99,9 @@ function taggedGraph(bytes: Uint8Array, wanted: string): Uint8Array {
   const found = graphs.find((_, i) => tags[i]!.includes(wanted));
   if (found !== undefined) return found;
   const names = [...new Set(tags.flat())].sort().join("', '");
-  throw invalid(`the SavedModel has no graph with the tag '${wanted}': found '${names}' (parameter ${parameters.tag})`);
+  throw invalid(
+    `the SavedModel has no graph with the tag '${wanted}': found '${names}' (parameter ${parameters.tag}, or --tag)`,
+  );
 }
 
 function chosenSignature(meta: Uint8Array, name: string): Signature {
@@ -112,7 +114,9 @@ function chosenSignature(meta: Uint8Array, name: string): Signature {
   const found = signatures.get(name);
   if (found !== undefined) return found;
   const names = [...signatures.keys()].sort().join("', '");
-  throw invalid(`the SavedModel has no signature '${name}': found '${names}' (parameter ${parameters.signature})`);
+  throw invalid(
+    `the SavedModel has no signature '${name}': found '${names}' (parameter ${parameters.signature}, or --signature)`,
+  );
 }
 
 /** Maps are messages of key and value. */

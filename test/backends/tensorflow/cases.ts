@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import * as ort from 'onnxruntime-node';
 import { expect } from 'vitest';
@@ -105,4 +107,16 @@ export interface Saved extends Omit<Case, 'graph'> {
 
 export function readSaved(file: string): Saved[] {
   return readLines(file) as Saved[];
+}
+
+/** @param changed other bytes for some of its files */
+export async function writeSaved(
+  folder: string,
+  { files }: Saved,
+  changed: Readonly<Record<string, Uint8Array>> = {},
+): Promise<void> {
+  for (const [path, data] of Object.entries(files)) {
+    await mkdir(dirname(join(folder, path)), { recursive: true });
+    await writeFile(join(folder, path), changed[path] ?? Buffer.from(data, 'base64'));
+  }
 }

@@ -1,11 +1,11 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { maskedCrc32c } from '../../../src/backends/tensorflow/checksum.js';
 import { convertSavedModel, savedChoice } from '../../../src/backends/tensorflow/saved-model.js';
 import { ServerError } from '../../../src/types/errors.js';
-import { checkAnswers, readSaved, type Saved } from './cases.js';
+import { checkAnswers, readSaved, type Saved, writeSaved } from './cases.js';
 
 const saved = readSaved('./saved.ndjson.gz');
 const NOTHING = { inputs: [], outputs: [] };
@@ -19,11 +19,8 @@ beforeEach(async () => {
 
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-async function write({ files }: Saved, changed: Readonly<Record<string, Uint8Array>> = {}): Promise<void> {
-  for (const [path, data] of Object.entries(files)) {
-    await mkdir(dirname(join(folder, path)), { recursive: true });
-    await writeFile(join(folder, path), changed[path] ?? Buffer.from(data, 'base64'));
-  }
+function write(saved: Saved, changed: Readonly<Record<string, Uint8Array>> = {}): Promise<void> {
+  return writeSaved(folder, saved, changed);
 }
 
 function chosen(parameters: Readonly<Record<string, string>>) {
@@ -116,10 +113,10 @@ test('another signature is taken where the configuration names it', async () => 
 test('a signature or a tag that is not there is refused with those that are', async () => {
   await write(saved.find(({ name }) => name === 'keras')!);
   expect(failure(NOTHING, { TF_SIGNATURE_DEF: 'train' })).toBe(
-    "Invalid argument: the SavedModel has no signature 'train': found '__saved_model_init_op', 'serve', 'serving_default' (parameter TF_SIGNATURE_DEF)",
+    "Invalid argument: the SavedModel has no signature 'train': found '__saved_model_init_op', 'serve', 'serving_default' (parameter TF_SIGNATURE_DEF, or --signature)",
   );
   expect(failure(NOTHING, { TF_GRAPH_TAG: 'gpu' })).toBe(
-    "Invalid argument: the SavedModel has no graph with the tag 'gpu': found 'serve' (parameter TF_GRAPH_TAG)",
+    "Invalid argument: the SavedModel has no graph with the tag 'gpu': found 'serve' (parameter TF_GRAPH_TAG, or --tag)",
   );
 });
 

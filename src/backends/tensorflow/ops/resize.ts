@@ -3,7 +3,7 @@ import type { Call, OpTable, Translate } from '../call.js';
 import { elementType } from '../element-type.js';
 import { filled, type Shape } from '../tensor.js';
 
-const { FLOAT, DOUBLE, INT64 } = elementType;
+const { BOOL, FLOAT, DOUBLE, INT64 } = elementType;
 
 /** TensorFlow has weights of its cubic at so many places between two pixels. */
 const TABLE_STEPS = 1024;
@@ -73,7 +73,7 @@ function sideOf(maths: Maths, first: string, i: number): Side {
   const to = wanted === null ? maths.element(call.input(1), i) : maths.number(wanted);
   if (!call.flag('align_corners')) return { from, to, scale: maths.of('Div', from, to) };
   // First and last pixels fall together, where there are two on both sides.
-  const isMany = maths.emit('Greater', [maths.of('Min', from, to), maths.number(1)], elementType.BOOL);
+  const isMany = maths.is('Greater', maths.of('Min', from, to), maths.number(1));
   const less = call.cast(isMany, FLOAT);
   return { from, to, scale: maths.of('Div', maths.of('Sub', from, less), maths.of('Sub', to, less)) };
 }
@@ -101,7 +101,7 @@ function clamped(maths: Maths, { from }: Side, at: Value): Value {
   const weights = cubic(maths, maths.of('Sub', at, pixels), LEGACY);
   const last = maths.of('Sub', from, maths.number(1));
   const inside = maths.emit('Clip', [pixels, maths.number(0), last], FLOAT);
-  const isOf = maths.emit('Equal', [maths.column(inside), maths.count(from)], elementType.BOOL);
+  const isOf = maths.is('Equal', maths.column(inside), maths.count(from));
   return maths.of('MatMul', weights, call.cast(isOf, FLOAT));
 }
 
@@ -121,14 +121,18 @@ function cubic({ call }: Maths, offsets: Value, a: number): Value {
 
 /** [to, from]: how much of each input pixel an output pixel covers. The last stands also for all behind it. */
 function areaWeights(maths: Maths, { from, to, scale }: Side): Value {
-  const { call } = maths;
   const [begins, ends] = [0, 1].map((i) =>
     maths.column(maths.of('Mul', maths.of('Add', maths.count(to), maths.number(i)), scale)),
   ) as [Value, Value];
   const next = maths.range(maths.number(1), from);
   const limits = maths.emit('Concat', [next, constant(filled(FLOAT, BEYOND, [1]))], FLOAT, { axis: 0 });
-  const covered = maths.of('Sub', maths.of('Min', limits, ends), maths.of('Max', maths.count(from), begins));
-  return maths.of('Div', call.emit('Relu', [covered], FLOAT, null), scale);
+  const pixels = maths.count(from);
+  const covered = maths.of('Sub', maths.of('Min', limits, ends), maths.of('Max', pixels, begins));
+  // The difference of two large numbers would be less exact.
+  const [isBehind, isBefore] = [maths.is('Greater', begins, pixels), maths.is('Less', ends, limits)];
+  const isWithin = maths.is('And', isBehind, isBefore);
+  const weights = maths.emit('Where', [isWithin, scale, maths.one('Relu', covered)], FLOAT);
+  return maths.of('Div', weights, scale);
 }
 
 /** FLOATs in the graph. */
@@ -153,6 +157,10 @@ class Maths {
 
   of(op: string, a: Value, b: Value): Value {
     return this.emit(op, [a, b], FLOAT);
+  }
+
+  is(op: string, a: Value, b: Value): Value {
+    return this.emit(op, [a, b], BOOL);
   }
 
   /** 0, 1, ... below a number. */

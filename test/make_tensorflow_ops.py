@@ -465,7 +465,39 @@ def resizes():
         case(f"{name} uint8", lambda x: op(images=x, size=[5, 5], **attributes), ints(2, 4, 6, 3, low=0, high=256, dtype=np.uint8))
 
 
-for family in (unary, binary, reductions, matrices, shapes, slices, images, layouts, text, flow, old, served, resizes):
+def cells():
+    """Fused recurrent cells. What lies behind the last step that counts is zeros in memory and hidden state, and anything in the rest."""
+    size, units = 4, 3
+
+    def states(batch):
+        return floats(batch, units), floats(batch, units)
+
+    def weights():
+        vectors = [floats(units) for _ in range(3)]
+        return dict(zip(("w", "wci", "wcf", "wco", "b"), [floats(size + units, 4 * units), *vectors, floats(4 * units)]))
+
+    forms = {"plain": {}, "peepholes": {"use_peephole": True}, "clipped": {"cell_clip": 0.4}, "free": {"cell_clip": -1.0, "use_peephole": True}}
+    for name, attributes in forms.items():
+        for bias in ((None, 0.0) if name == "plain" else (None, 0.5)):
+            more = {**attributes, **({} if bias is None else {"forget_bias": bias})}
+            trained = weights()
+            case(f"LSTMBlockCell {name} {bias}", lambda x, c, h: raw.LSTMBlockCell(x=x, cs_prev=c, h_prev=h, **trained, **more), floats(2, size), *states(2))
+            case(f"BlockLSTM {name} {bias}", lambda x, c, h: raw.BlockLSTM(seq_len_max=tf.constant(5, tf.int64), x=x, cs_prev=c, h_prev=h, **trained, **more), floats(5, 2, size), *states(2), dynamic=(1,))
+        case(f"BlockLSTMV2 {name}", lambda x, c, h: raw.BlockLSTMV2(seq_len_max=tf.constant(4, tf.int64), x=x, cs_prev=c, h_prev=h, **trained, **attributes), floats(4, 1, size), *states(1), dynamic=False)
+    trained = weights()
+    lasting = lambda made: [made.cs, made.h]
+    for op in (raw.BlockLSTM, raw.BlockLSTMV2):
+        name = "BlockLSTM" if op is raw.BlockLSTM else "BlockLSTMV2"
+        for steps in (0, 1, 3, 6):
+            case(f"{name} of {steps} steps", lambda x, c, h: lasting(op(seq_len_max=tf.constant(steps, tf.int64), x=x, cs_prev=c, h_prev=h, **trained)), floats(6, 2, size), *states(2), dynamic=(0, 1))
+        case(f"{name} fed", lambda n, x, c, h: lasting(op(seq_len_max=n, x=x, cs_prev=c, h_prev=h, **trained)), np.int64(2), floats(4, 2, size), *states(2), dynamic=(0,))
+        case(f"{name} of the longest", lambda n, x, c, h: lasting(op(seq_len_max=tf.reduce_max(n), x=x, cs_prev=c, h_prev=h, **trained)), np.array([2, 4], np.int64), floats(4, 2, size), *states(2))
+        case(f"{name} fed weights", lambda w, x, c, h: lasting(op(seq_len_max=tf.constant(4, tf.int64), x=x, cs_prev=c, h_prev=h, **{**trained, "w": w})), trained["w"], floats(4, 2, size), *states(2), dynamic=False)
+    for batch in (1, 3):
+        case(f"GRUBlockCell {batch}", lambda x, h: raw.GRUBlockCell(x=x, h_prev=h, w_ru=tf.constant(floats(size + units, 2 * units)), w_c=tf.constant(floats(size + units, units)), b_ru=tf.constant(floats(2 * units)), b_c=tf.constant(floats(units))), floats(batch, size), floats(batch, units))
+
+
+for family in (unary, binary, reductions, matrices, shapes, slices, images, layouts, text, flow, old, served, resizes, cells):
     family()
 path = os.path.join(os.path.dirname(__file__), "backends", "tensorflow", "ops.ndjson.gz")
 with open(path, "wb") as file:

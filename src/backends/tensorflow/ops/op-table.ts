@@ -1,5 +1,6 @@
 import type { OpTable } from '../call.js';
 import { binaryOps } from './binary.js';
+import { cellOps } from './cell.js';
 import { flowOps } from './flow.js';
 import { imageOps } from './image.js';
 import { joinOps } from './join.js';
@@ -34,6 +35,7 @@ export const structuralOps = [
 export const opTable: ReadonlyMap<string, OpTable[string]> = new Map(
   [
     binaryOps,
+    cellOps,
     flowOps,
     imageOps,
     joinOps,

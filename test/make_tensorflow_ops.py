@@ -497,7 +497,38 @@ def cells():
         case(f"GRUBlockCell {batch}", lambda x, h: raw.GRUBlockCell(x=x, h_prev=h, w_ru=tf.constant(floats(size + units, 2 * units)), w_c=tf.constant(floats(size + units, units)), b_ru=tf.constant(floats(2 * units)), b_c=tf.constant(floats(units))), floats(batch, size), floats(batch, units))
 
 
-for family in (unary, binary, reductions, matrices, shapes, slices, images, layouts, text, flow, old, served, resizes, cells):
+def volumes():
+    """Images of three sides, channels last and first."""
+
+    def both(name, build, array, dynamic=(0, 1, 2, 3)):
+        case(f"{name} NDHWC", lambda x: build(x, "NDHWC", lambda sides: [1, *sides, 1]), array, dynamic=dynamic)
+        first = np.ascontiguousarray(np.moveaxis(array, 4, 1))
+        case(f"{name} NCDHW", lambda x: build(x, "NCDHW", lambda sides: [1, 1, *sides]), first, dynamic=dynamic and (0, 2, 3, 4))
+
+    for padding in ("SAME", "VALID"):
+        for kernel, strides in (((1, 1, 1), (1, 1, 1)), ((3, 2, 3), (1, 1, 1)), ((2, 3, 3), (2, 1, 3)), ((3, 3, 3), (2, 2, 2))):
+            filter = floats(*kernel, 2, 3)
+            both(f"Conv3D {kernel} {strides} {padding}", lambda x, form, of: raw.Conv3D(input=x, filter=tf.constant(filter), strides=of(strides), padding=padding, data_format=form), floats(2, 4, 5, 3, 2))
+            both(f"MaxPool3D {kernel} {strides} {padding}", lambda x, form, of: raw.MaxPool3D(input=x, ksize=of(kernel), strides=of(strides), padding=padding, data_format=form), floats(2, 4, 5, 3, 2) - 3)
+            both(f"AvgPool3D {kernel} {strides} {padding}", lambda x, form, of: raw.AvgPool3D(input=x, ksize=of(kernel), strides=of(strides), padding=padding, data_format=form), floats(2, 4, 5, 3, 2))
+            wanted = (4, 5, 3)
+            steps = [-(-size // s) if padding == "SAME" else (size - k) // s + 1 for size, k, s in zip(wanted, kernel, strides)]
+            both(f"Conv3DBackpropInputV2 {kernel} {strides} {padding}", lambda x, form, of: raw.Conv3DBackpropInputV2(input_sizes=tf.stack([tf.shape(x)[0], *([2, *wanted] if form == "NCDHW" else [*wanted, 2])]), filter=tf.constant(filter), out_backprop=x, strides=of(strides), padding=padding, data_format=form), floats(2, *steps, 3), dynamic=(0,))
+        for dilations in ((2, 1, 2), (1, 2, 1)):
+            both(f"Conv3D dilated {dilations} {padding}", lambda x, form, of: raw.Conv3D(input=x, filter=tf.constant(floats(2, 3, 2, 2, 3)), strides=[1] * 5, padding=padding, dilations=of(dilations), data_format=form), floats(2, 4, 5, 3, 2))
+    case("Conv3D fed", lambda x, f: raw.Conv3D(input=x, filter=f, strides=[1, 1, 2, 1, 1], padding="SAME"), floats(1, 4, 5, 4, 2), floats(2, 2, 3, 2, 3), dynamic=False)
+
+    def network(x):
+        for filter in (floats(3, 3, 3, 2, 4), floats(1, 1, 1, 4, 3)):
+            x = tf.nn.relu(tf.nn.bias_add(raw.Conv3D(input=x, filter=tf.constant(filter), strides=[1] * 5, padding="SAME"), floats(filter.shape[4])))
+        x = raw.MaxPool3D(input=x, ksize=[1, 2, 2, 2, 1], strides=[1, 2, 2, 2, 1], padding="VALID")
+        return tf.reduce_mean(x, [1, 2, 3])
+
+    case("Conv3D network", network, floats(2, 4, 4, 6, 2))
+    case("FusedBatchNormV3 NDHWC", lambda x: raw.FusedBatchNormV3(x=x, scale=tf.constant(floats(3)), offset=tf.constant(floats(3)), mean=tf.constant(floats(3)), variance=tf.constant(np.abs(floats(3)) + 0.5), is_training=False, epsilon=0.001, data_format="NDHWC")[0], floats(2, 2, 3, 4, 3))
+
+
+for family in (unary, binary, reductions, matrices, shapes, slices, images, layouts, text, flow, old, served, resizes, cells, volumes):
     family()
 path = os.path.join(os.path.dirname(__file__), "backends", "tensorflow", "ops.ndjson.gz")
 with open(path, "wb") as file:

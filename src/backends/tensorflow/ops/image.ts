@@ -1,40 +1,47 @@
-import type { Value } from '../builder.js';
+import { named, type Value } from '../builder.js';
 import type { Call, OpTable, Translate } from '../call.js';
 import { elementType } from '../element-type.js';
 import type { OnnxAttributes } from '../onnx-writer.js';
 import { samePads, windowed } from '../shapes.js';
 import { type Shape, typedArray } from '../tensor.js';
 
-/** Heights and widths of a node that steps over images, whichever way its images lie. */
+/** Height and width of a node that steps over images, or depth, height and width of volumes, whichever way they lie. */
 interface Window {
   readonly isFirst: boolean;
-  /** Places of height and width in the node's attributes and in the shape of its images. */
-  readonly sides: readonly [number, number];
-  readonly strides: readonly [number, number];
-  readonly dilations: readonly [number, number];
+  /** Places of the sides in the node's attributes and in the shape of its images. */
+  readonly sides: readonly number[];
+  /** Place of the channels. */
+  readonly channels: number;
+  readonly strides: readonly number[];
+  readonly dilations: readonly number[];
   readonly padding: string;
 }
 
+const formats: readonly string[] = ['NHWC', 'NCHW', 'NDHWC', 'NCDHW'];
+
 function windowOf(call: Call, strides = call.list('strides')): Window {
-  const format = call.text('data_format', 'NHWC');
-  if (format !== 'NHWC' && format !== 'NCHW') throw call.refused(`data_format ${format}`);
-  const isFirst = format === 'NCHW';
-  const sides = isFirst ? ([2, 3] as const) : ([1, 2] as const);
-  const pick = (list: readonly number[]) => sides.map((side) => list[side] ?? 1) as [number, number];
+  const format = call.text('data_format', call.op.includes('3D') ? 'NDHWC' : 'NHWC');
+  if (!formats.includes(format)) throw call.refused(`data_format ${format}`);
+  const channels = format.indexOf('C');
+  const isFirst = channels === 1;
+  const sides = [...format].flatMap((letter, i) => (letter === 'N' || letter === 'C' ? [] : [i]));
+  const pick = (list: readonly number[]) => sides.map((side) => list[side] ?? 1);
   const dilations = pick(call.list('dilations'));
   if ([...pick(strides), ...dilations].some((step) => step < 1)) throw call.refused('a stride or dilation below 1');
-  return { isFirst, sides, strides: pick(strides), dilations, padding: call.text('padding', 'VALID') };
+  return { isFirst, sides, channels, strides: pick(strides), dilations, padding: call.text('padding', 'VALID') };
 }
 
-/** ONNX's name of images with channels first. */
-function images(call: Call, value: Value, { isFirst }: Window): string {
-  return isFirst ? call.builder.plain(value) : call.builder.first(value);
+/** ONNX's name of images with channels first. Volumes are turned around for each node, and back: ONNX Runtime takes out what undoes itself. */
+function images(call: Call, value: Value, { isFirst, sides, channels }: Window): string {
+  if (isFirst) return call.builder.plain(value);
+  if (sides.length === 2) return call.builder.first(value);
+  return call.builder.plain(call.transposed(value, [0, channels, ...sides]));
 }
 
 /** One node on images, whose output lies as its input does in TensorFlow. */
 function emitImages(
   call: Call,
-  { isFirst }: Window,
+  { isFirst, sides }: Window,
   op: string,
   inputs: readonly string[],
   type: number,
@@ -43,7 +50,9 @@ function emitImages(
   outputs = 1,
 ): Value {
   const name = call.emitNames(op, inputs, attributes, outputs)[0]!;
-  return { type, shape, tensor: null, ints: null, name: isFirst ? name : '', first: isFirst ? '' : name };
+  if (isFirst) return named(name, type, shape);
+  if (sides.length > 2) return call.emit('Transpose', [name], type, shape, { perm: [0, 2, 3, 4, 1] });
+  return { type, shape, tensor: null, ints: null, name: '', first: name };
 }
 
 /** Zeros around images: written out where the sizes are known, else worked out by ONNX Runtime. */
@@ -86,20 +95,35 @@ function arranged(isFirst: boolean, batch: number, lengths: readonly number[], c
   return isFirst ? [batch, channels, ...lengths] : [batch, ...lengths, channels];
 }
 
+/** What lies behind one point of the images: sides, channels of the input, channels of the output. */
+interface Filter {
+  readonly kernel: readonly number[];
+  readonly from: number;
+  readonly to: number;
+}
+
 /** Throws UNSUPPORTED where the sizes of the filter are not known. */
-function filterShape(call: Call): Shape {
+function filterOf(call: Call, { sides }: Window): Filter {
   const { shape } = call.input(1);
-  if (shape?.length === 4 && !shape.includes(-1)) return shape;
-  throw call.refused('the sizes of its filter are not known');
+  if (shape?.length !== sides.length + 2 || shape.includes(-1)) {
+    throw call.refused('the sizes of its filter are not known');
+  }
+  return { kernel: shape.slice(0, -2), from: shape.at(-2)!, to: shape.at(-1)! };
+}
+
+/** The filter with both kinds of channels before the sides. @param order of the channels */
+function turnedFilter(call: Call, { sides }: Window, order: 'from first' | 'to first'): Value {
+  const count = sides.length;
+  const channels = order === 'from first' ? [count, count + 1] : [count + 1, count];
+  return call.transposed(call.input(1), [...channels, ...sides.map((_, i) => i)]);
 }
 
 const conv: Translate = (call) => {
-  const [value, filter] = [call.input(0), call.input(1)];
   const window = windowOf(call);
-  const [height, width, depth, channels] = filterShape(call) as [number, number, number, number];
-  const weights = call.builder.plain(call.transposed(filter, [3, 2, 0, 1]));
-  const from = value.shape?.[window.isFirst ? 1 : 3] ?? -1;
-  return convolved(call, window, weights, [height, width], channels, from > 0 ? from / depth : 1);
+  const { kernel, from, to } = filterOf(call, window);
+  const weights = call.builder.plain(turnedFilter(call, window, 'to first'));
+  const channels = call.input(0).shape?.[window.channels] ?? -1;
+  return convolved(call, window, weights, kernel, to, channels > 0 ? channels / from : 1);
 };
 
 function convolved(
@@ -127,22 +151,21 @@ function convolved(
 /** Each channel has filters of its own: as many groups as channels. */
 const depthwise: Translate = (call) => {
   const window = windowOf(call);
-  const [height, width, depth, times] = filterShape(call) as [number, number, number, number];
-  const turned = call.transposed(call.input(1), [2, 3, 0, 1]);
-  const dims = [depth * times, 1, height, width];
+  const { kernel, from, to } = filterOf(call, window);
+  const turned = turnedFilter(call, window, 'from first');
+  const dims = [from * to, 1, ...kernel];
   const weights =
     turned.tensor === null
       ? call.emitNames('Reshape', [turned, call.int64s(dims)])[0]!
       : call.builder.write({ ...turned.tensor, dims });
-  return convolved(call, window, weights, [height, width], depth * times, depth);
+  return convolved(call, window, weights, kernel, from * to, from);
 };
 
 /** The gradient of a convolution: what TensorFlow calls transposed. */
 const convTranspose: Translate = (call) => {
   const window = windowOf(call);
   const value = call.input(2);
-  const kernel = filterShape(call).slice(0, 2);
-  const channels = filterShape(call)[2]!;
+  const { kernel, from } = filterOf(call, window);
   const wanted = outputSizes(call, window);
   const { strides, dilations, padding } = window;
   const extent = kernel.map((length, i) => (length - 1) * dilations[i]! + 1);
@@ -159,19 +182,19 @@ const convTranspose: Translate = (call) => {
     pads: [...pads.map((pair) => pair[0]!), ...pads.map((pair) => pair[1]!)],
     output_padding: beyond,
   };
-  const weights = call.builder.plain(call.transposed(call.input(1), [3, 2, 0, 1]));
-  const shape = arranged(window.isFirst, value.shape?.[0] ?? -1, wanted, channels);
+  const weights = call.builder.plain(turnedFilter(call, window, 'to first'));
+  const shape = arranged(window.isFirst, value.shape?.[0] ?? -1, wanted, from);
   const inputs = [images(call, value, window), weights];
   return emitImages(call, window, 'ConvTranspose', inputs, value.type, shape, attributes);
 };
 
-/** The first input is the whole shape, or height and width. */
+/** The first input is the whole shape, or that of the sides. */
 function outputSizes(call: Call, { sides }: Window): number[] {
   const { shape, ints, tensor } = call.input(0);
   const known = tensor === null ? ints : call.ints(0, 'sizes');
-  const sizes = shape?.[0] === 2 ? known : known === null ? null : sides.map((side) => known[side] ?? null);
+  const sizes = shape?.[0] === sides.length ? known : known === null ? null : sides.map((side) => known[side] ?? null);
   if (sizes?.every((size) => size !== null)) return sizes as number[];
-  throw call.refused('the height and width of its output are not known');
+  throw call.refused('the sizes of its output are not known');
 }
 
 function pool(onnx: string): Translate {
@@ -180,11 +203,11 @@ function pool(onnx: string): Translate {
     const isLater = call.inputs.length > 1;
     const window = windowOf(call, isLater ? call.ints(2, 'strides') : call.list('strides'));
     const sizes = isLater ? call.ints(1, 'window sizes') : call.list('ksize');
-    const { sides, strides, isFirst } = window;
+    const { sides, strides } = window;
     const kernel = sides.map((side) => sizes[side] ?? 1);
-    if ((sizes[0] ?? 1) !== 1 || (sizes[isFirst ? 1 : 3] ?? 1) !== 1)
+    if ((sizes[0] ?? 1) !== 1 || (sizes[window.channels] ?? 1) !== 1)
       throw call.refused('a window over batch or channels');
-    const channels = value.shape?.[isFirst ? 1 : 3] ?? -1;
+    const channels = value.shape?.[window.channels] ?? -1;
     const shape = outputShape(call, window, value.shape, kernel, channels);
     const inputs = [images(call, value, window)];
     if (onnx === 'MaxPool') return largest(call, window, kernel, inputs, shape);
@@ -218,7 +241,7 @@ const batchNorm: Translate = (call) => {
   if (call.attribute('is_training').b ?? true) throw call.refused('is_training: freeze the graph for inference');
   const value = call.input(0);
   const window = windowOf(call);
-  const shape = value.shape ?? [-1, -1, -1, -1];
+  const shape = value.shape ?? [-1, -1, ...window.sides.map(() => -1)];
   const parameters = [1, 2, 3, 4].map((i) => call.builder.plain(call.input(i)));
   const inputs = [images(call, value, window), ...parameters];
   const attributes = { epsilon: { float: call.float('epsilon', 1e-4) } };
@@ -261,7 +284,7 @@ function blocks(onnx: string): Translate {
     const isDeep = onnx === 'SpaceToDepth';
     const scaled = (dim: number, factor: number) => (dim < 0 ? -1 : dim * factor);
     const lengths = window.sides.map((side) => scaled(value.shape?.[side] ?? -1, isDeep ? 1 / size : size));
-    const depth = value.shape?.[window.isFirst ? 1 : 3] ?? -1;
+    const depth = value.shape?.[window.channels] ?? -1;
     const channels = scaled(depth, isDeep ? size * size : 1 / (size * size));
     const shape = arranged(window.isFirst, value.shape?.[0] ?? -1, lengths, channels);
     return emitImages(call, window, onnx, [images(call, value, window)], value.type, shape, { blocksize: size });
@@ -270,9 +293,12 @@ function blocks(onnx: string): Translate {
 
 export const imageOps: OpTable = {
   AvgPool: pool('AveragePool'),
+  AvgPool3D: pool('AveragePool'),
   BatchNormWithGlobalNormalization: oldBatchNorm,
   Conv2D: conv,
   Conv2DBackpropInput: convTranspose,
+  Conv3D: conv,
+  Conv3DBackpropInputV2: convTranspose,
   DepthToSpace: blocks('DepthToSpace'),
   DepthwiseConv2dNative: depthwise,
   FusedBatchNorm: batchNorm,
@@ -280,6 +306,7 @@ export const imageOps: OpTable = {
   FusedBatchNormV3: batchNorm,
   LRN: lrn,
   MaxPool: pool('MaxPool'),
+  MaxPool3D: pool('MaxPool'),
   MaxPoolV2: pool('MaxPool'),
   SpaceToDepth: blocks('SpaceToDepth'),
 };

@@ -297,6 +297,60 @@ def frames():
         earlier(f"branches {sign}", branches, np.array([sign, 0.5 * sign, 2], np.float32))
 
 
+def parts():
+    """Fused cells in loops and functions; lists that are cut out of one value, and put together."""
+    size, units = 3, 4
+    weights = dict(w=floats(size + units, 4 * units), wci=floats(units), wcf=floats(units), wco=floats(units), b=floats(4 * units))
+    gru = dict(w_ru=floats(size + units, 2 * units), w_c=floats(size + units, units), b_ru=floats(2 * units), b_c=floats(units))
+    raw = tf.raw_ops
+
+    def over(x, cell, *states):
+        def turn(i, rows, *states):
+            states = cell(x[i], *states)
+            return i + 1, rows.write(i, states[-1]), *states
+
+        rows = tf.TensorArray(tf.float32, size=tf.shape(x)[0], element_shape=[None, units])
+        made = tf.while_loop(lambda i, *_: i < tf.shape(x)[0], turn, [0, rows, *states])
+        return made[1].stack(), *made[2:]
+
+    def lstm(x, memory, hidden):
+        made = raw.LSTMBlockCell(x=x, cs_prev=memory, h_prev=hidden, **weights, use_peephole=True)
+        return made.cs, made.h
+
+    def rnn(x, hidden):
+        return [raw.GRUBlockCell(x=x, h_prev=hidden, **gru).h]
+
+    def block(x, memory, hidden):
+        made = raw.BlockLSTM(seq_len_max=tf.shape(x, tf.int64)[0], x=x, cs_prev=memory, h_prev=hidden, **weights)
+        return made.cs, made.h, made.o
+
+    for way in (later, earlier):
+        x, memory, hidden = floats(5, 2, size), floats(2, units), floats(2, units)
+        way("LSTMBlockCell", lambda x, c, h: list(over(x, lstm, c, h)), x, memory, hidden)
+        way("GRUBlockCell", lambda x, h: list(over(x, rnn, h)), x, hidden)
+        way("BlockLSTM", lambda x, c, h: list(block(x, c, h)), x, memory, hidden, open_axes=(0, 1))
+        way("BlockLSTM in a branch", lambda x, c, h: tf.cond(x[0, 0, 0] > 0.0, lambda: block(x, c, h)[:2], lambda: (x[:, :, :1] + h, x[:, :, :1] * c)), np.abs(x), memory, hidden, open_axes=())
+
+        def lengths(x):
+            rows = raw.TensorListFromTensor(tensor=x, element_shape=[2, -1])
+            made = raw.TensorListConcatV2(input_handle=rows, element_shape=[2, -1], leading_dims=tf.constant([], tf.int64), element_dtype=tf.float32)
+            last = raw.TensorListPopBack(input_handle=rows, element_shape=[2, -1], element_dtype=tf.float32)
+            return made.lengths, made.tensor, last.tensor
+
+        def pieces(x):
+            rows = tf.TensorArray(tf.float32, size=3, clear_after_read=False).split(x, [2, 2, 2])
+            return rows.read(1), rows.stack(), rows.concat()
+
+        def collected(x, n):
+            rows = tf.TensorArray(tf.float32, size=n, element_shape=[2, 3])
+            rows = tf.while_loop(lambda i, rows: i < n, lambda i, rows: (i + 1, rows.write(i, x * tf.cast(i, tf.float32))), [0, rows])[1]
+            return rows.concat()
+
+        way("concat with lengths", lengths, floats(3, 2, 4), open_axes=(0, 2))
+        way("split and concat", pieces, floats(6, 3), open_axes=(1,))
+        way("concat", collected, floats(2, 3), np.array(4, np.int32), open_axes=())
+
+
 def save(name, make, inputs):
     with tempfile.TemporaryDirectory() as scratch:
         folder = os.path.join(scratch, "model")
@@ -342,7 +396,7 @@ def write(name, entries):
     print(f"{len(entries)} cases, {os.path.getsize(path)} bytes")
 
 
-for family in (keras, loops, frames, models):
+for family in (keras, loops, frames, models, parts):
     family()
 write("loops.ndjson.gz", cases)
 write("loops-saved.ndjson.gz", saved)

@@ -8,7 +8,7 @@ import type { ConvertOutcome, ConvertTask } from './convert-task.js';
 import { convertSavedModel, savedModelFile } from './saved-model.js';
 
 /** Goes up with each change of what is made of a graph: files of older ones are not used any more. */
-const TRANSLATION = 2;
+const TRANSLATION = 3;
 const PIECE_BYTES = 1 << 20;
 
 /** Thread entry: reads the model, and writes what is made of it unless that was done before. */

@@ -1,4 +1,5 @@
 import { invalid } from '../../types/errors.js';
+import { placed } from './reference.js';
 import type { Shape, Tensor } from './tensor.js';
 import { readShape, readTensor } from './tensor.js';
 import { broken, type Field, fields, messages, text, varints, whole } from './wire.js';
@@ -32,7 +33,7 @@ export interface AttributeList {
 export interface GraphNode {
   readonly name: string;
   readonly op: string;
-  /** `node`, `node:1`, `^node`; in functions `argument` or `node:output:0`. */
+  /** `node`, `node:1`, `^node`; in functions also `argument`. */
   readonly inputs: readonly string[];
   readonly attributes: ReadonlyMap<string, Attribute>;
 }
@@ -168,7 +169,13 @@ function readFunction(bytes: Uint8Array): GraphFunction {
     else if (field.number === 3) nodes.push(readNode(field.bytes));
     else if (field.number === 4) readReturn(field.bytes, returns);
   }
-  return { ...signature, nodes, returns };
+  const ops = new Map(nodes.map(({ name, op }) => [name, op]));
+  const place = (reference: string) => placed(reference, (node) => ops.get(node) ?? '');
+  return {
+    ...signature,
+    nodes: nodes.map((node) => ({ ...node, inputs: node.inputs.map(place) })),
+    returns: new Map([...returns].map(([output, reference]) => [output, place(reference)])),
+  };
 }
 
 function readSignature(bytes: Uint8Array): { name: string; inputs: string[]; outputs: string[] } {

@@ -72,6 +72,9 @@ export function withElement(call: Call, value: Value, index: Value, item: Value,
   // A list of one has no other place.
   if (countOf(value) === 1 && !grows) return listOf(place, value.list);
   const element = merged(elementOf(value), item.shape);
+  if (element !== null && contradict(element, item.shape)) {
+    throw call.refused(`a list of elements of different shapes: [${element}] and [${item.shape}]`);
+  }
   const rows = rowsOf(call, value, item.shape);
   const isFitting = isStatic(rows.shape?.slice(1) ?? null) && !grows;
   const ready = isFitting ? rows : padded(call, rows, item, grows ? index : null);
@@ -79,6 +82,11 @@ export function withElement(call: Call, value: Value, index: Value, item: Value,
   const shape = element && [grows ? -1 : (rows.shape?.[0] ?? -1), ...element];
   const result = call.emit('ScatterND', [ready, at, place], value.type, shape);
   return listOf(result, { grows: value.list?.grows ?? false, size: grows ? null : (value.list?.size ?? null) });
+}
+
+/** Whether they cannot be of one shape. */
+function contradict(a: Shape, b: Shape | null): boolean {
+  return b !== null && (a.length !== b.length || a.some((dim, i) => dim >= 0 && b[i]! >= 0 && dim !== b[i]));
 }
 
 /** Elements that were not written yet have the size of the first that is. @param index the last that must be there */
@@ -152,6 +160,7 @@ function named1(name: string): Value {
   return { type: INT64, shape: [1], tensor: null, ints: null, name, first: '' };
 }
 
-function joined(call: Call, ...parts: readonly (Value | string)[]): Value {
+/** Sizes one behind the other. */
+export function joined(call: Call, ...parts: readonly (Value | string)[]): Value {
   return call.emit('Concat', parts, INT64, [-1], { axis: 0 });
 }

@@ -1,4 +1,4 @@
-import { test } from 'vitest';
+import { expect, test } from 'vitest';
 import { convertGraph } from '../../../src/backends/tensorflow/convert.js';
 import { encode } from '../onnx-builder.js';
 import { checkAnswers, type Encoded } from './cases.js';
@@ -55,4 +55,35 @@ test('in a branch that is never taken there may be any op', async () => {
     node('y', 'Merge', ['quiet', 'noise']),
   ]);
   await checkAnswers(convertGraph(graph, NOTHING), { x: floats([2], [1, 2]) }, { y: floats([2], [-1, -2]) });
+});
+
+/** Of a graph whose last node is `y`. */
+function refusal(...nodes: Parameters<typeof encode>[0]): () => void {
+  return () => convertGraph(encode(nodes), { inputs: [], outputs: [{ name: 'y', shape: null }] });
+}
+
+test('a list of elements that are not of one size is refused', () => {
+  const [open, two] = [constant('open', [1], Int32Array.of(-1)), constant('two', [], Int32Array.of(2))];
+  const places = [0, 1].map((place) => constant(`place${place}`, [], Int32Array.of(place)));
+  const list = node('list', 'TensorListReserve', ['open', 'two'], [attribute('element_dtype', FLOAT)]);
+  expect(
+    refusal(
+      placeholder('x', [6]),
+      open,
+      constant('lengths', [2], Int32Array.of(2, 4)),
+      node('parts', 'TensorListSplit', ['x', 'open', 'lengths']),
+      node('y', 'TensorListStack', ['parts', 'open']),
+    ),
+  ).toThrow("TensorListSplit 'parts' (parts of different lengths: 2 and 4)");
+  expect(refusal(open, two, list, node('y', 'TensorListConcatV2', ['list', 'open', 'open']))).toThrow(
+    "TensorListConcatV2 'y' (the lengths of the elements are not known, and may differ)",
+  );
+  expect(
+    refusal(
+      ...[placeholder('a', [2]), placeholder('b', [3]), open, two, ...places, list],
+      node('first', 'TensorListSetItem', ['list', 'place0', 'a']),
+      node('both', 'TensorListSetItem', ['first', 'place1', 'b']),
+      node('y', 'TensorListStack', ['both', 'open']),
+    ),
+  ).toThrow("TensorListSetItem 'both' (a list of elements of different shapes: [2] and [3])");
 });

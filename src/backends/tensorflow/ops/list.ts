@@ -6,6 +6,7 @@ import {
   elementOf,
   emptyList,
   isWhole,
+  joined,
   limitOf,
   listInput,
   listOf,
@@ -118,6 +119,37 @@ const scatter: Translate = (call) => {
   return scattered(call, list, call.input(1), rows);
 };
 
+/** Parts of a value, one behind the other, as elements: all of one length, since a list is one value. */
+function parted(call: Call, value: Value, index: number): Value {
+  const lengths = call.ints(index, 'lengths');
+  const length = lengths[0] ?? 0;
+  const other = lengths.find((each) => each !== length);
+  if (other !== undefined) throw call.refused(`parts of different lengths: ${length} and ${other}`);
+  const rest = call.emitNames('Shape', [value], { start: 1 })[0]!;
+  const whole = joined(call, call.int64s([lengths.length, length]), rest);
+  const shape = value.shape && [lengths.length, length, ...value.shape.slice(1)];
+  return listOf(call.emit('Reshape', [value, whole], value.type, shape, { allowzero: 1 }));
+}
+
+/** The elements one behind the other, and their lengths. @param known what is known of one element */
+function together(call: Call, list: Value, known: Shape | null): Value[] {
+  const length = merged(elementOf(list), known)?.[0] ?? -1;
+  if (length < 0) throw call.refused('the lengths of the elements are not known, and may differ');
+  const rows = rowsOf(call, list, known);
+  const sizes = (start: number, end?: number) =>
+    call.emitNames('Shape', [rows], { start, ...(end === undefined ? {} : { end }) })[0]!;
+  const count = call.emitNames('ReduceProd', [sizes(0, 2)])[0]!;
+  const whole = joined(call, count, sizes(2));
+  const size = rows.shape?.[0] ?? -1;
+  const shape = rows.shape && [size < 0 ? -1 : size * length, ...rows.shape.slice(2)];
+  const value = call.emit('Reshape', [rows, whole], rows.type, shape, { allowzero: 1 });
+  return [value, call.emit('Expand', [call.int64s([length]), sizes(0, 1)], INT64, [size])];
+}
+
+function behindFirst(rest: Shape | null | undefined): Shape | null {
+  return rest ? [-1, ...rest] : null;
+}
+
 /** Lists are said to be of some type by nodes that make them. */
 const fromTensor: Translate = (call) => {
   const value = call.input(0);
@@ -129,13 +161,17 @@ const fromTensor: Translate = (call) => {
 /** Lists of tensors: of TensorFlow 2, and the arrays of TensorFlow 1. */
 export const listOps: OpTable = {
   EmptyTensorList: none,
+  TensorArrayConcatV3: (call) =>
+    together(call, listInput(call, 1), behindFirst(call.attribute('element_shape_except0').shape)),
   TensorArrayGatherV3: (call) =>
     gathered(call, listInput(call, 2), call.input(1), call.attribute('element_shape').shape ?? null),
   TensorArrayReadV3: (call) => item(call, listInput(call, 2), call.input(1), elementOf(listInput(call, 2))),
   TensorArrayScatterV3: (call) => scattered(call, listInput(call, 3), call.input(1), call.input(2)),
   TensorArraySizeV3: (call) => sizeOf(call, listInput(call, 1)),
+  TensorArraySplitV3: (call) => parted(call, call.input(1), 2),
   TensorArrayV3: array,
   TensorArrayWriteV3: write,
+  TensorListConcatV2: (call) => together(call, listInput(call, 0), elementShape(call, 1)),
   TensorListFromTensor: fromTensor,
   TensorListGather: (call) => gathered(call, listInput(call, 0), call.input(1), elementShape(call, 2)),
   TensorListGetItem: (call) => item(call, listInput(call, 0), call.input(1), elementShape(call, 2)),
@@ -147,5 +183,6 @@ export const listOps: OpTable = {
   TensorListScatterIntoExistingList: (call) => scattered(call, listInput(call, 0), call.input(2), call.input(1)),
   TensorListScatterV2: scatter,
   TensorListSetItem: setItem,
+  TensorListSplit: (call) => parted(call, call.input(0), 2),
   TensorListStack: stack,
 };

@@ -34,9 +34,12 @@ NETWORKS = {
     "xception": (GRAPH, NEW),
     "ssd_mobilenet": (GRAPH, OLD, NEW),
     "dense": (GRAPH, OLD, NEW),
+    "film": (GRAPH, OLD, NEW),
+    "fused": (GRAPH, OLD, NEW),
     "gru": (GRAPH, NEW),
     "lstm": (GRAPH, NEW),
     "recurrent": (GRAPH, OLD, NEW),
+    "thumbnail": (GRAPH, OLD, NEW),
 }
 CASES = [(network, form) for network, forms in NETWORKS.items() for form in forms]
 

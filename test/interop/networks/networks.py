@@ -122,9 +122,16 @@ NETWORKS: dict[str, Callable[[], KerasNetwork | GraphNetwork]] = {
         ssd.ssd_mobilenet, [None, None, 3], image_tensor=random(5).randint(0, 256, [BATCH, 100, 140, 3], np.uint8)
     ),
     "dense": lambda: graph(small.dense, [20], x=random(6).standard_normal([BATCH, 20]).astype(np.float32)),
+    "film": lambda: graph(
+        small.film, [8, 16, 16, 3], x=random(8).standard_normal([BATCH, 8, 16, 16, 3]).astype(np.float32)
+    ),
+    "fused": lambda: graph(small.fused, [12], tokens=random(7).randint(0, small.WORDS, [BATCH, 12]).astype(np.int32)),
     "gru": lambda: keras_recurrent(tf.keras.layers.GRU),
     "lstm": lambda: keras_recurrent(tf.keras.layers.LSTM),
     "recurrent": lambda: graph(
         small.recurrent, [12], tokens=random(7).randint(0, small.WORDS, [BATCH, 12]).astype(np.int32)
+    ),
+    "thumbnail": lambda: graph(
+        small.thumbnail, [None, None, 3], image=random(5).randint(0, 256, [BATCH, 100, 140, 3], np.uint8)
     ),
 }

@@ -66,6 +66,20 @@ test('a tensor of few bytes cannot ask for gigabytes', () => {
   expect(failure(graph)).toContain('elements that are not written out');
 });
 
+test.each(['ResizeArea', 'ResizeBicubic'])('%s makes no matrix of any size', (op) => {
+  const resized = (...size: number[]) =>
+    failure(
+      encode([
+        placeholder('x', [1, 4, 5, 3]),
+        constant('size', [2], Int32Array.of(...size)),
+        node('y', op, ['x', 'size'], [attribute('T', FLOAT)]),
+      ]),
+    );
+  expect(resized(8, 8)).toBe('');
+  expect(resized(8, 2 ** 30)).toContain(`${op} 'y' (a side of 5 pixels made ${2 ** 30})`);
+  expect(resized(0, 8)).toContain(`${op} 'y' (a side of 4 pixels made 0)`);
+});
+
 const INT32: Field = { number: 6, varint: 3 };
 
 /** A loop of TensorFlow 1 that counts from `start` to 3: its parts by their names behind that of the loop. */

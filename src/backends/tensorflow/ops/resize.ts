@@ -10,6 +10,8 @@ const TABLE_STEPS = 1024;
 /** The cubic of Keys and the older one: see tensorflow/core/kernels/image/resize_bicubic_op.cc. */
 const KEYS = -0.5;
 const LEGACY = -0.75;
+/** A node of the file is a few bytes: the matrix that it makes is bounded. */
+const MAX_WEIGHTS = 2 ** 26;
 /** Behind the end of every side. */
 const BEYOND = 1e30;
 
@@ -53,15 +55,19 @@ interface Side {
 type Weigh = (maths: Maths, side: Side) => Value;
 
 /** Each output pixel is a weighted sum of input pixels, along height and then along width: [N, C, H, W] between two matrices. */
-function weighted(weigh: Weigh): Translate {
-  return (call) => {
-    const first = call.builder.first(call.cast(call.input(0), FLOAT));
-    const maths = new Maths(call);
-    const [rows, columns] = [0, 1].map((i) => weigh(maths, sideOf(maths, first, i))) as [Value, Value];
-    const wide = call.emit('MatMul', [rows, first], FLOAT, null);
-    const turned = call.emitNames('Transpose', [columns], { perm: [1, 0] })[0]!;
-    return call.emitFirst('MatMul', [call.builder.plain(wide), turned], FLOAT, resizedShape(call));
-  };
+function weighted(call: Call, weigh: Weigh, isBordered = false): Value {
+  const first = call.builder.first(call.cast(call.input(0), FLOAT));
+  const maths = new Maths(call);
+  const [rows, columns] = [0, 1].map((i) => weigh(maths, sideOf(maths, first, i))) as [Value, Value];
+  const images = isBordered ? bordered(call, first) : first;
+  const turned = call.emit('Transpose', [columns], FLOAT, null, { perm: [1, 0] });
+  const names = [call.emitNames('MatMul', [rows, images])[0]!, call.builder.plain(turned)];
+  return call.emitFirst('MatMul', names, FLOAT, resizedShape(call));
+}
+
+/** The pixels on the border stand for those outside: one before them and two behind. */
+function bordered(call: Call, first: string): string {
+  return call.emitNames('Pad', [first, call.int64s([0, 0, 1, 1, 0, 0, 2, 2])], { mode: 'edge' })[0]!;
 }
 
 /** @param first the images with channels first @param i 0 = height, 1 = width */
@@ -70,6 +76,9 @@ function sideOf(maths: Maths, first: string, i: number): Side {
   const known = call.input(0).shape?.[1 + i] ?? -1;
   const from = known < 0 ? maths.lengthOf(first, 2 + i) : maths.number(known);
   const wanted = intsOf(call.input(1))?.[i] ?? null;
+  if (wanted !== null && !(wanted > 0 && Math.max(1, known) * wanted <= MAX_WEIGHTS)) {
+    throw call.refused(`a side of ${known < 0 ? 'any number of' : known} pixels made ${wanted}`);
+  }
   const to = wanted === null ? maths.element(call.input(1), i) : maths.number(wanted);
   if (!call.flag('align_corners')) return { from, to, scale: maths.of('Div', from, to) };
   // First and last pixels fall together, where there are two on both sides.
@@ -78,35 +87,37 @@ function sideOf(maths: Maths, first: string, i: number): Side {
   return { from, to, scale: maths.of('Div', maths.of('Sub', from, less), maths.of('Sub', to, less)) };
 }
 
-/** [to, from]: each row a cubic around the place where its pixel lies in the input. */
-function cubicWeights(maths: Maths, side: Side): Value {
-  const isHalf = maths.call.flag('half_pixel_centers');
-  const shift = maths.number(isHalf ? 0.5 : 0);
-  const centres = maths.of('Sub', maths.of('Mul', maths.of('Add', maths.count(side.to), shift), side.scale), shift);
-  const before = maths.one('Floor', centres);
-  const steps = maths.number(TABLE_STEPS);
-  const between = maths.one('Round', maths.of('Mul', maths.of('Sub', centres, before), steps));
-  const at = maths.column(maths.of('Add', before, maths.of('Div', between, steps)));
-  if (!isHalf) return clamped(maths, side, at);
-  // What lies outside counts for nothing, and the rest for all.
-  const weights = cubic(maths, maths.of('Sub', at, maths.count(side.from)), KEYS);
+const cubic: Translate = (call) => {
+  const isHalf = call.flag('half_pixel_centers');
+  return weighted(call, isHalf ? keysWeights : legacyWeights, !isHalf);
+};
+
+/** [to, from]: each row a cubic around the place of its pixel. What lies outside counts for nothing, and the rest for all. */
+function keysWeights(maths: Maths, side: Side): Value {
+  const places = placesOf(maths, side, 0.5);
+  const weights = weightsAt(maths, maths.of('Sub', places, maths.count(side.from)), KEYS);
   const sums = maths.emit('ReduceSum', [weights, maths.call.int64s([1])], FLOAT);
   return maths.of('Div', weights, sums);
 }
 
-/** The pixels on the border stand for those outside: one before it and two behind it. */
-function clamped(maths: Maths, { from }: Side, at: Value): Value {
-  const { call } = maths;
-  const pixels = maths.range(maths.number(-1), maths.of('Add', from, maths.number(2)));
-  const weights = cubic(maths, maths.of('Sub', at, pixels), LEGACY);
-  const last = maths.of('Sub', from, maths.number(1));
-  const inside = maths.emit('Clip', [pixels, maths.number(0), last], FLOAT);
-  const isOf = maths.is('Equal', maths.column(inside), maths.count(from));
-  return maths.of('MatMul', weights, call.cast(isOf, FLOAT));
+/** [to, from + 3]: of images with a border. */
+function legacyWeights(maths: Maths, side: Side): Value {
+  const pixels = maths.range(maths.number(-1), maths.of('Add', side.from, maths.number(2)));
+  return weightsAt(maths, maths.of('Sub', placesOf(maths, side, 0), pixels), LEGACY);
 }
 
-/** Weights at some distance, in pixels. Both parts are 0 where they meet, and behind 2. In DOUBLE: terms cancel. */
-function cubic({ call }: Maths, offsets: Value, a: number): Value {
+/** [to, 1]: where each pixel of the output lies in the input, as exactly as the table has it. @param centre of a pixel */
+function placesOf(maths: Maths, { to, scale }: Side, centre: number): Value {
+  const shift = maths.number(centre);
+  const places = maths.of('Sub', maths.of('Mul', maths.of('Add', maths.count(to), shift), scale), shift);
+  const before = maths.one('Floor', places);
+  const steps = maths.number(TABLE_STEPS);
+  const between = maths.one('Round', maths.of('Mul', maths.of('Sub', places, before), steps));
+  return maths.column(maths.of('Add', before, maths.of('Div', between, steps)));
+}
+
+/** Weights of a cubic at some distance, in pixels. Both parts are 0 where they meet, and behind 2. In DOUBLE: terms cancel. */
+function weightsAt({ call }: Maths, offsets: Value, a: number): Value {
   const number = (value: number) => call.scalar(value, DOUBLE);
   const of = (op: string, ...inputs: (Value | string)[]) => call.emit(op, inputs, DOUBLE, null);
   const distance = of('Abs', call.cast(offsets, DOUBLE));
@@ -188,8 +199,8 @@ class Maths {
 }
 
 export const resizeOps: OpTable = {
-  ResizeArea: weighted(areaWeights),
-  ResizeBicubic: weighted(cubicWeights),
+  ResizeArea: (call) => weighted(call, areaWeights),
+  ResizeBicubic: cubic,
   ResizeBilinear: resize('linear'),
   ResizeNearestNeighbor: resize('nearest'),
 };

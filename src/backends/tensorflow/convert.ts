@@ -1,8 +1,9 @@
 import { type Graph, type GraphNode, readGraph } from './graph.js';
 import { writeModel } from './onnx-writer.js';
+import type { Port } from './port.js';
 import { parseReference } from './reference.js';
 import type { Shape } from './tensor.js';
-import { type Port, translate } from './translate.js';
+import { translate } from './translate.js';
 
 /** What is said of an input or output beside the graph. */
 export interface Hint {

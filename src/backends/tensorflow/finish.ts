@@ -1,8 +1,8 @@
 import { ServerError } from '../../types/errors.js';
 import type { Builder, Value } from './builder.js';
 import type { OnnxAttributes, OnnxGraph, OnnxNode, OnnxValue } from './onnx-writer.js';
+import type { Port } from './port.js';
 import type { Shape } from './tensor.js';
-import type { Port } from './translate.js';
 
 /** The graph with its outputs by their names, and without what they do not need. */
 export function finish(

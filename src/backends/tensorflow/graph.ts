@@ -1,5 +1,5 @@
 import { invalid } from '../../types/errors.js';
-import { placed } from './reference.js';
+import { placed } from './output-names.js';
 import type { Shape, Tensor } from './tensor.js';
 import { readShape, readTensor } from './tensor.js';
 import { broken, type Field, fields, messages, text, varints, whole } from './wire.js';

@@ -5,8 +5,9 @@ import { Checkpoint } from './checkpoint.js';
 import type { Hint, Hints } from './convert.js';
 import { type Graph, readGraph } from './graph.js';
 import { writeModel } from './onnx-writer.js';
+import type { Port } from './port.js';
 import { messageOf, readShape, type Shape, type Tensor } from './tensor.js';
-import { type Port, translate } from './translate.js';
+import { translate } from './translate.js';
 import { variableKeys } from './variables.js';
 import { messages, text } from './wire.js';
 

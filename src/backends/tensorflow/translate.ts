@@ -11,20 +11,11 @@ import { type Inline, translateLoop } from './loop.js';
 import type { OnnxGraph, OnnxValue } from './onnx-writer.js';
 import { listOps } from './ops/list.js';
 import { opTable } from './ops/op-table.js';
+import type { Port } from './port.js';
 import { dataInputs, isPivot, parseReference, type Reference } from './reference.js';
 import { Refusals } from './refusals.js';
 import { merged } from './shapes.js';
 import { numbersOf, type Shape, type Tensor } from './tensor.js';
-
-/** An input or output of the model. */
-export interface Port {
-  /** What clients call it. */
-  readonly name: string;
-  /** Where it is in the graph: `node:0`. */
-  readonly tensor: string;
-  /** What is known of it from elsewhere; null = nothing. */
-  readonly shape: Shape | null;
-}
 
 export interface Wanted {
   /** Besides these, placeholders that outputs need are inputs by their own names. */

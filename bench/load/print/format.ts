@@ -1,9 +1,8 @@
-/** Numbers for people: three digits that matter, whole from 100 on. */
+/** Numbers for people: three digits that matter, whole from 100 on. Halves go up as they are written, as those of reports do. */
 export function shortNumber(value: number): string {
   if (value === 0) return '0';
-  if (value >= 99.95) return Math.round(value).toLocaleString('en-US');
-  if (value >= 9.995) return value.toFixed(1);
-  return value >= 0.9995 ? value.toFixed(2) : value.toFixed(3);
+  const digits = value >= 99.95 ? 0 : value >= 9.995 ? 1 : value >= 0.9995 ? 2 : 3;
+  return value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
 /** Of things. */

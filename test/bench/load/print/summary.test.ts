@@ -85,10 +85,10 @@ test('a row for each load, in milliseconds, with what the server says', () => {
     '0.205',
     '0.205',
     '0.205',
-    '0.035',
+    '0.036',
     '0.044',
     '0.001',
-    '0.013',
+    '0.014',
     '0.000',
     '4.00',
     '0.610',
@@ -101,10 +101,10 @@ test('a row for each load, in milliseconds, with what the server says', () => {
     '0.205',
     '0.205',
     '0.205',
-    '0.035',
+    '0.036',
     '0.044',
     '0.001',
-    '0.013',
+    '0.014',
     '0.000',
     '10.0',
     '',
@@ -215,7 +215,7 @@ test('models of an ensemble have a table of their own', () => {
     shareOf({ model: 'step', inferences: 500, executions: 50 }),
   ];
   const rows = cellsOf(plainOf(reportOf([resultOf({ models })])));
-  expect(rows.at(-1)).toEqual(['1', 'step', '500', '0.044', '0.001', '0.013', '0.000', '10.0']);
+  expect(rows.at(-1)).toEqual(['1', 'step', '500', '0.044', '0.001', '0.014', '0.000', '10.0']);
 });
 
 test('colors where the terminal has them', () => {

@@ -62,7 +62,7 @@ function expectKnown({ latency }: LoadResult): void {
 }
 
 // What others do to the machine meanwhile is no fault of the tool: then it is measured again.
-describe.each(['http', 'grpc'] as const)('over %s', { retry: 2 }, (protocol) => {
+describe.each(['http', 'grpc'] as const)('over %s', { retry: 4 }, (protocol) => {
   test('known service times in a closed loop', async () => {
     const ports = await start({ serviceMs });
     const found = await run(ports, {

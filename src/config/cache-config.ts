@@ -1,7 +1,7 @@
 import { invalid } from '../types/errors.js';
 import { badOption } from './flag.js';
 import type { FlagValues } from './flag-values.js';
-import type { CacheOptions } from './options.js';
+import type { CacheOptions, RedisTls } from './options.js';
 
 /** Settings of one cache, by key; of a key given twice the last counts. */
 type Settings = ReadonlyMap<string, string>;
@@ -50,6 +50,9 @@ function localOptions(settings: Settings): CacheOptions {
   return { kind: 'local', bytes };
 }
 
+/** Beside `tls_enabled`. */
+const tlsKeys = ['cacert', 'cert', 'key', 'sni'];
+
 /** Triton's settings; those of its pool of connections do nothing: there is one, and nobody waits for it. */
 const redisKeys = [
   'host',
@@ -61,6 +64,8 @@ const redisKeys = [
   'socket_timeout',
   'pool_size',
   'wait_timeout',
+  'tls_enabled',
+  ...tlsKeys,
 ];
 
 /** Triton waits for ever; here nobody does. */
@@ -87,7 +92,28 @@ function redisOptions(settings: Settings): CacheOptions {
     database: integerOf(settings, 'db', { min: 0, max: 65_535, otherwise: 0 }),
     connectTimeoutMs: integerOf(settings, 'connect_timeout', { min: 1, max: MAX_MS, otherwise: CONNECT_TIMEOUT_MS }),
     timeoutMs: integerOf(settings, 'socket_timeout', { min: 1, max: MAX_MS, otherwise: SOCKET_TIMEOUT_MS }),
+    tls: tlsOf(settings),
   };
+}
+
+function tlsOf(settings: Settings): RedisTls | null {
+  const enabled = settings.get('tls_enabled') ?? 'false';
+  if (enabled !== 'true' && enabled !== 'false') {
+    throw badOption('cache-config', `expected true or false for 'tls_enabled', got '${enabled}'`);
+  }
+  const given = tlsKeys.find((key) => settings.has(key));
+  if (enabled === 'false') {
+    if (given === undefined) return null;
+    throw badOption('cache-config', `'${given}' needs redis,tls_enabled=true`);
+  }
+  if (settings.has('cert') !== settings.has('key')) {
+    throw badOption(
+      'cache-config',
+      `'cert' and 'key' go together, got '${settings.has('cert') ? 'cert' : 'key'}' alone`,
+    );
+  }
+  const of = (key: string) => settings.get(key) ?? '';
+  return { caFile: of('cacert'), certFile: of('cert'), keyFile: of('key'), serverName: of('sni') };
 }
 
 function integerOf(

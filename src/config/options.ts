@@ -133,6 +133,17 @@ export interface RedisCacheOptions {
   readonly connectTimeoutMs: number;
   /** Of a lookup; then the request is executed. */
   readonly timeoutMs: number;
+  /** Null = no TLS. */
+  readonly tls: RedisTls | null;
+}
+
+/** Files are PEM; '' = what Node trusts, and no certificate of ours. */
+export interface RedisTls {
+  readonly caFile: string;
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** What the server's certificate is to name; '' = the host. */
+  readonly serverName: string;
 }
 
 /** The flags `--ws-*`. */

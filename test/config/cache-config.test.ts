@@ -25,7 +25,7 @@ test('the last of a setting counts', () => {
 test('what a Redis server needs, and what is otherwise', () => {
   expect(read('redis,host=a', 'redis,port=6379')).toEqual({
     ...{ kind: 'redis', host: 'a', port: 6379, user: '', password: '', database: 0 },
-    ...{ connectTimeoutMs: 5000, timeoutMs: 10 },
+    ...{ connectTimeoutMs: 5000, timeoutMs: 10, tls: null },
   });
   const more = [
     'user=u',
@@ -38,8 +38,21 @@ test('what a Redis server needs, and what is otherwise', () => {
   ];
   expect(read('redis,host=a', 'redis,port=1', ...more.map((setting) => `redis,${setting}`))).toEqual({
     ...{ kind: 'redis', host: 'a', port: 1, user: 'u', password: 'p=,q', database: 3 },
-    ...{ connectTimeoutMs: 1, timeoutMs: 2 },
+    ...{ connectTimeoutMs: 1, timeoutMs: 2, tls: null },
   });
+});
+
+test('TLS has files, and a name', () => {
+  const tls = (...more: readonly string[]) =>
+    read('redis,host=a', 'redis,port=1', 'redis,tls_enabled=true', ...more.map((setting) => `redis,${setting}`));
+  expect(tls()).toMatchObject({ tls: { caFile: '', certFile: '', keyFile: '', serverName: '' } });
+  expect(tls('cacert=c', 'cert=d', 'key=e', 'sni=f')).toMatchObject({
+    tls: { caFile: 'c', certFile: 'd', keyFile: 'e', serverName: 'f' },
+  });
+  expect(() => tls('cert=d')).toThrow("'cert' and 'key' go together, got 'cert' alone");
+  expect(() => tls('key=d')).toThrow("got 'key' alone");
+  expect(() => tls('tls_enabled=yes')).toThrow("expected true or false for 'tls_enabled', got 'yes'");
+  expect(() => tls('tls_enabled=false', 'sni=f')).toThrow("'sni' needs redis,tls_enabled=true");
 });
 
 test('name and password may be in the environment; what is on the command line counts more', () => {

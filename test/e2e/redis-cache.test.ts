@@ -1,5 +1,9 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createClient } from '@redis/client';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, describe, expect, test } from 'vitest';
+import { certificate } from '../transport/http2/echo-server.js';
 import { addsOf, load, plus, plusFiles, putFiles } from './control.js';
 import { countsOf, type EnsembleText, ensembleFiles, ways } from './ensembles.js';
 import { scrape } from './metrics.js';
@@ -209,11 +213,63 @@ describe.skipIf(!hasRedis)('with a Redis server', () => {
     for (const answer of await Promise.all(answers)) expect(answer.status).toBe(200);
     redis.thaw();
   });
+
+  describe('over TLS', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'conch-redis-tls-'));
+    const file = (name: string, bytes: Buffer) => {
+      writeFileSync(join(folder, name), bytes);
+      return join(folder, name);
+    };
+    // One certificate, signed by itself, for both sides.
+    const mine = certificate();
+    const [cert, key] = [file('cert.pem', mine.cert), file('key.pem', mine.key)];
+    const other = file('other.pem', certificate().cert);
+
+    afterAll(() => rmSync(folder, { recursive: true }));
+
+    const startTlsRedis = (port: number) =>
+      startRedis(port, [
+        ...['--port', '0', '--tls-port', String(port), '--tls-auth-clients', 'yes'],
+        ...['--tls-cert-file', cert, '--tls-key-file', key, '--tls-ca-cert-file', cert],
+      ]);
+
+    test('answers are kept', async () => {
+      const port = await freePort();
+      await startTlsRedis(port);
+      const tls = ['tls_enabled=true', `cacert=${cert}`, `cert=${cert}`, `key=${key}`];
+      const server = await startServer(settingsWith(port, tls));
+      await connected(server, port);
+      await untilHit(server, 'simple', () => overHttp(server, 'simple', simpleInputs(5)));
+      expect(await overHttp(server, 'simple', simpleInputs(5))).toEqual(simpleOutputs(5));
+    });
+
+    test.each([
+      [
+        'a server that another has signed',
+        (port: number) => startTlsRedis(port),
+        other,
+        /no connection to Redis at .*certificate/,
+      ],
+      ['a server without TLS', (port: number) => startRedis(port), cert, /no connection to Redis/],
+    ])('%s is not talked to, and no request fails', async (_, start, ca, text) => {
+      const port = await freePort();
+      await start(port);
+      const tls = ['tls_enabled=true', `cacert=${ca}`, `cert=${cert}`, `key=${key}`, 'connect_timeout=500'];
+      const server = await startServer(settingsWith(port, tls));
+      await server.main.printed(text);
+      expect(await overHttp(server, 'simple', simpleInputs(5))).toEqual(simpleOutputs(5));
+      expect((await cacheOf(server, 'simple')).hits).toBe(0);
+    });
+  });
 });
 
 test.each([
   [['--cache-config=redis,host=somewhere'], /Failed to initialize RedisCache, didn't specify address\./],
   [['--cache-config=redis,host=somewhere', '--cache-config=redis,port=0'], /from 1 to 65535 for 'port', got '0'/],
+  [
+    [...redisFlags(1), '--cache-config=redis,tls_enabled=true', '--cache-config=redis,cacert=/nowhere.pem'],
+    /--cache-config=redis,cacert: \/nowhere\.pem cannot be read: ENOENT/,
+  ],
   [['--cache-config=redis,host=a', '--cache-config=local,size=5'], /a server has one cache, got 'redis' and 'local'/],
 ])('%s is refused', async (flags, text) => {
   const main = new MainProcess(['nowhere', ...flags]);

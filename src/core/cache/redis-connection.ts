@@ -1,5 +1,7 @@
+import type { ConnectionOptions } from 'node:tls';
 import type { Log } from '../../base/log.js';
-import type { RedisCacheOptions } from '../../config/options.js';
+import type { RedisCacheOptions, RedisTls } from '../../config/options.js';
+import { readPem } from '../../config/pem.js';
 import { asServerError } from '../../types/errors.js';
 
 const RECONNECT_MIN_MS = 50;
@@ -15,14 +17,28 @@ export interface RedisConnection {
   close(): void;
 }
 
+/** Reads the files of certificates. Throws INVALID_ARGUMENT that names setting and file. */
+export function readRedisTls({ caFile, certFile, keyFile, serverName }: RedisTls): ConnectionOptions {
+  const read = (key: string, file: string) => readPem(`--cache-config=redis,${key}`, file);
+  return {
+    ...(caFile !== '' && { ca: read('cacert', caFile) }),
+    ...(certFile !== '' && { cert: read('cert', certFile), key: read('key', keyFile) }),
+    ...(serverName !== '' && { servername: serverName }),
+  };
+}
+
 /**
  * Connects in the background, again and again, and again when the connection was lost; the log has one line for each time that it is lost and had. Resolves
  * when the client is loaded; null = it cannot be.
  */
-export async function connectRedis(options: RedisCacheOptions, log: Log): Promise<RedisConnection | null> {
+export async function connectRedis(
+  options: RedisCacheOptions,
+  tls: ConnectionOptions | null,
+  log: Log,
+): Promise<RedisConnection | null> {
   const where = `Redis at ${options.host}:${options.port}`;
   try {
-    const client = await newClient(options);
+    const client = await newClient(options, tls);
     let isLost = false;
     client.on('ready', () => {
       isLost = false;
@@ -44,12 +60,14 @@ export async function connectRedis(options: RedisCacheOptions, log: Log): Promis
 type Client = Awaited<ReturnType<typeof newClient>>;
 
 /** The package is loaded by those who use it. */
-async function newClient({ host, port, user, password, database, connectTimeoutMs }: RedisCacheOptions) {
+async function newClient(options: RedisCacheOptions, tls: ConnectionOptions | null) {
+  const { host, port, user, password, database, connectTimeoutMs } = options;
   const { createClient, RESP_TYPES } = await import('@redis/client');
   return createClient({
     // Redis before version 6 speaks no other.
     RESP: 2,
     socket: {
+      ...(tls === null ? {} : { ...tls, tls: true as const }),
       host,
       port,
       connectTimeout: connectTimeoutMs,

@@ -4,7 +4,7 @@ import type { RedisCacheOptions } from '../../config/options.js';
 import { Breaker } from './breaker.js';
 import type { CacheEntry } from './cache-entry.js';
 import { decodeEntry, encodeEntry } from './entry-codec.js';
-import { connectRedis, type RedisConnection } from './redis-connection.js';
+import { connectRedis, type RedisConnection, readRedisTls } from './redis-connection.js';
 import type { ResponseStore } from './response-store.js';
 
 const KEY_PREFIX = 'conch:1:';
@@ -30,11 +30,11 @@ export class RedisStore implements ResponseStore {
   #lookups = 0;
   #insertionBytes = 0;
 
-  /** Connects in the background. */
+  /** Connects in the background. Throws INVALID_ARGUMENT where a file of a certificate cannot be read. */
   constructor(options: RedisCacheOptions, clock: Clock, log: Log) {
     this.#timeoutMs = options.timeoutMs;
     this.#clock = clock;
-    this.#connection = connectRedis(options, log);
+    this.#connection = connectRedis(options, options.tls && readRedisTls(options.tls), log);
     void this.#connection.then((redis) => {
       this.#redis = redis;
     });

@@ -1,23 +1,14 @@
-import { readFileSync } from 'node:fs';
 import type { Options } from '../../config/options.js';
-import { invalid } from '../../types/errors.js';
+import { readPem } from '../../config/pem.js';
 import type { GrpcTls } from './engine.js';
 
 /** Reads the PEM files that the flags name. Throws INVALID_ARGUMENT that names the flag and the file. */
 export function readTls(options: Options): GrpcTls {
   const { grpcServerCert, grpcServerKey, grpcRootCert, grpcUseSslMutual } = options;
   return {
-    cert: readPem('grpc-server-cert', grpcServerCert),
-    key: readPem('grpc-server-key', grpcServerKey),
-    root: grpcRootCert === '' ? null : readPem('grpc-root-cert', grpcRootCert),
+    cert: readPem('--grpc-server-cert', grpcServerCert),
+    key: readPem('--grpc-server-key', grpcServerKey),
+    root: grpcRootCert === '' ? null : readPem('--grpc-root-cert', grpcRootCert),
     mutual: grpcUseSslMutual,
   };
-}
-
-function readPem(flag: string, file: string): Buffer {
-  try {
-    return readFileSync(file);
-  } catch (error) {
-    throw invalid(`--${flag}: ${file} cannot be read: ${(error as Error).message}`);
-  }
 }

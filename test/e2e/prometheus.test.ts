@@ -11,7 +11,13 @@ const flags = [
   '--cache-config=local,size=1048576',
   '--metrics-config=summary_latencies=true',
   '--metrics-config=histogram_latencies=true',
+  '--rate-limit=execution_count',
 ];
+
+const more = `
+response_cache { enable: true }
+instance_group [ { rate_limiter { resources [ { name: "R" count: 1 } ] } } ]
+`;
 
 let server: ServerProcess;
 
@@ -19,7 +25,7 @@ beforeAll(async () => {
   server = await ServerProcess.start({
     models: ['simple', 'sequence_direct'],
     flags,
-    edits: { simple: (config) => `${config}\nresponse_cache { enable: true }\n` },
+    edits: { simple: (config) => `${config}${more}` },
   });
   for (let i = 0; i < 3; i++) {
     expect((await ask(server.httpPort, infer('simple', simpleInputs(i)))).status).toBe(200);

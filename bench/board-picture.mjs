@@ -44,9 +44,13 @@ function draw({ title, fieldConfig }, series, index) {
     const y = PLOT.top + PLOT.height * (1 - value / highest);
     return `${x.toFixed(1)},${y.toFixed(1)}`;
   };
+  const columns = series.some(({ name }) => name.length > 16) ? 2 : 3;
   const lines = series.map(({ name, points }, place) => {
     const colour = COLOURS[place % COLOURS.length];
-    const legend = `<text x="${PLOT.left + (place % 3) * 86}" y="${152 + Math.floor(place / 3) * 12}" fill="${colour}">${name}</text>`;
+    const x = PLOT.left + (place % columns) * (PLOT.width / columns);
+    const text = `<text x="${x.toFixed(0)}" y="${152 + Math.floor(place / columns) * 12}" fill="${colour}">${name}</text>`;
+    // There is no room for more than two lines of names.
+    const legend = place < 2 * columns ? text : '';
     return `<polyline fill="none" stroke="${colour}" stroke-width="1.5" points="${points.map(at).join(' ')}"/>${legend}`;
   });
   const none = series.length > 0 ? '' : `<text x="150" y="85" fill="#888">no data</text>`;

@@ -93,12 +93,19 @@ describe.each(['conch', 'grpc-js'])('gRPC engine %s', (engine) => {
     const large = { ...parameters, 'file:big': { bytes_param: Buffer.alloc(3 << 20) } };
     expect(await loadBy({ model_name: 'adder', parameters: large })).toEqual({});
     expect(await addsOf(server, 'adder')).toBe(7);
-    const wrong = /^13 unexpected error on creating Triton parameter '/;
-    expect(await loadBy({ model_name: 'adder', parameters: { config: { bool_param: true } } })).toMatch(wrong);
-    expect(await loadBy({ model_name: 'adder', parameters: { other: { string_param: '' } } })).toMatch(wrong);
+    const refused = (name: string, value: object) => loadBy({ model_name: 'adder', parameters: { [name]: value } });
+    const wrongType = (name: string, expected: string) =>
+      `3 invalid value type for load parameter '${name}', expected ${expected}.`;
+    expect(await refused('config', { bool_param: true })).toBe(wrongType('config', 'string_param'));
+    expect(await refused('config', { bytes_param: Buffer.from('{}') })).toBe(wrongType('config', 'string_param'));
+    expect(await refused('config', {})).toBe(wrongType('config', 'string_param'));
+    expect(await refused('file:1/model.onnx', { string_param: 'YQ==' })).toBe(
+      wrongType('file:1/model.onnx', 'bytes_param'),
+    );
+    expect(await refused('other', { string_param: '' })).toMatch(/^3 unrecognized load parameter 'other'\./);
     const noBoolean = { unload_dependents: { int64_param: 1 } };
-    expect(await unloadBy({ model_name: 'adder', parameters: noBoolean })).toMatch(
-      /^13 Unable to parse 'unload_dependents'/,
+    expect(await unloadBy({ model_name: 'adder', parameters: noBoolean })).toBe(
+      "3 invalid value type for 'unload_dependents' parameter, expected bool_param.",
     );
     expect(await addsOf(server, 'adder')).toBe(7);
     expect(await loadBy({ model_name: 'adder' })).toEqual({});

@@ -1,6 +1,6 @@
 import type { ServedModel } from '../../core/served-model.js';
 import type { InferenceServer } from '../../core/server.js';
-import { ServerError } from '../../types/errors.js';
+import { invalid, ServerError } from '../../types/errors.js';
 import { loadOverrides, unloadsDependents } from '../load-request.js';
 import { logSettings } from './log-settings.js';
 import type { ProtoMessage } from './proto.js';
@@ -21,11 +21,11 @@ export const adminMethods: Readonly<Record<string, AdminMethod>> = {
   ModelStatistics: modelStatistics,
   RepositoryIndex: repositoryIndex,
   RepositoryModelLoad: async (server, request) => {
-    await server.load(modelNameOf(request), loadOverrides(parametersOf(request)));
+    await server.load(modelNameOf(request), loadOverrides(loadParametersOf(request)));
     return {};
   },
   RepositoryModelUnload: (server, request) => {
-    server.unload(modelNameOf(request), unloadsDependents(parametersOf(request)));
+    server.unload(modelNameOf(request), unloadsDependents(unloadParametersOf(request)));
     return {};
   },
   ...sharedMemoryMethods,
@@ -51,6 +51,27 @@ async function repositoryIndex(server: InferenceServer, { repository_name, ready
 function modelNameOf({ repository_name, model_name }: ProtoMessage): string {
   if (repository_name !== '' && model_name !== '') throw repositoryName();
   return (model_name === '' ? repository_name : model_name) as string;
+}
+
+/** Throws INVALID_ARGUMENT for others than `config` and `file:PATH`, and for other types (fact sheet 3.3). */
+function loadParametersOf(request: ProtoMessage): Record<string, unknown> {
+  const parameters = parametersOf(request);
+  for (const [name, value] of Object.entries(parameters)) {
+    const isConfig = name === 'config';
+    if (!isConfig && !name.startsWith('file:'))
+      throw invalid(`unrecognized load parameter '${name}'. A load takes 'config' and 'file:PATH'.`);
+    if (isConfig ? typeof value === 'string' : value instanceof Uint8Array) continue;
+    const expected = isConfig ? 'string_param' : 'bytes_param';
+    throw invalid(`invalid value type for load parameter '${name}', expected ${expected}.`);
+  }
+  return parameters;
+}
+
+function unloadParametersOf(request: ProtoMessage): Record<string, unknown> {
+  const parameters = parametersOf(request);
+  const { unload_dependents = false } = parameters;
+  if (typeof unload_dependents === 'boolean') return parameters;
+  throw invalid("invalid value type for 'unload_dependents' parameter, expected bool_param.");
 }
 
 /** The branch that is set of each. */

@@ -278,6 +278,15 @@ onEachEngine((engine) => {
       expect(answer.body.subarray(-1_000_000).equals(manyBytes(1_000_000)[0]!.data as Buffer)).toBe(true);
     });
 
+    test('of a kind that there is not is refused, and the answer says which there are', async () => {
+      const client = await connect();
+      const request = infer('simple', simpleInputs(7), { headers: { 'Content-Encoding': 'br' } });
+      const answer = (await client.ask(bytesOf(request)))!;
+      expect([answer.status, answer.headers.get('accept-encoding')]).toEqual([501, 'gzip, deflate']);
+      expect(JSON.parse(answer.body.toString())).toEqual({ error: 'Unsupported compression type' });
+      expect(outputsOf((await client.ask(bytesOf(infer('simple', simpleInputs(1)))))!)).toEqual(simpleOutputs(1));
+    });
+
     test('that is broken is refused', async () => {
       const request = infer('simple', simpleInputs(7), { headers: { 'Content-Encoding': 'gzip' } });
       expect((await ask(server.httpPort, request)).status).toBe(400);

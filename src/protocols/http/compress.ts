@@ -1,5 +1,6 @@
 import { deflate, gzip, unzip } from 'node:zlib';
-import { invalid, ServerError } from '../../types/errors.js';
+import { invalid, type ServerError } from '../../types/errors.js';
+import { UnsupportedEncoding } from './encoding.js';
 
 /**
  * Undoes a request's Content-Encoding outside the main thread. `deflate` is the zlib container; which of the two it really is,
@@ -11,9 +12,7 @@ export function decompress(
   limit: number,
   done: (error: ServerError | null, bytes: Buffer) => void,
 ): void {
-  if (encoding !== 'gzip' && encoding !== 'deflate') {
-    throw new ServerError('UNSUPPORTED', 'Unsupported compression type');
-  }
+  if (encoding !== 'gzip' && encoding !== 'deflate') throw new UnsupportedEncoding();
   if (body.length === 0) throw invalid('nothing to be decompressed');
   // Chunks are reused by their engine as soon as this returns.
   unzip(Buffer.from(body), { maxOutputLength: limit }, (error, bytes) => {

@@ -1,3 +1,5 @@
+import { ServerError } from '../../types/errors.js';
+
 export type Encoding = 'identity' | 'gzip' | 'deflate';
 
 /**
@@ -27,4 +29,11 @@ function weightOf(parameters: readonly string[]): number {
   if (text === undefined) return 1;
   const weight = Number(text.slice(2));
   return weight >= 0 && weight <= 1 ? weight : 0;
+}
+
+/** Of a request: UNSUPPORTED, and the answer says which encodings are not (fact sheet 1.2). */
+export class UnsupportedEncoding extends ServerError {
+  constructor() {
+    super('UNSUPPORTED', 'Unsupported compression type');
+  }
 }

@@ -1,5 +1,6 @@
 import { asServerError, type ServerError } from '../../types/errors.js';
 import { httpStatus } from '../status.js';
+import { UnsupportedEncoding } from './encoding.js';
 import type { HttpExchange } from './engine.js';
 
 export const JSON_HEADERS: readonly string[] = ['Content-Type', 'application/json'];
@@ -26,10 +27,11 @@ export function replyBytes(
 
 /** For an error of this class in a body of this type. */
 export function errorHeaders(error: ServerError, contentType: readonly string[]): readonly string[] {
+  if (error instanceof UnsupportedEncoding) return [...contentType, 'Accept-Encoding', 'gzip, deflate'];
   return error.code === 'RESOURCE_EXHAUSTED' ? [...contentType, 'Retry-After', '1'] : contentType;
 }
 
-/** `{"error": ...}` with the status of its class; a bound of ours says when to come again. */
+/** `{"error": ...}` with the status of its class; a bound of ours says when to come again, an unknown encoding which there are. */
 export function replyError(exchange: HttpExchange, error: unknown): void {
   const failure: ServerError = asServerError(error);
   const body = Buffer.from(JSON.stringify({ error: failure.message }));

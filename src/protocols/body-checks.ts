@@ -36,7 +36,12 @@ export function checkTensorBytes(prepared: PreparedHead, bytes: number, headerLe
 /** JSON bytes of a body of this length. */
 export function headBytesOf(bodyBytes: number, headerLength: number): number {
   if (headerLength === WHOLE_BODY) return bodyBytes;
-  if (headerLength <= bodyBytes) return headerLength;
+  checkHeaderLength(headerLength, bodyBytes);
+  return headerLength;
+}
+
+export function checkHeaderLength(headerLength: number, bodyBytes: number): void {
+  if (headerLength <= bodyBytes) return;
   throw invalid(`inference header size should be in range (0, ${bodyBytes}), got: ${headerLength}`);
 }
 

@@ -252,6 +252,33 @@ onEachEngine((engine) => {
     });
   });
 
+  describe('a head that is longer than the body', () => {
+    const lengthOf = (bytes: number) => ({ 'Inference-Header-Content-Length': String(bytes) });
+
+    test.each([1000, 200_000])('is refused by its length: %i bytes', async (bytes) => {
+      const client = await connect();
+      const request = post('/v2/models/simple/infer', Buffer.alloc(bytes), lengthOf(bytes + 1));
+      const answer = (await client.ask(bytesOf(request)))!;
+      expect(answer.status).toBe(400);
+      expect(JSON.parse(answer.body.toString())).toEqual({
+        error: `inference header size should be in range (0, ${bytes}), got: ${bytes + 1}`,
+      });
+      expect(outputsOf((await client.ask(bytesOf(infer('simple', simpleInputs(1)))))!)).toEqual(simpleOutputs(1));
+    });
+
+    test('is found at the end of a body of unknown length', async () => {
+      const client = await connect();
+      const head = { ...lengthOf(10), 'Transfer-Encoding': 'chunked' };
+      const lines = Object.entries(head).map(([name, value]) => `${name}: ${value}`);
+      await client.write(`POST /v2/models/simple/infer HTTP/1.1\r\nHost: a\r\n${lines.join('\r\n')}\r\n\r\n`);
+      const answer = (await client.ask('4\r\n{"a"\r\n0\r\n\r\n'))!;
+      expect(answer.status).toBe(400);
+      expect(JSON.parse(answer.body.toString())).toEqual({
+        error: 'unexpected size for request JSON, expecting 6 more bytes',
+      });
+    });
+  });
+
   describe('compression', () => {
     const encodings = ['gzip', 'deflate'] as const;
 

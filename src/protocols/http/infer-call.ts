@@ -8,6 +8,7 @@ import { type BodyBudget, BodyBuffer } from '../body-buffer.js';
 import {
   additionalBytes,
   checkBodySize,
+  checkHeaderLength,
   checkJsonSize,
   checkTensorBytes,
   headBytesOf,
@@ -195,7 +196,9 @@ export class InferCall extends BodyInfer implements BodySink, ExchangeOwner {
     this.#state = streams ? 'head' : 'whole';
     const { maxInputBytes } = this.#endpoint.settings;
     if (this.#headerLength > 0) checkJsonSize(this.#headerLength, maxInputBytes);
-    else if (this.#contentEncoding === '' && announced > 0) checkBodySize(announced, this.#headerLength, maxInputBytes);
+    if (this.#contentEncoding !== '' || announced <= 0) return;
+    if (this.#headerLength > 0) checkHeaderLength(this.#headerLength, announced);
+    else checkBodySize(announced, this.#headerLength, maxInputBytes);
   }
 
   #takeWhole(chunk: Uint8Array, last: boolean): void {

@@ -48,8 +48,8 @@ export type V1Endpoint =
   | 'v1-memory-control'
   | 'v1-memory-status';
 
-/** Methods an endpoint answers; any other is 405. */
-export const methods: Readonly<Record<Endpoint, 'GET' | 'POST' | 'GET or POST'>> = {
+/** Methods an endpoint answers, as `Allow` has them; any other is 405. */
+export const methods: Readonly<Record<Endpoint, 'GET' | 'POST' | 'GET, POST'>> = {
   'server-metadata': 'GET',
   live: 'GET',
   ready: 'GET',
@@ -71,8 +71,8 @@ export const methods: Readonly<Record<Endpoint, 'GET' | 'POST' | 'GET or POST'>>
   'model-statistics': 'GET',
   'model-sequences': 'GET',
   'model-batching': 'GET',
-  'trace-setting': 'GET or POST',
-  logging: 'GET or POST',
+  'trace-setting': 'GET, POST',
+  logging: 'GET, POST',
   infer: 'POST',
   generate: 'POST',
   'generate-stream': 'POST',
@@ -87,7 +87,7 @@ export const methods: Readonly<Record<Endpoint, 'GET' | 'POST' | 'GET or POST'>>
 
 export function answers(endpoint: Endpoint, method: string): boolean {
   const answered = methods[endpoint];
-  return method === answered || (answered === 'GET or POST' && (method === 'GET' || method === 'POST'));
+  return method === answered || (answered === 'GET, POST' && (method === 'GET' || method === 'POST'));
 }
 
 const fixed: Readonly<Record<string, Endpoint>> = {

@@ -103,13 +103,20 @@ onEachEngine((engine) => {
       expect(await refused(ask(server.httpPort, infer('none', oneNumber(1))), 404)).toMatch(/unknown model/);
     });
 
-    test('the wrong method is 405', async () => {
+    test('the wrong method is 405, and the answer says which are right', async () => {
+      const allowed = async (answer: Promise<RawAnswer>) => {
+        expect(await refused(answer, 405)).toBe('Method Not Allowed');
+        return (await answer).headers.get('allow');
+      };
       for (const path of ['/v2', '/v2/health/live', '/v2/models/simple', '/v2/models/simple/stats']) {
-        expect(await refused(ask(server.httpPort, post(path, '{}')), 405)).toBe('Method Not Allowed');
+        expect(await allowed(ask(server.httpPort, post(path, '{}')))).toBe('GET');
       }
       for (const path of ['/v2/models/simple/infer', '/v2/repository/index']) {
-        expect(await refused(read(path), 405)).toBe('Method Not Allowed');
+        expect(await allowed(read(path))).toBe('POST');
       }
+      const put = { ...get('/v2/logging'), method: 'PUT' as 'GET' };
+      expect(await allowed(ask(server.httpPort, put))).toBe('GET, POST');
+      expect(await allowed(ask(server.metricsPort, post('/metrics', '')))).toBe('GET');
     });
 
     test('bad requests are 400 and say what is wrong', async () => {

@@ -1,6 +1,6 @@
 import type { MetricRegistry } from '../../telemetry/metrics.js';
 import type { HttpHandler } from './engine.js';
-import { replyBytes, replyJson } from './reply.js';
+import { replyBytes, replyMethodNotAllowed } from './reply.js';
 
 const TEXT = ['Content-Type', 'text/plain; charset=utf-8'] as const;
 
@@ -8,7 +8,7 @@ const TEXT = ['Content-Type', 'text/plain; charset=utf-8'] as const;
 export function metricsHandler(registry: MetricRegistry): HttpHandler {
   return (exchange) => {
     const isMetrics = exchange.path === '/metrics' || exchange.path === '/metrics/';
-    if (exchange.method !== 'GET') replyJson(exchange, 405, { error: 'Method Not Allowed' });
+    if (exchange.method !== 'GET') replyMethodNotAllowed(exchange, 'GET');
     else replyBytes(exchange, 200, TEXT, Buffer.from(isMetrics ? registry.render() : ''));
   };
 }

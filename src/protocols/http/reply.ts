@@ -37,3 +37,9 @@ export function replyError(exchange: HttpExchange, error: unknown): void {
   const body = Buffer.from(JSON.stringify({ error: failure.message }));
   replyBytes(exchange, httpStatus[failure.code], errorHeaders(failure, JSON_HEADERS), body);
 }
+
+/** @param allowed as the header has them: `GET, POST` (RFC 9110 15.5.6) */
+export function replyMethodNotAllowed(exchange: HttpExchange, allowed: string): void {
+  const body = Buffer.from(JSON.stringify({ error: 'Method Not Allowed' }));
+  replyBytes(exchange, 405, [...JSON_HEADERS, 'Allow', allowed], body);
+}

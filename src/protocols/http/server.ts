@@ -2,14 +2,14 @@ import type { Log } from '../../base/log.js';
 import type { InferenceServer } from '../../core/server.js';
 import type { BodyBudget } from '../body-buffer.js';
 import type { JsonPool } from '../json-pool.js';
-import { answers, type Route, Router, v1EndpointOf } from '../routes.js';
+import { answers, methods, type Route, Router, v1EndpointOf } from '../routes.js';
 import type { V1Server } from '../v1-server.js';
 import { adminHandlers } from './admin.js';
 import type { HttpExchange, HttpHandler } from './engine.js';
 import { GenerateEndpoint } from './generate.js';
 import { InferEndpoint, type InferSettings } from './infer.js';
 import { handleLogging } from './log-settings.js';
-import { replyError, replyJson } from './reply.js';
+import { replyError, replyJson, replyMethodNotAllowed } from './reply.js';
 import { RepositoryEndpoints } from './repository.js';
 import { isSharedMemory, SharedMemoryEndpoints } from './shared-memory.js';
 import { TraceSettingEndpoint } from './trace-setting.js';
@@ -52,7 +52,7 @@ export function httpHandler(
       const family = route === null ? null : v1EndpointOf(route);
       if (route === null) replyNotFound(exchange);
       else if (family !== null) v1.handle(exchange, family, route);
-      else if (!answers(route.endpoint, exchange.method)) replyJson(exchange, 405, { error: 'Method Not Allowed' });
+      else if (!answers(route.endpoint, exchange.method)) replyMethodNotAllowed(exchange, methods[route.endpoint]);
       else dispatch(exchange, route);
     } catch (error) {
       log.verbose(1, `${exchange.method} ${exchange.path}: ${String(error)}`);

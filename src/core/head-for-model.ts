@@ -3,7 +3,7 @@ import type { InferPlan } from './check-request.js';
 import type { ModelTensors } from './model-tensors.js';
 
 /** What JSON has no number for. */
-type Exact<Value> = Exclude<Value, bigint> | { readonly bigint: string };
+type Exact<Value> = Exclude<Value, bigint> | { readonly bigint: string } | { readonly number: string };
 
 /** What a request says beside its tensors, as a model written in code reads it. What it does not say is absent. */
 export interface HeadForModel {
@@ -38,5 +38,7 @@ export function headForModel(tensors: ModelTensors, plan: InferPlan, sequence: S
 }
 
 function exact<Value>(value: Value): Exact<Value> {
-  return (typeof value === 'bigint' ? { bigint: String(value) } : value) as Exact<Value>;
+  if (typeof value === 'bigint') return { bigint: String(value) };
+  if (typeof value === 'number' && !Number.isFinite(value)) return { number: String(value) };
+  return value as Exact<Value>;
 }

@@ -101,10 +101,11 @@ describe('models written in JavaScript', () => {
 
   test('a model is told what a request says beside its tensors: each its own', async () => {
     const request = (id: string, number: number) => {
-      const parameters = { priority: 0, timeout: 5_000_000, mood: 'calm', big: 'BIG', half: 0.5 };
+      const parameters = { priority: 0, timeout: 5_000_000, mood: 'calm', big: 'BIG', half: 0.5, none: 'NONE' };
       const made = infer('head', [numbers('INPUT0', [number])], { head: { id, parameters } });
-      // JSON.stringify cannot write it.
-      return { ...made, body: Buffer.from(made.body.toString().replace('"BIG"', '12345678901234567890')) };
+      // JSON.stringify cannot write them.
+      const text = made.body.toString().replace('"BIG"', '12345678901234567890').replace('"NONE"', 'NaN');
+      return { ...made, body: Buffer.from(text) };
     };
     for (const [id, number] of [
       ['first', 1],
@@ -118,7 +119,7 @@ describe('models written in JavaScript', () => {
         timeoutUs: 5_000_000,
         sequenceId: 0,
         requestedOutputs: ['HEAD', 'OTHER'],
-        parameters: { mood: 'calm', big: '12345678901234567890n', half: 0.5 },
+        parameters: { mood: 'calm', big: '12345678901234567890n', half: 0.5, none: 'NaN' },
         number,
       });
     }
@@ -129,13 +130,14 @@ describe('models written in JavaScript', () => {
       const answer = (await callGrpc(grpc, 'ModelInfer', {
         model_name: 'head',
         id,
-        parameters: { level: { int64_param: '3' } },
+        parameters: { level: { int64_param: '3' }, least: { double_param: Number.NEGATIVE_INFINITY } },
         inputs: [{ name: 'INPUT0', datatype: 'INT32', shape: [1, 1] }],
         outputs: [{ name: 'HEAD' }],
         raw_input_contents: [Buffer.from(Int32Array.of(5).buffer)],
       })) as { raw_output_contents: string[] };
       const text = Buffer.from(answer.raw_output_contents[0]!, 'base64').toString('utf8', 4);
-      expect(JSON.parse(text)).toMatchObject({ id, requestedOutputs: ['HEAD'], parameters: { level: 3 }, number: 5 });
+      const parameters = { level: 3, least: '-Infinity' };
+      expect(JSON.parse(text)).toMatchObject({ id, requestedOutputs: ['HEAD'], parameters, number: 5 });
     }
   });
 

@@ -24,13 +24,14 @@ const NOTHING: RequestHead = {
   parameters: new Map(),
 };
 
-type Written = string | number | boolean | { readonly bigint: string };
+type Exact = { readonly bigint: string } | { readonly number: string };
+type Written = string | number | boolean | Exact;
 
 /** @param json as the server wrote it; '' = the request says nothing */
 export function readHead(json: string): RequestHead {
   if (json === '') return NOTHING;
   const head = JSON.parse(json) as Partial<RequestHead> & {
-    sequenceId?: string | number | { readonly bigint: string };
+    sequenceId?: string | number | Exact;
     parameters?: Readonly<Record<string, Written>>;
   };
   const parameters = Object.entries(head.parameters ?? {}).map(([name, value]) => [name, exact(value)] as const);
@@ -43,5 +44,6 @@ export function readHead(json: string): RequestHead {
 }
 
 function exact(value: Written): ParameterValue {
-  return typeof value === 'object' ? BigInt(value.bigint) : value;
+  if (typeof value !== 'object') return value;
+  return 'bigint' in value ? BigInt(value.bigint) : Number(value.number);
 }

@@ -2,7 +2,11 @@
 
 /** @import { Batch } from '../../../../workers/javascript/model-api.js' */
 
-const exact = (/** @type {unknown} */ value) => (typeof value === 'bigint' ? `${value}n` : value);
+/** What JSON has no number for, as a text. */
+const exact = (/** @type {unknown} */ value) => {
+  if (typeof value === 'bigint') return `${value}n`;
+  return typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;
+};
 
 /** @param {Batch} batch */
 export function execute(batch) {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, openSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { SETTLE_MS } from '../../src/repository/settling.js';
@@ -172,27 +172,43 @@ describe('agents that take their time', () => {
   // Reading a pipe waits until somebody writes to it.
   const agent = 'agents { name: "checksum" parameters { key: "MD5:pipe" value: "d41d8cd98f00b204e9800998ecf8427e" } }';
 
-  async function seesSlowModel(): Promise<void> {
+  /** Resolves when the agent reads, with the end of its pipe: it is done when that is closed. */
+  async function seesSlowModel(): Promise<number> {
     await start({ a: 'x' });
     stage.folder.make({ 'b/config.pbtxt': `model_repository_agents { ${agent} }`, 'b/1/model.onnx': 'slow' });
     execFileSync('mkfifo', [at('b/pipe')]);
     expect(await poll()).toBe(0);
+    for (;;) {
+      const end = endOf(at('b/pipe'));
+      if (end !== null) return end;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  /** Null = nobody reads it yet. */
+  function endOf(pipe: string): number | null {
+    try {
+      return openSync(pipe, constants.O_WRONLY | constants.O_NONBLOCK);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENXIO') throw error;
+      return null;
+    }
   }
 
   it('are waited for', async () => {
-    await seesSlowModel();
+    const end = await seesSlowModel();
     expect(stage.events).toEqual([]);
-    writeFileSync(at('b/pipe'), '');
+    closeSync(end);
     await until(() => stage.served.length === 2);
   });
 
   it('end for nothing where their model is gone meanwhile', async () => {
-    await seesSlowModel();
+    const end = await seesSlowModel();
     renameSync(at('b'), at('.away'));
     await poll();
     vi.advanceTimersByTime(SETTLE_MS);
     await poll();
-    writeFileSync(at('.away/pipe'), '');
+    closeSync(end);
     // Whatever reads real files after this is behind what was to come of the pipe.
     for (let i = 0; i < 20; i++) await poll();
     expect(stage.events).toEqual([]);

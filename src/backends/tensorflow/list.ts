@@ -45,7 +45,7 @@ export function elementOf({ list, shape }: Value): Shape | null {
   return list?.isEmpty === true ? shape : (shape?.slice(1) ?? null);
 }
 
-/** How many elements a list has, as TensorFlow says it: INT32 of rank 0. */
+/** How many elements a list has, or rows another value, as TensorFlow says it: INT32 of rank 0. */
 export function sizeOf(call: Call, value: Value): Value {
   const size = value.list?.size ?? null;
   if (size !== null) return call.cast(size, INT32);

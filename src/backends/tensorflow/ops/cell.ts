@@ -1,9 +1,9 @@
-import { Builder, constant, intsOf, named, type Value } from '../builder.js';
+import { Builder, intsOf, named, type Value } from '../builder.js';
 import type { Call, OpTable, Translate } from '../call.js';
 import { elementType } from '../element-type.js';
 import { closed } from '../finish.js';
-import { resized } from '../list.js';
-import { filled, type Shape } from '../tensor.js';
+import { resized, sizeOf } from '../list.js';
+import type { Shape } from '../tensor.js';
 
 const { INT64 } = elementType;
 const OUTPUTS = 7;
@@ -106,7 +106,7 @@ function lstmSteps(gates: Gates, bias: (call: Call) => number, usualClip: number
     const last = call.emit('Reshape', [call.asInt64(call.input(0)), call.int64s([1])], INT64, [1]);
     // Scan of ONNX Runtime makes one step at least.
     const made = call.emit('Max', [last, call.int64s([1])], INT64, [1]);
-    const length = steps < 0 ? lengthOf(call, call.input(1)) : constant(filled(INT64, steps, []));
+    const length = sizeOf(call, call.input(1));
     const rows = scanned(call, lstm, { ...step, sums: firsts(call, step.sums, made) });
     return rows.map((row) => resized(call, firsts(call, row, last), length));
   };
@@ -115,11 +115,6 @@ function lstmSteps(gates: Gates, bias: (call: Call) => number, usualClip: number
 function firsts(call: Call, value: Value, count: Value): Value {
   const shape = value.shape && [-1, ...value.shape.slice(1)];
   return call.emit('Slice', [value, call.int64s([0]), count], value.type, shape);
-}
-
-function lengthOf(call: Call, value: Value): Value {
-  const sizes = call.emit('Shape', [value], INT64, null);
-  return call.emit('Gather', [sizes, call.scalar(0, INT64)], INT64, []);
 }
 
 /** All steps, by ONNX's Scan. */

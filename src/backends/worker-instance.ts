@@ -281,6 +281,8 @@ export class WorkerInstance implements Instance, TurnMember {
     while (this.#isUp || this.#ring.inFlight > 0) {
       const seen = this.#ring.events;
       this.#reap();
+      // Answers leave in microtasks: before it is made ready to be woken again.
+      await null;
       const event = this.#ring.nextEvent(seen);
       if (event !== null) await event;
       if (this.#state === 'dead') return;

@@ -3,7 +3,7 @@ import type { WebSocket } from 'ws';
 import { Outgoing } from '../../transport/http1/outgoing.js';
 import { PartCursor } from '../../transport/http1/part-cursor.js';
 import type { Slab } from '../../transport/http1/slab.js';
-import type { WorkQueue } from '../../transport/http1/work-queue.js';
+import type { WorkQueue } from '../../transport/work-queue.js';
 import { type MessageSocket, type PartsHolder, type SocketLimits, type SocketOwner, TEXT } from '../web-socket.js';
 
 /** Of a large message so much is one fragment: between them pings are answered, and what a client takes can be seen. */

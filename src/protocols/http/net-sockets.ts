@@ -4,7 +4,7 @@ import { WebSocketServer } from 'ws';
 import type { Head } from '../../transport/http1/head.js';
 import type { Slab } from '../../transport/http1/slab.js';
 import type { UpgradeRequest, UpgradeTaker } from '../../transport/http1/upgrade.js';
-import { WorkQueue } from '../../transport/http1/work-queue.js';
+import { WorkQueue } from '../../transport/work-queue.js';
 import type { SocketDecision, SocketHandler, SocketLimits } from '../web-socket.js';
 import type { HttpExchange } from './engine.js';
 import { NetSocket, type NetSocketHost } from './net-socket.js';

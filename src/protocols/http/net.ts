@@ -7,7 +7,7 @@ import { HeadWriter } from '../../transport/http1/head-writer.js';
 import { type Refusal, tooManyConnections } from '../../transport/http1/refusal.js';
 import { Slab } from '../../transport/http1/slab.js';
 import type { UpgradeTaker } from '../../transport/http1/upgrade.js';
-import { WorkQueue } from '../../transport/http1/work-queue.js';
+import { WorkQueue } from '../../transport/work-queue.js';
 import { ServerError } from '../../types/errors.js';
 import type { SocketHandler } from '../web-socket.js';
 import type { HttpEngine, HttpHandler, HttpLimits, HttpListener, ListenOptions } from './engine.js';

@@ -1,7 +1,7 @@
 import type { WebSocket } from 'uWebSockets.js';
 import { PartCursor } from '../../transport/http1/part-cursor.js';
 import type { Slab } from '../../transport/http1/slab.js';
-import type { WorkQueue } from '../../transport/http1/work-queue.js';
+import type { WorkQueue } from '../../transport/work-queue.js';
 import { type MessageSocket, type PartsHolder, type SocketLimits, type SocketOwner, TEXT } from '../web-socket.js';
 
 /**

@@ -1,6 +1,6 @@
 import type { HttpRequest, HttpResponse, us_socket_context_t, WebSocketBehavior } from 'uWebSockets.js';
 import { Slab } from '../../transport/http1/slab.js';
-import { WorkQueue } from '../../transport/http1/work-queue.js';
+import { WorkQueue } from '../../transport/work-queue.js';
 import type { SocketHandler, SocketLimits } from '../web-socket.js';
 import type { HttpHandler } from './engine.js';
 import type { RequestHead } from './request-head.js';

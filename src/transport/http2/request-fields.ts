@@ -25,6 +25,9 @@ export class FieldList implements RequestFields, FieldSink {
   #isTrailers = false;
   /** One bit for each kind of pseudo-header. */
   #seen = 0;
+  /** The content-length read last; '' = none was. */
+  #lengthText = '';
+  #length = -1;
 
   begin(isTrailers: boolean): void {
     this.method = '';
@@ -106,12 +109,17 @@ export class FieldList implements RequestFields, FieldSink {
     else this.authority = value;
   }
 
-  /** RFC 9110, 8.6. */
+  /** RFC 9110, 8.6. Requests of one kind often have the same. */
   #declareLength(value: string): void {
     if (this.contentLength >= 0) this.malformation = 'content-length comes twice';
+    else if (value === this.#lengthText) this.contentLength = this.#length;
     else if (!digits.test(value) || value.length > CONTENT_LENGTH_DIGITS_MAX) {
       this.malformation = `expected a number as content-length, found '${value}'`;
-    } else this.contentLength = Number(value);
+    } else {
+      this.contentLength = Number(value);
+      this.#lengthText = value;
+      this.#length = this.contentLength;
+    }
   }
 }
 

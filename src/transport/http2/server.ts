@@ -2,6 +2,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { monotonicUs } from '../../base/clock.js';
 import { ServerError } from '../../types/errors.js';
+import { WorkQueue } from '../work-queue.js';
 import { BufferPool } from './buffer-pool.js';
 import { checkLimits } from './limits.js';
 import type { ListenOptions } from './options.js';
@@ -45,8 +46,7 @@ class Listener implements Http2Listener, SocketHost {
   readonly #connections = new Set<SocketConnection>();
   /** Also those whose TLS handshake is not done. */
   readonly #sockets = new Set<Socket>();
-  #scheduled: SocketConnection[] = [];
-  readonly #flushScheduled = () => this.#flush();
+  readonly #work = new WorkQueue();
   #ticker: NodeJS.Timeout | null = null;
   #isDraining = false;
   #whenEmpty: (() => void)[] = [];
@@ -88,9 +88,8 @@ class Listener implements Http2Listener, SocketHost {
     });
   }
 
-  schedule(connection: SocketConnection): void {
-    if (this.#scheduled.length === 0) process.nextTick(this.#flushScheduled);
-    this.#scheduled.push(connection);
+  workSoon(connection: SocketConnection): void {
+    this.#work.add(connection);
   }
 
   drain(): Promise<void> {
@@ -144,12 +143,6 @@ class Listener implements Http2Listener, SocketHost {
   async #emptied(): Promise<void> {
     if (this.#connections.size > 0) await new Promise<void>((resolve) => this.#whenEmpty.push(resolve));
     if (this.#ticker !== null) clearInterval(this.#ticker);
-  }
-
-  #flush(): void {
-    const connections = this.#scheduled;
-    this.#scheduled = [];
-    for (const connection of connections) connection.flush();
   }
 
   #startTicking(): void {

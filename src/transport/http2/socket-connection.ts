@@ -26,8 +26,8 @@ export interface SocketHost {
   readonly readBuffer: Buffer;
   /** Moves by ticks: good enough for time-outs, and free. */
   readonly nowMs: number;
-  /** Flushes the connection when the running callback is done. */
-  schedule(connection: SocketConnection): void;
+  /** Has the connection work when the running callback is done. */
+  workSoon(connection: SocketConnection): void;
 }
 
 /**
@@ -42,7 +42,7 @@ export class SocketConnection implements ConnectionHost {
   readonly #connection: Connection;
   readonly #onWritten = () => this.#written();
 
-  /** `receive` flushes when it is done. */
+  /** `receive` writes when it is done. */
   #isReceiving = false;
   #isScheduled = false;
   #isPaused = false;
@@ -80,7 +80,7 @@ export class SocketConnection implements ConnectionHost {
   onOutput(): void {
     if (this.#isReceiving || this.#isScheduled) return;
     this.#isScheduled = true;
-    this.#host.schedule(this);
+    this.#host.workSoon(this);
   }
 
   onViolation(message: string): void {
@@ -92,7 +92,7 @@ export class SocketConnection implements ConnectionHost {
   }
 
   /** Writes what there is to say, in one go. */
-  flush(): void {
+  work(): void {
     this.#isScheduled = false;
     if (this.#isEnding || this.#isLost) return;
     const batch = this.#connection.takeOutput();
@@ -127,7 +127,7 @@ export class SocketConnection implements ConnectionHost {
       this.#fail(error);
     }
     this.#isReceiving = false;
-    this.flush();
+    this.work();
   }
 
   /** A stream handler threw: nobody knows how far it came, so its connection ends, and no other. */

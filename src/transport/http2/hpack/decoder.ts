@@ -3,6 +3,7 @@ import { ErrorCode, HEADER_TABLE_BYTES_INITIAL } from '../wire.js';
 import { DynamicTable } from './dynamic-table.js';
 import { FIELD_OVERHEAD_BYTES, type FieldKind, kindOfField, TableField } from './field.js';
 import { decodeHuffman } from './huffman.js';
+import { RecentStrings } from './recent-strings.js';
 import { staticFields } from './static-table.js';
 
 /** Takes the fields of one block in order. */
@@ -29,6 +30,7 @@ export class HpackDecoder {
   #tableBytesMax = HEADER_TABLE_BYTES_INITIAL;
   #needsSizeUpdate = false;
 
+  readonly #recent = new RecentStrings();
   #scratch = Buffer.alloc(0);
   #block: Buffer = this.#scratch;
   #at = 0;
@@ -146,8 +148,16 @@ export class HpackDecoder {
     const length = this.#integer(0x7f);
     const start = this.#at;
     if (length > this.#end - start) throw truncated();
-    this.#at += length;
-    return isHuffman ? this.#huffmanText(start, this.#at) : this.#plainText(start, this.#at);
+    const end = start + length;
+    this.#at = end;
+    const known = this.#recent.find(this.#block, start, end, isHuffman);
+    if (known !== null) {
+      this.#stringBytes = known.bytes;
+      return known.text;
+    }
+    const text = isHuffman ? this.#huffmanText(start, end) : this.#plainText(start, end);
+    this.#recent.keep(this.#block, start, end, isHuffman, text, this.#stringBytes);
+    return text;
   }
 
   #plainText(start: number, end: number): string {

@@ -198,6 +198,34 @@ describe('against a dumb twin', () => {
     );
   });
 
+  test('strings that come again are told from others of their length', () => {
+    const again = fc
+      .tuple(fc.constantFrom(0, 1, 2, 8, 10, 63, 64, 65, 103, 130), fc.constantFrom('a', 'b'), fc.constantFrom('', 'y'))
+      .map(([length, letter, end]) => letter.repeat(length) + end);
+    const field = fc.tuple(again, again, choices);
+    fc.assert(
+      fc.property(fc.array(field, { minLength: 20, maxLength: 100 }), (fields) => {
+        const encoder = new DumbEncoder();
+        const decoder = new Collector();
+        for (const [name, value, choice] of fields) {
+          expect(decoder.decode(encoder.encode([name, value], choice))).toEqual([[name, value]]);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test('a string of Huffman code is not taken for a plain one of the same octets', () => {
+    const decoder = new Collector();
+    const octets = dumbString('a b', true).subarray(1);
+    const plain = Buffer.concat([dumbInteger(0, 4, 28), dumbInteger(0, 7, octets.length), octets]);
+    const huffman = Buffer.concat([dumbInteger(0, 4, 28), dumbString('a b', true)]);
+    for (const block of [plain, huffman, plain]) {
+      const expected = new DumbDecoder().decode(block);
+      expect(decoder.decode(block)).toEqual(expected);
+    }
+  });
+
   test('any bytes are decoded or refused by name', () => {
     fc.assert(
       fc.property(fc.array(fc.uint8Array({ maxLength: 60 }), { maxLength: 5 }), (blocks) => {

@@ -1,4 +1,4 @@
-/** Connections with answers to be written: one microtask for all that get ready in one callback, and one write each. */
+/** Connections with something to be written: one microtask for all that get ready in one callback, and one write each. */
 export class WorkQueue {
   #waiting: { work(): void }[] = [];
 

@@ -95,8 +95,8 @@ export class ConchCall implements GrpcCall, StreamHandler, MessageSink, Expiring
     this.#releaseReader();
   }
 
-  reply(message: Uint8Array): void {
-    this.send(message);
+  reply(bytes: Uint8Array, begin = 0, end = bytes.length): void {
+    this.send(bytes, begin, end);
     this.end(GRPC_OK, '');
   }
 
@@ -105,10 +105,10 @@ export class ConchCall implements GrpcCall, StreamHandler, MessageSink, Expiring
     this.end(GRPC_OK, '');
   }
 
-  send(message: Uint8Array): void {
+  send(bytes: Uint8Array, begin = 0, end = bytes.length): void {
     if (this.#state !== 'open') return;
-    if (this.#algorithm() !== 'identity') this.#sendCompressed(Buffer.from(message));
-    else this.#write(message);
+    if (this.#algorithm() !== 'identity') this.#sendCompressed(Buffer.from(bytes.subarray(begin, end)));
+    else this.#write(bytes, begin, end);
   }
 
   sendParts(parts: readonly Uint8Array[], holder: PartsHolder): void {
@@ -265,10 +265,10 @@ export class ConchCall implements GrpcCall, StreamHandler, MessageSink, Expiring
     this.#stream.respond(responseHeads[algorithm]);
   }
 
-  #write(message: Uint8Array): void {
+  #write(bytes: Uint8Array, begin: number, end: number): void {
     this.#respond('identity');
-    this.#writePrefix(message.length, false);
-    this.#blocked(this.#stream.write(message));
+    this.#writePrefix(end - begin, false);
+    this.#blocked(this.#stream.write(bytes, begin, end));
   }
 
   #writePrefix(length: number, isCompressed: boolean): void {

@@ -138,12 +138,12 @@ export interface GrpcCall {
   pause(): void;
   resume(): void;
 
-  /** The only message and the status OK at once: the whole answer of a unary call. `message` may be reused when it returns. */
-  reply(message: Uint8Array): void;
+  /** The only message and the status OK at once: the whole answer of a unary call. `bytes`, whose part it is, may be reused when it returns. */
+  reply(bytes: Uint8Array, begin?: number, end?: number): void;
   /** `reply` of a message that lies in several parts, without copying them: they must not change until `holder` is told. */
   replyParts(parts: readonly Uint8Array[], holder: PartsHolder): void;
-  /** One of several messages; may be reused when it returns. */
-  send(message: Uint8Array): void;
+  /** One of several messages; as `reply`. */
+  send(bytes: Uint8Array, begin?: number, end?: number): void;
   /** As `replyParts`, for one of several messages. */
   sendParts(parts: readonly Uint8Array[], holder: PartsHolder): void;
   /** The end of the answer; `message` is any text, '' where the status is OK. */

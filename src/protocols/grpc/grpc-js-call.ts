@@ -76,9 +76,8 @@ export class GrpcJsCall implements GrpcCall {
     this.#stream.resume();
   }
 
-  reply(message: Uint8Array): void {
-    if (this.#state !== 'open') return;
-    this.#write(Buffer.from(message));
+  reply(bytes: Uint8Array, begin?: number, end?: number): void {
+    this.send(bytes, begin, end);
     this.end(GRPC_OK, '');
   }
 
@@ -87,8 +86,8 @@ export class GrpcJsCall implements GrpcCall {
     this.end(GRPC_OK, '');
   }
 
-  send(message: Uint8Array): void {
-    if (this.#state === 'open') this.#write(Buffer.from(message));
+  send(bytes: Uint8Array, begin?: number, end?: number): void {
+    if (this.#state === 'open') this.#write(Buffer.from(bytes.subarray(begin, end)));
   }
 
   /** Copies them, since grpc-js would: the holder is told at once. */

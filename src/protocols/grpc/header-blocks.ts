@@ -1,4 +1,4 @@
-import { encodeFields, type HeaderBlock } from '../../transport/http2/hpack/encoder.js';
+import { encodeFields, encodeFrequent, type HeaderBlock } from '../../transport/http2/hpack/encoder.js';
 import type { Algorithm } from './message-codec.js';
 
 const CONTENT_TYPE = ['content-type', 'application/grpc'] as const;
@@ -6,12 +6,12 @@ const ACCEPTS = ['grpc-accept-encoding', 'identity,deflate,gzip'] as const;
 
 /** What an answer begins with, by how its messages are compressed. */
 export const responseHeads: Readonly<Record<Algorithm, HeaderBlock>> = {
-  identity: encodeFields([[':status', '200'], CONTENT_TYPE, ACCEPTS]),
-  gzip: encodeFields([[':status', '200'], CONTENT_TYPE, ['grpc-encoding', 'gzip'], ACCEPTS]),
-  deflate: encodeFields([[':status', '200'], CONTENT_TYPE, ['grpc-encoding', 'deflate'], ACCEPTS]),
+  identity: encodeFrequent([[':status', '200'], CONTENT_TYPE, ACCEPTS]),
+  gzip: encodeFrequent([[':status', '200'], CONTENT_TYPE, ['grpc-encoding', 'gzip'], ACCEPTS]),
+  deflate: encodeFrequent([[':status', '200'], CONTENT_TYPE, ['grpc-encoding', 'deflate'], ACCEPTS]),
 };
 
-export const OK_TRAILERS: HeaderBlock = encodeFields([['grpc-status', '0']]);
+export const OK_TRAILERS: HeaderBlock = encodeFrequent([['grpc-status', '0']]);
 
 /** Trailers; `message` is any text. */
 export function statusTrailers(status: number, message: string): HeaderBlock {

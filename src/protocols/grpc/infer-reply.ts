@@ -32,9 +32,12 @@ export function sendAnswer(
   id: IdBytes,
   holder: PartsHolder,
 ): boolean {
-  const message = repliesOf(prepared, response)?.[form]?.write(response, id) ?? null;
-  if (message === null) return sendBuilt(call, form, buildReply(prepared, response, id, form === 'stream'), holder);
-  sendWhole(call, form, message);
+  const template = repliesOf(prepared, response)?.[form] ?? null;
+  if (template === null || !template.write(response, id)) {
+    return sendBuilt(call, form, buildReply(prepared, response, id, form === 'stream'), holder);
+  }
+  if (form === 'stream') call.send(template.bytes, template.begin, template.end);
+  else call.reply(template.bytes, template.begin, template.end);
   return true;
 }
 
@@ -45,15 +48,14 @@ export function sendBuilt(
   { parts, bytes }: BuiltReply,
   holder: PartsHolder,
 ): boolean {
-  if (bytes <= LARGEST_COPIED_REPLY) sendWhole(call, form, parts.length === 1 ? parts[0]! : Buffer.concat(parts));
-  else if (form === 'stream') call.sendParts(parts, holder);
+  const isCopied = bytes <= LARGEST_COPIED_REPLY;
+  if (isCopied) {
+    const message = parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+    if (form === 'stream') call.send(message);
+    else call.reply(message);
+  } else if (form === 'stream') call.sendParts(parts, holder);
   else call.replyParts(parts, holder);
-  return bytes <= LARGEST_COPIED_REPLY;
-}
-
-function sendWhole(call: GrpcCall, form: AnswerForm, message: Uint8Array): void {
-  if (form === 'stream') call.send(message);
-  else call.reply(message);
+  return isCopied;
 }
 
 /** Null = none are known, or another model has answered in the place of the one that was asked. */

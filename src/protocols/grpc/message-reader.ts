@@ -32,7 +32,8 @@ export class MessageReader {
   readonly #sink: MessageSink;
   readonly #maxBytes: number;
   readonly #budget: BodyBudget;
-  readonly #body: BodyBuffer;
+  /** Of a message that does not come in one piece; null = there was none. */
+  #body: BodyBuffer | null = null;
   #state: ReaderState = 'prefix';
   #prefix = 0;
   #isCompressed = false;
@@ -49,7 +50,6 @@ export class MessageReader {
     this.#sink = sink;
     this.#maxBytes = maxBytes;
     this.#budget = budget;
-    this.#body = new BodyBuffer(budget);
   }
 
   /** Between two messages: nothing is owed. */
@@ -99,7 +99,7 @@ export class MessageReader {
       this.#sink.onTaken(bytes.length);
     }
     this.#backlog = null;
-    this.#body.clear();
+    this.#body?.clear();
   }
 
   #tellEnd(): void {
@@ -112,13 +112,11 @@ export class MessageReader {
     let at = start;
     while (at < end && !this.#isStopped) {
       if (this.#isHeld && this.#state !== 'pieces') break;
-      const before = at;
       at = this.#readSome(bytes, at, end);
-      this.#sink.onTaken(at - before);
     }
-    if (at === end) return;
-    if (this.#isStopped) this.#sink.onTaken(end - at);
-    else this.#keep(bytes, at, end);
+    const taken = this.#isStopped ? end : at;
+    if (taken > start) this.#sink.onTaken(taken - start);
+    if (taken < end) this.#keep(bytes, taken, end);
   }
 
   #keep(bytes: Buffer, start: number, end: number): void {
@@ -134,6 +132,11 @@ export class MessageReader {
   }
 
   #readPrefix(bytes: Buffer, begin: number, end: number): number {
+    if (this.#prefix === 0 && end - begin >= PREFIX_BYTES) {
+      this.#isCompressed = bytes[begin] !== 0;
+      this.#length = bytes.readUInt32BE(begin + 1);
+      return this.#beginMessage(bytes, begin + PREFIX_BYTES, end);
+    }
     let at = begin;
     for (; at < end && this.#prefix < PREFIX_BYTES; at++) {
       const byte = bytes[at]!;
@@ -168,6 +171,7 @@ export class MessageReader {
 
   #readMessage(bytes: Buffer, at: number, end: number): number {
     const part = Math.min(this.#left, end - at);
+    this.#body ??= new BodyBuffer(this.#budget);
     this.#body.append(bytes.subarray(at, at + part));
     this.#left -= part;
     if (this.#left > 0) return at + part;

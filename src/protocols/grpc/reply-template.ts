@@ -30,6 +30,9 @@ export class PreparedReplies {
 export class ReplyTemplate {
   readonly bytes: Uint8Array;
   readonly words: Int32Array;
+  /** The answer is `bytes` from here to `end`, until the next `write`. */
+  begin = 0;
+  end = 0;
   readonly #isStream: boolean;
   /** Where each tensor is written; the first on a multiple of four, so that it can be copied in words. */
   readonly #begins: readonly number[];
@@ -58,16 +61,16 @@ export class ReplyTemplate {
     this.#begins = this.#writeRawHeads(outputs, this.#headBegin + head.length);
   }
 
-  /** The answer to `response`; valid until the next `write`. Null = its id is too long for this. */
-  write(response: InferResponse, id: IdBytes): Uint8Array | null {
-    if (id.length > LONGEST_ID_BYTES) return null;
+  /** Puts the answer to `response` together. False = its id is too long for this. */
+  write(response: InferResponse, id: IdBytes): boolean {
+    if (id.length > LONGEST_ID_BYTES) return false;
     const { arena } = response.model;
     for (let nth = 0; nth < this.#begins.length; nth++) {
       copyWords(arena, response.outputBegin(nth), this, this.#begins[nth]!, response.outputBytes(nth));
     }
-    const end = id.length === 0 ? this.#tensorsEnd : this.#writeId(id);
-    const begin = this.#isStream ? this.#wrap(end) : this.#headBegin;
-    return this.bytes.subarray(begin, end);
+    this.end = id.length === 0 ? this.#tensorsEnd : this.#writeId(id);
+    this.begin = this.#isStream ? this.#wrap(this.end) : this.#headBegin;
+    return true;
   }
 
   #writeRawHeads(outputs: readonly OutputTensor[], begin: number): number[] {

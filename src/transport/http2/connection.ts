@@ -250,7 +250,7 @@ export class Connection implements FrameSink {
     }
     this.#peer.apply(bytes, start, end);
     const { sender } = this.#layer;
-    if (this.#peer.takeTableShrink()) sender.confirmTableSize();
+    if (this.#peer.takeTableShrink()) sender.emptyTable();
     sender.limitFrames(this.#peer.maxFrameBytes);
     writeSettingsAck(this.#output);
     this.#layer.resizeSendWindows(this.#peer.initialWindowBytes);

@@ -4,7 +4,7 @@ import type { HeaderBlock } from './hpack/encoder.js';
 import type { ReceiveWindow } from './receive-window.js';
 import type { Sender } from './sender.js';
 import type { Http2Stream, StreamHandler, ViewOwner } from './stream.js';
-import { nextState, type StreamState } from './stream-state.js';
+import { afterEndReceived, afterEndSent, type StreamState } from './stream-state.js';
 import { ErrorCode } from './wire.js';
 
 /** A part of an answer that waits. */
@@ -116,7 +116,7 @@ export class Stream implements Http2Stream {
 
   /** The client is done. */
   receiveEnd(): void {
-    this.state = nextState(this.state, 'END_STREAM received');
+    this.state = afterEndReceived(this.state);
   }
 
   /** The client, or what it did, ended the stream: its owner is told. */
@@ -168,13 +168,13 @@ export class Stream implements Http2Stream {
   #finish(): void {
     this.#host.sender.end(this, this.#trailers);
     this.#host.onAnswered();
-    this.state = nextState(this.state, 'END_STREAM sent');
+    this.state = afterEndSent(this.state);
     if (this.state === 'closed') this.#host.onClosed(this);
     else this.reset(ErrorCode.NO_ERROR);
   }
 
   #close(): void {
-    this.state = nextState(this.state, 'reset');
+    this.state = 'closed';
     this.#host.onClosed(this);
   }
 }

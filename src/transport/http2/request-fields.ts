@@ -25,9 +25,9 @@ export class FieldList implements RequestFields, FieldSink {
   #isTrailers = false;
   /** One bit for each kind of pseudo-header. */
   #seen = 0;
-  /** The content-length read last; '' = none was. */
-  #lengthText = '';
-  #length = -1;
+  /** The content-length read last, before that as good as any. */
+  #lengthText = '0';
+  #length = 0;
 
   begin(isTrailers: boolean): void {
     this.method = '';

@@ -1,5 +1,6 @@
 import { Fifo } from '../../base/fifo.js';
 import type { HeaderBlock } from './hpack/encoder.js';
+import { TableEncoder } from './hpack/table-encoder.js';
 import type { QueuedBytes, Stream } from './open-stream.js';
 import type { Output } from './output.js';
 import type { ViewOwner } from './stream.js';
@@ -14,16 +15,13 @@ const COPIED_BYTES_MAX = 8192;
 /** What waits in the output for the socket; beyond it bodies wait in their streams, where they take turns. */
 const OUTPUT_BYTES_MAX = 262_144;
 
-/** RFC 7541, 6.3: the peer's table is to have no room. Ours are blocks of the static table. */
-const TABLE_SIZE_ZERO = 0x20;
-
 /** The sending half of a connection: frames of answers, as the windows and the socket take them. */
 export class Sender {
   readonly #output: Output;
   readonly #ready = new Fifo<Stream>();
+  readonly #encoder = new TableEncoder();
   #window = WINDOW_BYTES_INITIAL;
   #frameBytesMax = FRAME_BYTES_MIN;
-  #owesSizeUpdate = false;
 
   constructor(output: Output) {
     this.#output = output;
@@ -40,20 +38,18 @@ export class Sender {
     this.#frameBytesMax = Math.min(bytes, SENT_FRAME_BYTES_MAX);
   }
 
-  /** The peer made its header table smaller: the next block must confirm it (RFC 9113, 4.3.1). */
-  confirmTableSize(): void {
-    this.#owesSizeUpdate = true;
+  /** The peer made its header table smaller. */
+  emptyTable(): void {
+    this.#encoder.emptyTable();
   }
 
   headers(streamId: number, block: HeaderBlock, endFlag: number): void {
-    const { bytes } = block;
-    const whole = this.#owesSizeUpdate ? Buffer.concat([Buffer.of(TABLE_SIZE_ZERO), bytes]) : bytes;
-    this.#owesSizeUpdate = false;
-    if (whole.length <= this.#frameBytesMax) {
-      this.#output.frameHeader(whole.length, FrameType.HEADERS, Flag.END_HEADERS | endFlag, streamId);
-      this.#output.copy(whole, 0, whole.length);
+    const bytes = this.#encoder.encode(block);
+    if (bytes.length <= this.#frameBytesMax) {
+      this.#output.frameHeader(bytes.length, FrameType.HEADERS, Flag.END_HEADERS | endFlag, streamId);
+      this.#output.copy(bytes, 0, bytes.length);
     } else {
-      this.#splitHeaders(streamId, whole, endFlag);
+      this.#splitHeaders(streamId, bytes, endFlag);
     }
   }
 

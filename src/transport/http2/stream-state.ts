@@ -1,27 +1,14 @@
-/** Section 5.1. An idle stream has no object yet; nothing is ever reserved, as we do not push. */
+/** Section 5.1. An idle stream has no object yet; nothing is ever reserved, as we do not push. A reset closes it. */
 export type StreamState = 'open' | 'half-closed (local)' | 'half-closed (remote)' | 'closed';
 
-type StreamEvent = 'END_STREAM sent' | 'END_STREAM received' | 'reset';
+/** END_STREAM was sent. */
+export function afterEndSent(state: StreamState): StreamState {
+  if (state === 'open') return 'half-closed (local)';
+  return state === 'half-closed (remote)' ? 'closed' : state;
+}
 
-const transitions: Record<StreamState, Record<StreamEvent, StreamState>> = {
-  open: {
-    'END_STREAM sent': 'half-closed (local)',
-    'END_STREAM received': 'half-closed (remote)',
-    reset: 'closed',
-  },
-  'half-closed (local)': {
-    'END_STREAM sent': 'half-closed (local)',
-    'END_STREAM received': 'closed',
-    reset: 'closed',
-  },
-  'half-closed (remote)': {
-    'END_STREAM sent': 'closed',
-    'END_STREAM received': 'half-closed (remote)',
-    reset: 'closed',
-  },
-  closed: { 'END_STREAM sent': 'closed', 'END_STREAM received': 'closed', reset: 'closed' },
-};
-
-export function nextState(state: StreamState, event: StreamEvent): StreamState {
-  return transitions[state][event];
+/** END_STREAM was received. */
+export function afterEndReceived(state: StreamState): StreamState {
+  if (state === 'open') return 'half-closed (remote)';
+  return state === 'half-closed (local)' ? 'closed' : state;
 }

@@ -3,7 +3,7 @@ import { ErrorCode, HEADER_TABLE_BYTES_INITIAL } from '../wire.js';
 import { DynamicTable } from './dynamic-table.js';
 import { FIELD_OVERHEAD_BYTES, type FieldKind, kindOfField, TableField } from './field.js';
 import { decodeHuffman } from './huffman.js';
-import { RecentStrings } from './recent-strings.js';
+import { RecentLiteral } from './recent-literal.js';
 import { staticFields } from './static-table.js';
 
 /** Takes the fields of one block in order. */
@@ -30,7 +30,8 @@ export class HpackDecoder {
   #tableBytesMax = HEADER_TABLE_BYTES_INITIAL;
   #needsSizeUpdate = false;
 
-  readonly #recent = new RecentStrings();
+  /** By the index of their name in the static table. */
+  readonly #recent: RecentLiteral[] = [];
   #scratch = Buffer.alloc(0);
   #block: Buffer = this.#scratch;
   #at = 0;
@@ -79,10 +80,12 @@ export class HpackDecoder {
   #field(sink: FieldSink, room: number): number {
     const octet = this.#block[this.#at]!;
     if ((octet & 0x80) !== 0) return this.#indexed(sink, room);
-    if ((octet & 0x40) !== 0) return this.#literal(0x3f, true, sink, room);
+    if ((octet & 0x40) !== 0) return this.#literal(this.#integer(0x3f), true, sink, room);
     if ((octet & 0x20) !== 0) throw malformed('a table size update stands behind a field of its block');
-    // 6.2.2 and 6.2.3 differ for those who send the field on.
-    return this.#literal(0x0f, false, sink, room);
+    const index = this.#integer(0x0f);
+    // 6.2.3: nothing is kept of what is never to be indexed.
+    const isRecent = (octet & 0x10) === 0 && index >= 1 && index <= STATIC_LENGTH;
+    return isRecent ? this.#recentLiteral(index, sink, room) : this.#literal(index, false, sink, room);
   }
 
   /** 6.1. */
@@ -92,9 +95,22 @@ export class HpackDecoder {
     return field.bytes;
   }
 
+  /** 6.2.2. */
+  #recentLiteral(index: number, sink: FieldSink, room: number): number {
+    this.#recent[index] ??= new RecentLiteral(staticFields[index - 1]!);
+    const field = this.#recent[index];
+    const start = this.#at;
+    if (field.isAt(this.#block, start, this.#end)) this.#at += field.length;
+    else {
+      const value = this.#string();
+      field.become(this.#block, start, this.#at, value, this.#stringBytes);
+    }
+    if (field.bytes <= room) sink.field(field.name, field.value, field.kind);
+    return field.bytes;
+  }
+
   /** 6.2. */
-  #literal(prefixMask: number, isIndexed: boolean, sink: FieldSink, room: number): number {
-    const index = this.#integer(prefixMask);
+  #literal(index: number, isIndexed: boolean, sink: FieldSink, room: number): number {
     const named = index === 0 ? this.#newName() : this.#lookUp(index);
     const value = this.#string();
     const bytes = named.nameBytes + this.#stringBytes + FIELD_OVERHEAD_BYTES;
@@ -148,16 +164,8 @@ export class HpackDecoder {
     const length = this.#integer(0x7f);
     const start = this.#at;
     if (length > this.#end - start) throw truncated();
-    const end = start + length;
-    this.#at = end;
-    const known = this.#recent.find(this.#block, start, end, isHuffman);
-    if (known !== null) {
-      this.#stringBytes = known.bytes;
-      return known.text;
-    }
-    const text = isHuffman ? this.#huffmanText(start, end) : this.#plainText(start, end);
-    this.#recent.keep(this.#block, start, end, isHuffman, text, this.#stringBytes);
-    return text;
+    this.#at += length;
+    return isHuffman ? this.#huffmanText(start, this.#at) : this.#plainText(start, this.#at);
   }
 
   #plainText(start: number, end: number): string {

@@ -1,44 +1,60 @@
 import { encodeHuffman, huffmanLength } from './huffman.js';
 import { staticIndex, staticNameIndex } from './static-table.js';
 
-/**
- * A field section ready for the wire, for any connection and any number of times. It refers to the static table only, so it
- * holds whatever the peer does to its header table. Made by `encodeFields`.
- */
+/** Name in lower case; text as octets (latin1). */
+export type Field = readonly [name: string, value: string];
+
+/** A field section ready for the wire, for any connection and any number of times. */
 export interface HeaderBlock {
+  /** It refers to the static table only, so it holds whatever the peer does to its header table. */
   readonly bytes: Buffer;
+  /** Not empty = it is sent so often that its fields are worth a place in that table: see `TableEncoder`. */
+  readonly frequent: readonly Field[];
 }
 
-/** 6.1, 6.2.2, 5.2: the bits before an integer, in their place. */
+/** 6.1, 6.2.2, 6.2.1, 5.2: the bits before an integer, in their place. */
 const INDEXED = 0x80;
 const WITHOUT_INDEXING = 0x00;
+const INCREMENTAL = 0x40;
 const HUFFMAN = 0x80;
 const PLAIN = 0x00;
 
-/** Makes a block of names and values; names in lower case, text as octets (latin1). */
-export function encodeFields(fields: Iterable<readonly [name: string, value: string]>): HeaderBlock {
-  const parts: Buffer[] = [];
-  for (const [name, value] of fields) addField(parts, name, value);
-  return { bytes: Buffer.concat(parts) };
+export function encodeFields(fields: readonly Field[]): HeaderBlock {
+  return { bytes: Buffer.concat(fields.map(encodeField)), frequent: [] };
 }
 
-function addField(parts: Buffer[], name: string, value: string): void {
-  const index = staticIndex(name, value);
-  if (index > 0) {
-    parts.push(encodeInteger(INDEXED, 0x7f, index));
-    return;
-  }
+/** Of a block that nearly every answer has. */
+export function encodeFrequent(fields: readonly Field[]): HeaderBlock {
+  return { ...encodeFields(fields), frequent: fields };
+}
+
+/** Leaves the peer's table as it is. */
+export function encodeField(field: Field): Buffer {
+  const index = staticIndex(...field);
+  return index > 0 ? encodeIndex(index) : encodeLiteral(WITHOUT_INDEXING, 0x0f, field);
+}
+
+/** The peer puts it into its table. */
+export function encodeIncremental(field: Field): Buffer {
+  return encodeLiteral(INCREMENTAL, 0x3f, field);
+}
+
+export function encodeIndex(index: number): Buffer {
+  return encodeInteger(INDEXED, 0x7f, index);
+}
+
+function encodeLiteral(pattern: number, mask: number, [name, value]: Field): Buffer {
   const nameIndex = staticNameIndex(name);
-  parts.push(encodeInteger(WITHOUT_INDEXING, 0x0f, nameIndex));
-  if (nameIndex === 0) addString(parts, name);
-  addString(parts, value);
+  const start = encodeInteger(pattern, mask, nameIndex);
+  const named = nameIndex === 0 ? [start, encodeString(name)] : [start];
+  return Buffer.concat([...named, encodeString(value)]);
 }
 
-function addString(parts: Buffer[], text: string): void {
+function encodeString(text: string): Buffer {
   const plain = Buffer.from(text, 'latin1');
   const isShorter = huffmanLength(plain) < plain.length;
   const octets = isShorter ? encodeHuffman(plain) : plain;
-  parts.push(encodeInteger(isShorter ? HUFFMAN : PLAIN, 0x7f, octets.length), octets);
+  return Buffer.concat([encodeInteger(isShorter ? HUFFMAN : PLAIN, 0x7f, octets.length), octets]);
 }
 
 /** RFC 7541, 5.1; `mask` is the full prefix. */

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { ErrorCode, errorName, Flag, FrameType, frameName } from '../../src/transport/http2/wire.js';
+import { type AnswerFields, FieldSectionReader } from '../load/wires/http2/answer-fields.js';
 import { frame, opening } from '../load/wires/http2/control-frames.js';
 import { windowUpdate } from './client-frames.js';
 import { FrameSplitter } from './frame-splitter.js';
@@ -11,20 +12,21 @@ export const REOPEN_BYTES = 2 ** 28;
 /** The owner of a connection: sends calls on it. `bytes[start, end)` is valid during the call. */
 export interface ConnectionUser {
   onData(streamId: number, bytes: Buffer, start: number, end: number): void;
-  /** The end of a stream; the field section of its trailers. */
-  onTrailers(streamId: number, bytes: Buffer, start: number, end: number): void;
+  /** The end of a stream. Throws where its status is not the one that was expected. */
+  onTrailers(streamId: number, trailers: AnswerFields): void;
   /** A chunk of the socket is read to its end: time to send. */
   onTurn(): void;
 }
 
 /**
- * The client's end of HTTP/2, as far as a load generator for our own server needs it: one owner, few checks, no header table. Any
- * failure rejects `failed`.
+ * The client's end of HTTP/2, as far as a load generator for our own server needs it: one owner, few checks. Any failure rejects
+ * `failed`.
  */
 export class ClientConnection {
   readonly failed: Promise<never>;
   readonly #socket: Socket;
   readonly #user: ConnectionUser;
+  readonly #sections = new FieldSectionReader();
   #fail!: (error: Error) => void;
   #ready!: () => void;
   /** What may still be sent on the connection. */
@@ -102,7 +104,8 @@ export class ClientConnection {
       this.#count(end - start);
       if ((flags & Flag.END_STREAM) !== 0) throw new Error('a stream ended without trailers');
     } else if (type === FrameType.HEADERS) {
-      if ((flags & Flag.END_STREAM) !== 0) this.#user.onTrailers(streamId, bytes, start, end);
+      const fields = this.#sections.read(bytes, start, end);
+      if ((flags & Flag.END_STREAM) !== 0) this.#user.onTrailers(streamId, fields);
     } else {
       this.#takeControl(type, flags, streamId, bytes, start, end);
     }

@@ -1,7 +1,7 @@
-import { OK_TRAILERS } from '../../src/protocols/grpc/header-blocks.js';
 import { Flag, FRAME_HEADER_BYTES, FrameType } from '../../src/transport/http2/wire.js';
 import { ClientConnection, type ConnectionUser, REOPEN_BYTES } from '../grpc/client-connection.js';
 import { streamOpening, windowUpdate } from '../grpc/client-frames.js';
+import type { AnswerFields } from '../load/wires/http2/answer-fields.js';
 import { frame } from '../load/wires/http2/control-frames.js';
 import type { Channel, ChannelUser, Vanishing } from './channel.js';
 import { PieceSplitter } from './piece-splitter.js';
@@ -83,11 +83,10 @@ export class GrpcChannel implements Channel, ConnectionUser {
     this.#received = 0;
   }
 
-  onTrailers(_streamId: number, bytes: Buffer, start: number, end: number): void {
+  onTrailers(_streamId: number, { grpcStatus, grpcMessage }: AnswerFields): void {
     if (this.#isOver) return;
-    const trailers = bytes.subarray(start, end);
-    if (!this.#isHalfClosed || !trailers.equals(OK_TRAILERS.bytes))
-      throw new Error(`the stream ended early; its trailers are ${trailers.toString('hex')} (HPACK)`);
+    if (!this.#isHalfClosed || grpcStatus !== 0)
+      throw new Error(`the stream ended early, with status ${grpcStatus}: ${grpcMessage}`);
     this.#resolve();
   }
 

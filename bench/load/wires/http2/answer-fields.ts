@@ -32,7 +32,7 @@ interface Remembered {
 /** The head and the trailers of good answers. */
 const REMEMBERED_MAX = 2;
 
-/** Reads the field sections of one connection, in their order. Those that have nothing to do with the header table are read once. */
+/** Reads the field sections of one connection, in their order. Those that come again are read once, as long as the header table stays. */
 export class FieldSectionReader {
   readonly #decoder = new HpackDecoder(LIST_BYTES_MAX);
   readonly #remembered: Remembered[] = [];
@@ -42,8 +42,14 @@ export class FieldSectionReader {
     for (const { block, fields } of this.#remembered) if (isSame(block, bytes, start, end)) return fields;
     const fields = new Fields();
     this.#decoder.decode(bytes, start, end, fields);
-    if (usesNoTable(bytes, start, end)) this.#remember({ block: Buffer.from(bytes.subarray(start, end)), fields });
+    if (mayChangeTable(bytes, start, end)) this.#forget();
+    else this.#remember({ block: Buffer.from(bytes.subarray(start, end)), fields });
     return fields;
+  }
+
+  #forget(): void {
+    this.#remembered.length = 0;
+    this.#next = 0;
   }
 
   #remember(section: Remembered): void {
@@ -58,24 +64,19 @@ function isSame(block: Buffer, bytes: Buffer, start: number, end: number): boole
   return true;
 }
 
-const STATIC_INDEX_MAX = 61;
-
-/** RFC 7541: neither indexes of the dynamic table, nor fields for it, nor its size. `false` where finding out is too long a story. */
-function usesNoTable(bytes: Buffer, start: number, end: number): boolean {
+/** RFC 7541: fields for the table, or its size. `true` where finding out is too long a story. */
+function mayChangeTable(bytes: Buffer, start: number, end: number): boolean {
   let at = start;
   while (at < end) {
     const octet = bytes[at++]!;
-    if (octet >= 0x80) {
-      if ((octet & 0x7f) > STATIC_INDEX_MAX) return false;
-      continue;
-    }
-    if (octet >= 0x20) return false;
-    let nameIndex = octet & 0x0f;
-    if (nameIndex === 0x0f) nameIndex += bytes[at++]!;
-    if (nameIndex > STATIC_INDEX_MAX) return false;
+    if (octet === 0xff) return true;
+    if (octet >= 0x80) continue;
+    if (octet >= 0x20) return true;
+    const nameIndex = octet & 0x0f;
+    if (nameIndex === 0x0f && bytes[at++]! >= 0x80) return true;
     at = afterStrings(bytes, at, nameIndex === 0 ? 2 : 1);
   }
-  return at === end;
+  return at !== end;
 }
 
 /** 5.2; infinite for strings of 127 octets and more. */

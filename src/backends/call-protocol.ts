@@ -13,11 +13,11 @@ export interface CallsMessage {
 }
 
 /**
- * call: asks for memory for the inputs. submit: they are written. release: answer number `answer` is not read any more. cancel: nobody waits
+ * call: asks for memory for the inputs; `caller` is the key (channel-protocol.ts) of the request on whose behalf it is, -1 = of none. submit: they are written. release: answer number `answer` is not read any more. cancel: nobody waits
  * for more, and nothing of what came is read any more; it is not said of a call whose final answer or error has come.
  */
 export type CallEvent =
-  | { readonly kind: 'call'; readonly id: number; readonly head: CallHead }
+  | { readonly kind: 'call'; readonly id: number; readonly caller: number; readonly head: CallHead }
   | { readonly kind: 'submit'; readonly id: number }
   | { readonly kind: 'release'; readonly id: number; readonly answer: number }
   | { readonly kind: 'cancel'; readonly id: number };

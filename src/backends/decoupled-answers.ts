@@ -39,6 +39,13 @@ export class DecoupledAnswers {
     if (open.isOver && this.#recordOf(event.key) === null) this.#open.delete(event.key);
   }
 
+  /** Null = it is none, or it has its last answer. */
+  runningAs(key: number): InferRequest | null {
+    const open = this.#open.get(key);
+    if (open !== undefined) return open.isOver ? null : open.request;
+    return this.#recordOf(key)?.requests[key % this.#source.maxEntries] ?? null;
+  }
+
   /** A batch has left the ring: its requests stay open until their last answers. */
   executed(sequence: number, { requests, count }: BatchRecord): void {
     for (let index = 0; index < count; index++) {

@@ -109,7 +109,15 @@ export class InstanceChannel {
     // What a worker said before it died may be heard after that.
     if (this.#isClosed) return;
     this.#calls ??= this.#owner.openCalls((replies) => this.#owner.post({ kind: 'replies', replies }));
-    for (const event of events) this.#calls.take(event);
+    for (const event of events) this.#calls.take(event, event.kind === 'call' ? this.#runningAs(event.caller) : null);
+  }
+
+  /** Null = it is none, or it has its last answer. */
+  #runningAs(key: number): InferRequest | null {
+    if (this.#answers !== null) return this.#answers.runningAs(key);
+    const { maxEntries } = this.#owner;
+    const record = this.#owner.recordOf(Math.floor(key / maxEntries));
+    return record?.requests[key % maxEntries] ?? null;
   }
 
   #tell(event: WorkerEvent): void {

@@ -67,7 +67,8 @@ export interface InstanceEvents {
 
 /** The calls of one life of an instance. */
 export interface CallSession {
-  take(event: CallEvent): void;
+  /** @param caller on whose behalf a call is; null = it does not say, or that request has its last answer */
+  take(event: CallEvent, caller: InferRequest | null): void;
   /** The instance is gone: what it has not got is cancelled, what it has is released. Nothing is posted any more. */
   close(): void;
 }

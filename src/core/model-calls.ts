@@ -1,7 +1,10 @@
 import type { AnswerPlace, CallEvent, CallHead, CallReply, OutputPlace } from '../backends/call-protocol.js';
 import type { CallSession } from '../backends/instance.js';
+import type { InferRequest } from '../backends/request.js';
+import type { Trace } from '../telemetry/trace/trace.js';
 import { asServerError, invalid, type ServerError } from '../types/errors.js';
 import type { InferHead, ParameterValue } from '../types/infer.js';
+import { AdmittedRequest } from './admitted-request.js';
 import { connect } from './call-graph.js';
 import { checkRequest } from './check-request.js';
 import type { AcceptedRequest, InferResponse, Responder } from './infer-response.js';
@@ -27,10 +30,10 @@ export class ModelCalls implements CallSession {
     this.#post = post;
   }
 
-  take(event: CallEvent): void {
+  take(event: CallEvent, caller: InferRequest | null): void {
     if (this.#isClosed) return;
     if (event.kind === 'call') {
-      this.#begin(event.id, event.head);
+      this.#begin(event.id, event.head, caller);
       return;
     }
     const call = this.#open.get(event.id);
@@ -54,10 +57,13 @@ export class ModelCalls implements CallSession {
     this.#open.delete(id);
   }
 
-  #begin(id: number, head: CallHead): void {
+  #begin(id: number, head: CallHead, caller: InferRequest | null): void {
     const call = new ModelCall(id, this);
     try {
-      call.begin(this.#admit(head, call));
+      const request = this.#admit(head, call);
+      request.requestId = head.requestId;
+      request.trace = childTrace(caller, request, head);
+      call.begin(request);
       this.#open.set(id, call);
     } catch (error) {
       call.onError(asServerError(error));
@@ -146,6 +152,12 @@ class ModelCall implements Responder {
   #forgetIfDone(): void {
     if (this.#isOver && this.#held.size === 0) this.#calls.forget(this.#id);
   }
+}
+
+/** The trace of a call is part of that of the request on whose behalf it is; null = that is not traced, or not any more. */
+function childTrace(caller: InferRequest | null, { model }: AcceptedRequest, { requestId }: CallHead): Trace | null {
+  const trace = caller instanceof AdmittedRequest ? caller.trace : null;
+  return trace === null || trace.isWritten ? null : trace.child(model.name, model.version, requestId);
 }
 
 function answerOf(response: InferResponse, number: number): AnswerPlace {

@@ -5,6 +5,7 @@ import { headOf, liesIn } from './call-head.js';
 import type { CalledAnswer } from './called-answer.js';
 import type { CallAnswer, CallOptions } from './model-api.js';
 import { CallFailure, type CallHost, OpenCall } from './open-call.js';
+import { BatchRequest } from './request.js';
 
 /** What was begun in one `execute`, and what it was lent: all of it ends with it. */
 interface Execution {
@@ -90,7 +91,8 @@ export class Calls implements CallHost {
   #begin(options: CallOptions, isStream: boolean): OpenCall {
     const head = headOf(options, isStream);
     if (this.#nextId === 0) this.#port.on('message', this.#take);
-    const call = new OpenCall(this.#nextId++, this, head, options.inputs);
+    const caller = options.request instanceof BatchRequest ? options.request.key : -1;
+    const call = new OpenCall(this.#nextId++, this, caller, head, options.inputs);
     this.#open.set(call.id, call);
     this.#enter(call, options);
     for (const signal of [options.signal, options.request?.signal]) if (signal !== undefined) call.follow(signal);

@@ -230,7 +230,10 @@ export interface CallOptions {
   sequenceEnd?: boolean;
   /** Cancels the call when it is aborted. */
   signal?: AbortSignal;
-  /** On whose behalf it is: cancelled when nobody waits for the answer of this request any more, or it has its only one. */
+  /**
+   * On whose behalf it is: cancelled when nobody waits for the answer of this request any more, or it has its only one, and part of its
+   * trace.
+   */
   request?: ModelRequest;
   /**
    * The outputs are read where the other model left them, and not copied: they are gone when `execute` has ended, when the answer is

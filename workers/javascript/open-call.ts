@@ -49,12 +49,13 @@ export class OpenCall {
   #resolve: ((outcome: CallOutcome) => void) | null = null;
   readonly #signals: AbortSignal[] = [];
 
-  constructor(id: number, host: CallHost, head: CallHead, inputs: readonly CalledInput[]) {
+  /** @param caller the key of the request on whose behalf it is; -1 = it is of none */
+  constructor(id: number, host: CallHost, caller: number, head: CallHead, inputs: readonly CalledInput[]) {
     this.id = id;
     this.#host = host;
     this.#head = head;
     this.#inputs = inputs;
-    host.tell({ kind: 'call', id, head });
+    host.tell({ kind: 'call', id, caller, head });
   }
 
   /** Its inputs are still to be read. */

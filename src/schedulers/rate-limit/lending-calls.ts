@@ -1,5 +1,6 @@
 import type { CallEvent, CallReply } from '../../backends/call-protocol.js';
 import type { CallSession } from '../../backends/instance.js';
+import type { InferRequest } from '../../backends/request.js';
 
 /** Who waits for other models, and is not to keep from them what they need. */
 export interface Lender {
@@ -32,12 +33,12 @@ export class LendingCalls implements CallSession {
     return new LendingCalls(session, lender, ids);
   }
 
-  take(event: CallEvent): void {
+  take(event: CallEvent, caller: InferRequest | null): void {
     if (event.kind === 'submit') {
       this.#open.add(event.id);
       this.#lender.beginWait();
     } else if (event.kind === 'cancel') endCall(this.#open, event.id, this.#lender);
-    this.#session.take(event);
+    this.#session.take(event, caller);
   }
 
   close(): void {

@@ -93,12 +93,17 @@ export class Trace {
     this.hold();
   }
 
-  /** To be ended for itself. */
-  child(modelName: string, modelVersion: number): Trace {
+  /** To be ended for itself. @param requestId '' = it has none of its own */
+  child(modelName: string, modelVersion: number, requestId = ''): Trace {
     const model = { name: modelName, version: modelVersion };
-    const child = new Trace(this.#writer, this.scope, this, model, this.requestId, null);
+    const child = new Trace(this.#writer, this.scope, this, model, requestId || this.requestId, null);
     this.children.push(child);
     return child;
+  }
+
+  /** All of its request have ended: nothing can be added. */
+  get isWritten(): boolean {
+    return this.#root.#holders === 0;
   }
 
   stamp(activity: Activity, ns: number): void {

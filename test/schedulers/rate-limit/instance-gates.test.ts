@@ -251,15 +251,15 @@ test('a caller lends what it holds until it has its last answer', () => {
     (replies) => posted.push(...replies),
   );
   b.send('2');
-  calls.take({ kind: 'submit', id: 1 });
-  calls.take({ kind: 'submit', id: 2 });
+  calls.take({ kind: 'submit', id: 1 }, null);
+  calls.take({ kind: 'submit', id: 2 }, null);
   stage.settle();
   expect([b.begun, stage.inUse]).toEqual([[1], 1]);
   b.finish();
   stage.settle();
   post([{ kind: 'error', id: 1, code: 'INTERNAL', message: '' }]);
   expect(stage.inUse).toBe(0);
-  calls.take({ kind: 'cancel', id: 2 });
+  calls.take({ kind: 'cancel', id: 2 }, null);
   expect([stage.inUse, taken.length, posted.length]).toEqual([1, 3, 1]);
   a.finish();
   expect(stage.inUse).toBe(0);

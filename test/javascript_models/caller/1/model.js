@@ -160,6 +160,12 @@ const ways = {
     await turn();
     process.exit(1);
   },
+  traced: async (request) => {
+    const refused = await plus('nobody', 1, { request }).catch(() => 0);
+    const one = await plus('one', 1, { request, id: 'own' });
+    const eleven = await plus('eleven', 1, { request });
+    return [refused, one, eleven, await plus('ten', 1)].map(Number);
+  },
   late: async () => {
     ctx.log.info('late begins');
     let sum = 0;

@@ -17,6 +17,11 @@ export class IdBytes {
     if (this.bytes.length > USUAL_BYTES) this.bytes = new Uint8Array(USUAL_BYTES);
   }
 
+  /** '' = there is none. */
+  get text(): string {
+    return this.length === 0 ? '' : Buffer.from(this.bytes.buffer, 0, this.length).toString();
+  }
+
   get view(): Uint8Array {
     return this.bytes.subarray(0, this.length);
   }

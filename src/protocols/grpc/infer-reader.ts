@@ -105,7 +105,7 @@ export class InferReader implements HeadReader<PreparedInfer> {
   wrongEntry({ plan, model }: AcceptedRequest, nth: number, expected: number, got: number, id: IdBytes): ServerError {
     const { name } = plan.inputs[nth]!.head;
     if (got < 0) return noData(name, model.name);
-    const tag = requestTag(Buffer.from(id.view).toString());
+    const tag = requestTag(id.text);
     return invalid(
       `${tag}input byte size mismatch for input '${name}' for model '${model.name}'. Expected ${expected}, got ${got}`,
     );

@@ -71,8 +71,7 @@ export abstract class InferTask extends SettledInference implements PartsHolder 
   }
 
   protected noteRefusal(error: unknown): void {
-    const { view } = this.id;
-    if (this.#refusals.isOn) this.#refusals.note(this.#modelName, Buffer.from(view).toString(), error);
+    if (this.#refusals.isOn) this.#refusals.note(this.#modelName, this.id.text, error);
   }
 
   protected override clear(): void {
@@ -109,6 +108,6 @@ export abstract class InferTask extends SettledInference implements PartsHolder 
 
   #submit(): void {
     this.admitted(this.prepared!.model);
-    this.submitAs(this.id.view.length === 0 ? '' : Buffer.from(this.id.view).toString());
+    this.submitAs(this.id.text);
   }
 }

@@ -84,12 +84,12 @@ export class BatchOutputs {
   /** Byte position in the arena where the part of output `index` begins that is request `entry`'s, whose first row is `firstRow`. */
   begin(index: number, entry: number, firstRow: number): number {
     const begin = this.#slot.offset + this.arena.table[this.#line(index, entry) + LINE_BEGIN]!;
-    if (!this.#isShared) return begin;
+    if (!this.#isShared()) return begin;
     return this.#isString(index) ? begin + this.#cut(index, entry) : begin + firstRow * this.#rowBytes(index);
   }
 
   bytes(index: number, entry: number, rows: number): number {
-    if (!this.#isShared) return this.arena.table[this.#line(index, entry) + LINE_BYTES]!;
+    if (!this.#isShared()) return this.arena.table[this.#line(index, entry) + LINE_BYTES]!;
     return this.#isString(index) ? this.#cut(index, entry + 1) - this.#cut(index, entry) : this.#rowBytes(index) * rows;
   }
 
@@ -134,7 +134,7 @@ export class BatchOutputs {
   }
 
   /** The rows of all requests lie one behind the other in one tensor for each output. */
-  get #isShared(): boolean {
+  #isShared(): boolean {
     return this.#form.batching && !this.batch.inParts;
   }
 

@@ -82,7 +82,7 @@ export class WorkerInstance implements Instance, TurnMember {
   }
 
   get canBegin(): boolean {
-    if (!this.#isUp || this.#ring.full) return false;
+    if (!this.#isUp() || this.#ring.full) return false;
     return this.#ring.inFlight === 0 || !this.#ring.isOpen(this.#ring.newest);
   }
 
@@ -184,7 +184,7 @@ export class WorkerInstance implements Instance, TurnMember {
   async stop(): Promise<void> {
     // Code that loads may take as long as it likes; nothing of it is kept.
     if (this.#state === 'starting' && this.#spec.thread.isFresh) await this.#thread.kill();
-    if (this.#isUp) {
+    if (this.#isUp()) {
       this.#state = 'stopped';
       this.#ring.stop();
     }
@@ -198,7 +198,7 @@ export class WorkerInstance implements Instance, TurnMember {
   }
 
   /** Its worker takes batches. */
-  get #isUp(): boolean {
+  #isUp(): boolean {
     return this.#state === 'serving' || this.#state === 'warming';
   }
 
@@ -278,7 +278,7 @@ export class WorkerInstance implements Instance, TurnMember {
 
   /** Looks at the ring whenever the worker did something, until the instance is dead. */
   async #watch(): Promise<void> {
-    while (this.#isUp || this.#ring.inFlight > 0) {
+    while (this.#isUp() || this.#ring.inFlight > 0) {
       const seen = this.#ring.events;
       this.#reap();
       // Answers leave in microtasks: before it is made ready to be woken again.

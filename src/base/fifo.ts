@@ -3,6 +3,8 @@ import { assert } from './assert.js';
 /** A first-in first-out queue in one array used as a ring: no allocation while its length stays below what it once was. */
 export class Fifo<T> {
   #items: (T | undefined)[] = new Array(16).fill(undefined);
+  /** Its length, a power of two, less 1. */
+  #mask = 15;
   #head = 0;
   #length = 0;
 
@@ -50,14 +52,11 @@ export class Fifo<T> {
     return item;
   }
 
-  get #mask(): number {
-    return this.#items.length - 1;
-  }
-
   #grow(): void {
     const items: (T | undefined)[] = new Array(this.#items.length * 2).fill(undefined);
     for (let i = 0; i < this.#length; i++) items[i] = this.#items[(this.#head + i) & this.#mask];
     this.#items = items;
+    this.#mask = items.length - 1;
     this.#head = 0;
   }
 }

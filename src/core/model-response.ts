@@ -64,7 +64,7 @@ export class ModelResponse implements InferResponse {
   }
 
   get parameters(): ReadonlyMap<string, ParameterValue> | null {
-    if (!this.#isExplained) return this.#note.parameters;
+    if (!this.#isExplained()) return this.#note.parameters;
     return withExplanation(this.#note.parameters, this.explanation!);
   }
 
@@ -73,7 +73,7 @@ export class ModelResponse implements InferResponse {
   }
 
   /** The answer itself says where its time went. */
-  get #isExplained(): boolean {
+  #isExplained(): boolean {
     return this.#explained !== null && this.plan.head.explain === true;
   }
 
@@ -83,23 +83,23 @@ export class ModelResponse implements InferResponse {
   }
 
   get inputUs(): number {
-    const { startUs, inputsUs } = this.#times;
+    const { startUs, inputsUs } = this.#times();
     return inputsUs - startUs;
   }
 
   get inferUs(): number {
-    const { inputsUs, inferUs } = this.#times;
+    const { inputsUs, inferUs } = this.#times();
     return inferUs - inputsUs;
   }
 
   get outputUs(): number {
-    const { inferUs, endUs } = this.#times;
+    const { inferUs, endUs } = this.#times();
     return endUs - inferUs;
   }
 
   /** A backend answers each request in outputs of its own, whose shapes are its affair, or none. */
   get hasFixedOutputs(): boolean {
-    if (this.#outputs === null || this.#outputs.batch.inParts || this.#isExplained) return false;
+    if (this.#outputs === null || this.#outputs.batch.inParts || this.#isExplained()) return false;
     return this.plan.outputs.every(({ index, classCount }) => classCount === 0 && this.model.hasFixedOutput(index));
   }
 
@@ -146,7 +146,7 @@ export class ModelResponse implements InferResponse {
     this.#outputs = null;
   }
 
-  get #times(): ExecutionTimes {
+  #times(): ExecutionTimes {
     return this.#outputs?.batch.times ?? NO_TIMES;
   }
 

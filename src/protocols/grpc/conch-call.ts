@@ -148,7 +148,7 @@ export class ConchCall implements GrpcCall, StreamHandler, MessageSink, Expiring
     } catch (error) {
       this.#fail(error);
     }
-    this.#stream.awaitsBody = this.#state === 'open' && !this.#isHeld && !this.#reader.isBetween;
+    this.#stream.awaitsBody = this.#state === 'open' && !this.#isHeld() && !this.#reader.isBetween;
   }
 
   onEnd(): void {
@@ -240,12 +240,12 @@ export class ConchCall implements GrpcCall, StreamHandler, MessageSink, Expiring
     this.#releaseReader();
   }
 
-  get #isHeld(): boolean {
+  #isHeld(): boolean {
     return this.#isPaused || this.#isInflating;
   }
 
   #releaseReader(): void {
-    if (this.#isHeld || this.#state !== 'open') return;
+    if (this.#isHeld() || this.#state !== 'open') return;
     try {
       this.#reader.release();
     } catch (error) {

@@ -69,7 +69,7 @@ export class MessagePieces<Prepared> {
     const isFirst = this.#body.length === 0;
     if (!isFirst) this.#body.append(piece);
     if (this.#state === 'head') this.#scan(isFirst ? piece : this.#body.view);
-    if (isFirst && !this.#isFilling) this.#body.append(piece);
+    if (isFirst && !this.#isFilling()) this.#body.append(piece);
   }
 
   /**
@@ -103,7 +103,7 @@ export class MessagePieces<Prepared> {
     this.modelName = '';
   }
 
-  get #isFilling(): boolean {
+  #isFilling(): boolean {
     return this.#state === 'tensors';
   }
 

@@ -1,4 +1,5 @@
 import { constants, deflate, gunzip, gzip, inflate } from 'node:zlib';
+import { inflateAll } from '../inflate.js';
 import type { CompressionLevel } from './engine.js';
 
 /** Message encodings that we know; `deflate` is the zlib container (gRPC over HTTP/2, "Message-Encoding"). */
@@ -34,10 +35,9 @@ export function inflateMessage(
     done(null, message);
     return;
   }
-  run(Buffer.from(message), { maxOutputLength: Math.max(1, maxBytes) }, (error, plain) => {
-    const code = (error as NodeJS.ErrnoException | null)?.code;
+  inflateAll(run, message, Math.max(1, maxBytes), (error, plain) => {
     if (error === null) done(null, plain);
-    else done(code === 'ERR_BUFFER_TOO_LARGE' ? 'too-large' : 'broken', Buffer.alloc(0));
+    else done(error.code === 'ERR_BUFFER_TOO_LARGE' ? 'too-large' : 'broken', Buffer.alloc(0));
   });
 }
 

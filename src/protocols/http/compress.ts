@@ -1,5 +1,6 @@
 import { deflate, gzip, unzip } from 'node:zlib';
 import { invalid, type ServerError } from '../../types/errors.js';
+import { inflateAll } from '../inflate.js';
 import { UnsupportedEncoding } from './encoding.js';
 
 /**
@@ -14,8 +15,7 @@ export function decompress(
 ): void {
   if (encoding !== 'gzip' && encoding !== 'deflate') throw new UnsupportedEncoding();
   if (body.length === 0) throw invalid('nothing to be decompressed');
-  // Chunks are reused by their engine as soon as this returns.
-  unzip(Buffer.from(body), { maxOutputLength: limit }, (error, bytes) => {
+  inflateAll(unzip, body, limit, (error, bytes) => {
     done(error === null ? null : decompressionError(error, limit), bytes);
   });
 }

@@ -318,6 +318,15 @@ onEachEngine((engine) => {
       const request = infer('simple', simpleInputs(7), { headers: { 'Content-Encoding': 'gzip' } });
       expect((await ask(server.httpPort, request)).status).toBe(400);
     });
+
+    test('that more follows is refused', async () => {
+      const whole = compressed(infer('simple', simpleInputs(7)), 'deflate');
+      const answer = await ask(server.httpPort, { ...whole, body: Buffer.concat([whole.body, Buffer.from('junk')]) });
+      expect([answer.status, answer.body.toString()]).toEqual([
+        400,
+        '{"error":"the compressed request body cannot be read: 4 bytes follow the end of the compressed data"}',
+      ]);
+    });
   });
 
   describe('connections', () => {

@@ -13,16 +13,17 @@ import { until } from './until.js';
 
 const page = readFileSync(join(root, 'docs/proxies.md'), 'utf8');
 
-/** The block of the page that begins with this line, for a server on these ports. */
-function block(begin: string, server: ServerProcess): string {
-  const blocks = [...page.matchAll(/^```nginx\n(.*?)^```/gms)].map(([, text]) => text!);
-  const found = blocks.find((text) => text.startsWith(begin))!;
+/** The block of the page in this language that begins with this line, for a server on these ports. */
+function block(language: string, begin: string, server: ServerProcess): string {
+  const blocks = [...page.matchAll(/^```(\w+)\n(.*?)^```/gms)].filter(([, of]) => of === language);
+  const found = blocks.map(([, , text]) => text!).find((text) => text.startsWith(begin))!;
   return found.replaceAll(':8000', `:${server.httpPort}`).replaceAll(':8001', `:${server.grpcPort}`);
 }
 
-function findNginx(): string {
+/** '' = it is not installed. */
+function find(program: string): string {
   try {
-    return execFileSync('sh', ['-c', 'PATH=$PATH:/usr/sbin command -v nginx'], { encoding: 'utf8' }).trim();
+    return execFileSync('sh', ['-c', `PATH=$PATH:/usr/sbin command -v ${program}`], { encoding: 'utf8' }).trim();
   } catch {
     return '';
   }
@@ -45,66 +46,116 @@ function isOpen(port: number): Promise<boolean> {
   });
 }
 
-const nginx = findNginx();
+const ones = new Array<number>(16).fill(1);
+const inputs = ['INPUT0', 'INPUT1'].map((name) => ({ name, datatype: 'INT32', shape: [1, 16], data: ones }));
 
-describe.skipIf(nginx === '')(`behind nginx as docs/proxies.md has it${nginx === '' ? ' (not installed)' : ''}`, () => {
-  const directory = mkdtempSync(join(tmpdir(), 'conch-proxies-'));
-  let server: ServerProcess;
-  let proxy: ChildProcess;
-  let httpPort: number;
-  let grpcPort: number;
-
-  beforeAll(async () => {
-    server = await ServerProcess.start({ models: ['simple'] });
-    [httpPort, grpcPort] = [await freePort(), await freePort()];
-    const conf = join(directory, 'nginx.conf');
-    const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `${kind}_temp_path ${kind};`);
-    const web = `listen 127.0.0.1:${httpPort}; ${block('location /v2/ {', server)} ${block('location /v2/ws {', server)}`;
-    const calls = `listen 127.0.0.1:${grpcPort} http2; ${block('location /inference', server)}`;
-    writeFileSync(
-      conf,
-      `daemon off; master_process off; pid nginx.pid; error_log stderr; events {}
-       http { access_log off; ${temporary.join(' ')} server { ${web} } server { ${calls} } }`,
-    );
-    proxy = spawn(nginx, ['-p', directory, '-c', conf], { stdio: ['ignore', 'ignore', 'inherit'] });
-    await until('nginx listens', async () => (await isOpen(httpPort)) && (await isOpen(grpcPort)));
+async function checkHttp(port: number): Promise<void> {
+  const answer = await fetch(`http://127.0.0.1:${port}/v2/models/simple/infer`, {
+    method: 'POST',
+    body: JSON.stringify({ inputs }),
   });
+  const { outputs } = (await answer.json()) as { outputs: { data: number[] }[] };
+  expect([answer.status, outputs[0]!.data]).toEqual([200, new Array(16).fill(2)]);
+}
 
-  afterAll(async () => {
-    const ended = once(proxy, 'exit');
-    proxy.kill();
-    await ended;
-    await server.stop();
-    rmSync(directory, { recursive: true });
+async function checkWebSocket(port: number): Promise<void> {
+  const socket = new WebSocket(`ws://127.0.0.1:${port}/v2/ws`, 'conch.v1');
+  await once(socket, 'open');
+  socket.send(JSON.stringify({ id: '7', model_name: 'simple', inputs }));
+  const [message] = await once(socket, 'message');
+  const answer = JSON.parse(String(message));
+  expect([answer.id, answer.outputs[0].data]).toEqual(['7', new Array(16).fill(2)]);
+  socket.close();
+  await once(socket, 'close');
+}
+
+/** More than one call: the fields of later answers are those of the first. */
+async function checkGrpc(port: number): Promise<void> {
+  const request = new MessageType('inference.ModelInferRequest').encode({
+    model_name: 'simple',
+    inputs: inputs.map(({ data, ...head }) => ({ ...head, contents: { int_contents: data } })),
   });
-
-  const ones = new Array<number>(16).fill(1);
-  const inputs = ['INPUT0', 'INPUT1'].map((name) => ({ name, datatype: 'INT32', shape: [1, 16], data: ones }));
-
-  test('WebSocket', async () => {
-    const socket = new WebSocket(`ws://127.0.0.1:${httpPort}/v2/ws`, 'conch.v1');
-    await once(socket, 'open');
-    socket.send(JSON.stringify({ id: '7', model_name: 'simple', inputs }));
-    const [message] = await once(socket, 'message');
-    const answer = JSON.parse(String(message));
-    expect([answer.id, answer.outputs[0].data]).toEqual(['7', new Array(16).fill(2)]);
-    socket.close();
-    await once(socket, 'close');
-  });
-
-  test('gRPC, a call and a stream', async () => {
-    const request = new MessageType('inference.ModelInferRequest').encode({
-      model_name: 'simple',
-      inputs: inputs.map(({ data, ...head }) => ({ ...head, contents: { int_contents: data } })),
-    });
-    const client = new BytesClient(grpcPort);
+  const client = new BytesClient(port);
+  for (let nth = 0; nth < 3; nth++) {
     const call = await client.unary('/inference.GRPCInferenceService/ModelInfer', request);
     expect([call.code, call.messages.length]).toEqual([0, 1]);
-    const stream = client.open('/inference.GRPCInferenceService/ModelStreamInfer');
-    for (let nth = 0; nth < 3; nth++) stream.send(request);
-    stream.halfClose();
-    const { code, messages } = await stream.outcome;
-    expect([code, messages.length]).toEqual([0, 3]);
-    client.close();
-  });
-});
+  }
+  const stream = client.open('/inference.GRPCInferenceService/ModelStreamInfer');
+  for (let nth = 0; nth < 3; nth++) stream.send(request);
+  stream.halfClose();
+  const { code, messages } = await stream.outcome;
+  expect([code, messages.length]).toEqual([0, 3]);
+  client.close();
+}
+
+interface Proxy {
+  readonly name: string;
+  readonly program: string;
+  /** Its configuration, and the arguments that it takes it with. */
+  configure(server: ServerProcess, httpPort: number, grpcPort: number): string;
+  argumentsFor(directory: string, file: string): string[];
+}
+
+const proxies: readonly Proxy[] = [
+  {
+    name: 'nginx',
+    program: find('nginx'),
+    configure(server, httpPort, grpcPort) {
+      const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+        (kind) => `${kind}_temp_path ${kind};`,
+      );
+      const web = `listen 127.0.0.1:${httpPort}; ${block('nginx', 'location /v2/ {', server)} ${block('nginx', 'location /v2/ws {', server)}`;
+      const calls = `listen 127.0.0.1:${grpcPort} http2; ${block('nginx', 'location /inference', server)}`;
+      return `daemon off; master_process off; pid nginx.pid; error_log stderr; events {}
+       http { access_log off; ${temporary.join(' ')} server { ${web} } server { ${calls} } }`;
+    },
+    argumentsFor: (directory, file) => ['-p', directory, '-c', file],
+  },
+  {
+    name: 'HAProxy',
+    program: find('haproxy'),
+    configure: (server, httpPort, grpcPort) =>
+      block('haproxy', 'defaults', server)
+        .replace('bind :80\n', `bind 127.0.0.1:${httpPort}\n`)
+        .replace('bind :81', `bind 127.0.0.1:${grpcPort}`),
+    argumentsFor: (_directory, file) => ['-q', '-db', '-f', file],
+  },
+];
+
+const nameOf = ({ name, program }: Proxy) => `${name}${program === '' ? ' (not installed)' : ''}`;
+
+describe.each(proxies.map((proxy) => [nameOf(proxy), proxy] as const))(
+  'behind %s as docs/proxies.md has it',
+  (_, of) => {
+    const { program } = of;
+    const directory = mkdtempSync(join(tmpdir(), 'conch-proxies-'));
+    let server: ServerProcess;
+    let proxy: ChildProcess;
+    let httpPort: number;
+    let grpcPort: number;
+
+    beforeAll(async () => {
+      if (program === '') return;
+      server = await ServerProcess.start({ models: ['simple'] });
+      [httpPort, grpcPort] = [await freePort(), await freePort()];
+      const file = join(directory, 'proxy.conf');
+      writeFileSync(file, of.configure(server, httpPort, grpcPort));
+      proxy = spawn(program, of.argumentsFor(directory, file), { stdio: ['ignore', 'ignore', 'inherit'] });
+      await until(`${of.name} listens`, async () => (await isOpen(httpPort)) && (await isOpen(grpcPort)));
+    });
+
+    afterAll(async () => {
+      if (program !== '') {
+        const ended = once(proxy, 'exit');
+        proxy.kill();
+        await ended;
+        await server.stop();
+      }
+      rmSync(directory, { recursive: true });
+    });
+
+    test.skipIf(program === '')('HTTP', () => checkHttp(httpPort));
+    test.skipIf(program === '')('WebSocket', () => checkWebSocket(httpPort));
+    test.skipIf(program === '')('gRPC, calls and a stream', () => checkGrpc(grpcPort));
+  },
+);

@@ -98,7 +98,7 @@ class InstanceLoop {
   }
 
   /** Some input had to be copied together. */
-  get #isGathered(): boolean {
+  #isGathered(): boolean {
     for (let i = 0; i < this.#inputs; i++) {
       const input = this.#bound[i]!;
       if (input !== null && input.memory.buffer !== this.#arena) return true;
@@ -112,7 +112,7 @@ class InstanceLoop {
     const batch = this.#batch;
     memory.setTime(base, 0, monotonicUs());
     for (let i = 0; i < this.#binders.length; i++) this.#bound[i] = this.#binders[i]!.bind(batch);
-    memory.words[base + PLACEMENT] = this.#isGathered ? 1 : 0;
+    memory.words[base + PLACEMENT] = this.#isGathered() ? 1 : 0;
     memory.setTime(base, 1, monotonicUs());
     const outputs = this.#runner.run(this.#bound, batch, this.#place);
     memory.setTime(base, 2, monotonicUs());

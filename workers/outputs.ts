@@ -58,7 +58,7 @@ export class OutputWriter {
   /** Byte position in the arena where output `index` of `rows` rows will lie. Only where `allFixed`. */
   placeOf(index: number, rows: number): number {
     if (index === 0) this.#ensure(this.#fixedBegin(this.#layouts.length, rows));
-    return this.#slot + this.#fixedBegin(index, rows);
+    return this.#slot() + this.#fixedBegin(index, rows);
   }
 
   /** Writes all outputs, in the order of the configuration. The result is the batch's status. */
@@ -75,11 +75,11 @@ export class OutputWriter {
     this.#ensure(begin + end);
     for (let index = 0; index < outputs.length; index++) {
       const output = outputs[index]!;
-      writeLine(this.#table, lineOf(this.#slot, index), begin, output.bytes, output.dims);
-      output.copyTo(this.#slot + begin);
+      writeLine(this.#table, lineOf(this.#slot(), index), begin, output.bytes, output.dims);
+      output.copyTo(this.#slot() + begin);
       begin += alignUp(output.bytes);
     }
-    if (this.#cuts.length > 0) this.#table.set(this.#cuts, lineOf(this.#slot, outputs.length));
+    if (this.#cuts.length > 0) this.#table.set(this.#cuts, lineOf(this.#slot(), outputs.length));
     return STATUS_OK;
   }
 
@@ -91,13 +91,13 @@ export class OutputWriter {
     this.#ensure(outputs.reduce((end, { bytes }) => end + alignUp(bytes), begin));
     outputs.forEach((output, index) => {
       parts[index]!.forEach((part, entry) => {
-        writeLine(this.#table, lineOf(this.#slot, entry * lines + index), begin + part.begin, part.bytes, part.dims);
+        writeLine(this.#table, lineOf(this.#slot(), entry * lines + index), begin + part.begin, part.bytes, part.dims);
       });
-      output.copyTo(this.#slot + begin);
+      output.copyTo(this.#slot() + begin);
       begin += alignUp(output.bytes);
     });
     for (let entry = 1; entry <= batch.entries; entry++) {
-      this.#table[lineOf(this.#slot, entry * lines - 1) + LINE_BEGIN] = ABSENT;
+      this.#table[lineOf(this.#slot(), entry * lines - 1) + LINE_BEGIN] = ABSENT;
     }
     return STATUS_PARTS;
   }
@@ -110,7 +110,7 @@ export class OutputWriter {
     return parts;
   }
 
-  get #slot(): number {
+  #slot(): number {
     return this.#ring.memory.words[this.#ring.base + OUTPUT_OFFSET]! * ARENA_UNIT;
   }
 

@@ -93,7 +93,7 @@ export class Flow implements StepOwner {
   /** A tensor is there: bytes `begin` and following of what `source` holds. */
   put(tensor: number, source: Source, begin: number, bytes: number, shape: Shape): void {
     // Nobody would say that it is read.
-    if (this.#isClosed) return;
+    if (this.#isClosed()) return;
     this.sources[tensor] = source;
     this.begins[tensor] = begin;
     this.bytes[tensor] = bytes;
@@ -121,7 +121,7 @@ export class Flow implements StepOwner {
   proceed(): void {
     if (this.#request.isAborted) return;
     if (this.level === this.#route.depth && !this.#isAnswered && this.#openSteps + this.#openOutputs === 0) {
-      if (!this.#isTurn) return;
+      if (!this.#isTurn()) return;
       this.#isAnswered = true;
       this.#unread++;
       this.#request.onAnswer(this);
@@ -173,13 +173,13 @@ export class Flow implements StepOwner {
   }
 
   /** Answers leave in the order of the passes. */
-  get #isTurn(): boolean {
+  #isTurn(): boolean {
     const parent = this.#parent;
-    return parent === null || (parent.#passes[parent.#firstOpen] === this && parent.#isTurn);
+    return parent === null || (parent.#passes[parent.#firstOpen] === this && parent.#isTurn());
   }
 
   /** Nothing comes into it any more. */
-  get #isClosed(): boolean {
+  #isClosed(): boolean {
     return this.#isEnded || this.#request.isAborted;
   }
 
@@ -220,7 +220,7 @@ export class Flow implements StepOwner {
   #take(run: StepRun, response: InferResponse): void {
     const source = new Source(response);
     const { step, outputs } = this.#stepOf(run);
-    if (step.model.isDecoupled && !this.#isClosed) {
+    if (step.model.isDecoupled && !this.#isClosed()) {
       // Else nothing would slow its model down when the client does not read what further steps have made of this.
       source.claim(1);
       this.#origins = [...this.#origins, source];

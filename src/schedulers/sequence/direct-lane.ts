@@ -67,7 +67,7 @@ export class DirectLane implements Lane, WaitingSlots {
     for (;;) {
       this.#noteSealed();
       if (this.#news < this.#missing && nowUs < this.#dueUs) return this.#dueUs;
-      if (this.#open.length === 0 && !this.#canBegin) return Number.POSITIVE_INFINITY;
+      if (this.#open.length === 0 && !this.#canBegin()) return Number.POSITIVE_INFINITY;
       const open = { rows: this.#open.length, key: this.#openKey };
       const plan = planDirect(this.#policy, this, open, nowUs);
       this.#news = 0;
@@ -116,7 +116,7 @@ export class DirectLane implements Lane, WaitingSlots {
   }
 
   /** Of an iterative model, what runs is likely to come back and to be in the next batch. */
-  get #canBegin(): boolean {
+  #canBegin(): boolean {
     return this.#host.kinds.isIterative ? this.instance.isIdle : this.instance.canBegin;
   }
 
@@ -162,17 +162,17 @@ export class DirectLane implements Lane, WaitingSlots {
     });
     this.#open = batch;
     this.#openKey = key;
-    this.#cameLate = this.#hasWaiting;
+    this.#cameLate = this.#hasWaiting();
     return true;
   }
 
   /** What waits cannot be in a batch now. */
   #noteWaiting({ reason }: DirectPlan): void {
-    this.#cameLate &&= this.#hasWaiting;
+    this.#cameLate &&= this.#hasWaiting();
     if (this.#open.length > 0) this.instance.noteClosing(reason);
   }
 
-  get #hasWaiting(): boolean {
+  #hasWaiting(): boolean {
     for (let slot = 0; slot < this.length; slot++) {
       const sequence = this.slots.at(slot);
       if (sequence !== null && sequence.waiting.length > 0) return true;

@@ -54,6 +54,9 @@ function blockLines(name: string, lines: readonly string[], step: string): strin
   return [`${name} {`, ...lines.map((line) => step + line), '}'];
 }
 
+/** Digits alone are an integer to the parser of clients, which takes 64 bits of them. */
+const LONGEST_PLAIN = 1e15;
+
 function scalarText(value: unknown, field: FieldSchema): string {
   if (field.scalar === 'string') return quoted(String(value));
   if (field.scalar !== 'float' && field.scalar !== 'double') return String(value);
@@ -61,7 +64,8 @@ function scalarText(value: unknown, field: FieldSchema): string {
   if (Number.isNaN(number)) return 'nan';
   if (!Number.isFinite(number)) return number > 0 ? 'inf' : '-inf';
   if (Object.is(number, -0)) return '-0';
-  return String(field.scalar === 'float' ? shortestFloat(number) : number);
+  const shortest = field.scalar === 'float' ? shortestFloat(number) : number;
+  return Math.abs(shortest) < LONGEST_PLAIN ? String(shortest) : shortest.toExponential();
 }
 
 const ESCAPES: Readonly<Record<number, string>> = {

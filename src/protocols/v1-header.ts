@@ -9,8 +9,14 @@ import {
   type V1Particulars,
 } from './v1-request.js';
 
-/** What clients write behind the last tensor, in the order of the fields: all that differs from request to request. */
-const tailPattern = /^ ?(?:correlation_id: ([0-9]{1,20}))? ?(?:id: ([0-9]{1,20}))? ?(?:flags: ([0-9]{1,3}))? ?$/;
+/**
+ * What clients write behind the last tensor, in the order of the fields: all that differs from request to request. Numbers that are not
+ * certain to be decimal and in range are not among them.
+ */
+const tailPattern =
+  /^(?: correlation_id: (0|[1-9][0-9]{0,19}))?(?: id: (0|[1-9][0-9]{0,19}))?(?: flags: (0|[1-9][0-9]{0,2}))? ?$/;
+/** Of 64 bits. */
+const LARGEST = '18446744073709551615';
 
 /** Reads NV-InferRequest: protobuf text format. What it found is in its fields until the next `read`. */
 export class V1HeaderReader {
@@ -26,8 +32,10 @@ export class V1HeaderReader {
     this.#text = text;
     const end = text.lastIndexOf('}') + 1;
     const tail = end === text.length ? noTail : tailPattern.exec(text.slice(end));
-    this.key = tail === null ? '' : text.slice(0, end);
-    this.particulars = tail === null || tail === noTail ? NO_PARTICULARS : particularsIn(tail);
+    // What looks like a tail may stand in a comment.
+    const isKnown = tail !== null && !text.includes('#') && isInRange(tail[1]) && isInRange(tail[2]);
+    this.key = isKnown ? text.slice(0, end) : '';
+    this.particulars = isKnown && tail !== noTail ? particularsIn(tail) : NO_PARTICULARS;
   }
 
   /** Throws INVALID_ARGUMENT for what is no InferRequestHeader. */
@@ -54,6 +62,10 @@ function particularsIn([, correlationId, id, flags]: readonly (string | undefine
 function integer(digits: string | undefined): number | bigint {
   const number = Number(digits ?? 0);
   return Number.isSafeInteger(number) ? number : BigInt(digits!);
+}
+
+function isInRange(digits = ''): boolean {
+  return digits.length < LARGEST.length || digits <= LARGEST;
 }
 
 function isSame(a: V1Particulars, b: V1Particulars): boolean {

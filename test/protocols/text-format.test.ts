@@ -39,12 +39,18 @@ test('escapes of C, and octal numbers for what is no ASCII', () => {
 });
 
 test('numbers', () => {
-  const cls = [0.1, 3, 1e-9, Number.NaN, Infinity, -Infinity].map((value) => ({ value: Math.fround(value) }));
+  const cls = [0.1, 3, 1e-9, 2 ** 24, 1e20, -2e38, Number.NaN, Infinity, -Infinity].map((value) => ({
+    value: Math.fround(value),
+  }));
   const text = shortText({ output: [{ batch_classes: [{ cls }] }] }, schema);
   expect([...text.matchAll(/value: (\S+)/g)].map((match) => match[1])).toEqual([
     '0.1',
     '3',
     '1e-9',
+    '16777216',
+    // Digits alone would be an integer, of more than 64 bits.
+    '1e+20',
+    '-2e+38',
     'nan',
     'inf',
     '-inf',
@@ -88,6 +94,15 @@ describe('a request header is taken apart without being read', () => {
     expect(reader.parse()).toMatchObject({ batchSize: 1, inputs: [{ name: 'a', dims: [], shared: null }] });
     expect([reader.key, reader.particulars]).toEqual([front, particulars]);
   });
+
+  test.each([' # }', ' id: 18446744073709551616', ' id: 010', ' correlation_id: 5id: 6', ' flags: 09'])(
+    '%s is not told apart: it may not be what it looks like',
+    (tail) => {
+      const reader = new V1HeaderReader();
+      reader.read(front + tail);
+      expect([reader.key, reader.particulars]).toEqual(['', NO_PARTICULARS]);
+    },
+  );
 
   test.each([
     `id: 3 ${front}`,

@@ -55,7 +55,7 @@ export function admitV1(
 }
 
 /** '' = none. */
-function idText({ id }: V1Particulars): string {
+export function idText({ id }: V1Particulars): string {
   return id === 0 ? '' : String(id);
 }
 

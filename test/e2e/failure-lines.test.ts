@@ -6,6 +6,7 @@ import { Crowd } from './crowd.js';
 import { ask, type HttpRequest, infer, oneNumber, post, simpleInputs } from './requests.js';
 import { onEachEngine, ServerProcess } from './server.js';
 import { messageOf, SocketClient } from './socket-client.js';
+import { askV1, SIMPLE, simpleBody, v1Infer, v1Type } from './v1.js';
 
 const VERBOSE = ['--log-format=json', '--log-verbose=1'];
 const thrower = `backend: "javascript" max_batch_size: 0 model_transaction_policy { decoupled: true }
@@ -83,6 +84,22 @@ onEachEngine((engine) => {
     expect(lines['w-model']).toMatch(/^undefined: \[request id: w-model\] REFUSED: .*missing/);
     expect(lines[full[0]!]).toContain('slow_queue: [request id: ');
   });
+});
+
+test('requests of V1 leave theirs, whatever they come over', async () => {
+  const server = await ServerProcess.start({ models: ['simple'], flags: VERBOSE });
+  const wrong = SIMPLE.replace('INPUT1', 'INPUT2');
+  await askV1(server.httpPort, v1Infer({ path: 'simple', header: `${wrong} id: 7`, body: simpleBody(0) }));
+  await askV1(server.httpPort, v1Infer({ path: 'missing', header: `id: 8 ${SIMPLE}`, body: simpleBody(0) }));
+  const client = new BytesClient(server.grpcPort);
+  const type = v1Type('InferRequest');
+  const request = type.fromObject({ model_name: 'simple', model_version: -1, meta_data: { id: 9 } });
+  await client.unary('/nvidia.inferenceserver.GRPCService/Infer', type.encode(request).finish());
+  client.close();
+  const lines = await failuresOf(server);
+  expect(Object.keys(lines)).toEqual(['7', '8', '9']);
+  expect(lines[7]).toMatch(/^simple: \[request id: 7\] model 'simple', REFUSED: unexpected inference input/);
+  expect(lines[8]).toContain('missing: [request id: 8] ');
 });
 
 test('without log-verbose there is none', async () => {

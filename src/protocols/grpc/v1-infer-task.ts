@@ -5,7 +5,7 @@ import { grpcTrace } from '../call-trace.js';
 import { outputViews } from '../prepared-reply.js';
 import type { V1Plan } from '../v1-plan.js';
 import { binaryWithId, buildV1Reply, isAlike, prepareV1Reply } from '../v1-reply.js';
-import { V1Task } from '../v1-task.js';
+import { idText, V1Task } from '../v1-task.js';
 import type { GrpcCall, PartsHolder } from './engine.js';
 import { type AnswerForm, type BuiltReply, bounded, LARGEST_COPIED_REPLY, sendBuilt } from './infer-reply.js';
 import type { StreamedTask } from './infer-stream.js';
@@ -108,7 +108,7 @@ export class V1InferTask extends V1Task implements StreamedTask<V1Read>, PartsHo
   }
 
   protected noteRefusal(error: unknown): void {
-    this.#endpoint.refusals.note(this.#modelName, '', error);
+    this.#endpoint.refusals.note(this.#modelName, idText(this.particulars), error);
   }
 
   #read(message: Buffer): void {

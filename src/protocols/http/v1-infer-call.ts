@@ -20,7 +20,7 @@ import {
 } from '../v1-reply.js';
 import type { V1Form } from '../v1-request.js';
 import type { V1Server } from '../v1-server.js';
-import { V1Task } from '../v1-task.js';
+import { idText, V1Task } from '../v1-task.js';
 import type { BodySink, ExchangeOwner, HttpExchange } from './engine.js';
 import { replyEmpty } from './v1-reply.js';
 
@@ -67,9 +67,8 @@ export class V1InferCall extends V1Task implements BodySink, ExchangeOwner {
     this.#name = name;
     this.#version = version;
     exchange.owner = this;
-    const { reader } = this.#host;
     try {
-      reader.read(exchange.header('nv-inferrequest'));
+      this.#host.reader.read(headerOf(exchange));
       this.#begin(exchange);
     } catch (error) {
       this.refuse(error);
@@ -98,7 +97,7 @@ export class V1InferCall extends V1Task implements BodySink, ExchangeOwner {
   }
 
   protected noteRefusal(error: unknown): void {
-    this.#host.refusals.note(this.#name, '', error);
+    this.#host.refusals.note(this.#name, idText(this.particulars), error);
   }
 
   protected settled(): void {
@@ -119,12 +118,12 @@ export class V1InferCall extends V1Task implements BodySink, ExchangeOwner {
   #begin(exchange: HttpExchange): void {
     const { reader } = this.#host;
     this.particulars = reader.particulars;
-    const model = this.v1.find(this.#name, this.#version);
+    const model = this.#find(exchange);
+    if (model === null) return;
     let plan = this.#host.forms.known(model, reader.key, reader.particulars);
     if (plan === null) {
       const form = this.#parse(exchange);
       if (form === null) return;
-      this.particulars = reader.particulars;
       plan = this.#host.forms.plan(model, reader.key, form, reader.particulars);
     }
     this.plan = plan;
@@ -135,10 +134,23 @@ export class V1InferCall extends V1Task implements BodySink, ExchangeOwner {
     this.#state = plan.bodyBytes > STREAMED_BYTES ? 'tensors' : 'whole';
   }
 
+  /** Throws for a model that is not there, whose header is read first: the id that is told may stand anywhere in it. Null as `#parse`. */
+  #find(exchange: HttpExchange): ServedModel | null {
+    try {
+      return this.v1.find(this.#name, this.#version);
+    } catch (error) {
+      if (this.#parse(exchange) === null) return null;
+      throw error;
+    }
+  }
+
   /** Null = the header is none, and that is answered (v1 fact sheet 1.3: without a status). */
   #parse(exchange: HttpExchange): V1Form | null {
+    const { reader } = this.#host;
     try {
-      return this.#host.reader.parse();
+      const form = reader.parse();
+      this.particulars = reader.particulars;
+      return form;
     } catch (error) {
       this.noteRefusal(error);
       this.#state = 'done';
@@ -235,6 +247,15 @@ export class V1InferCall extends V1Task implements BodySink, ExchangeOwner {
     this.clear();
     this.#host.recycle(this);
   }
+}
+
+/** Throws INVALID_ARGUMENT where there is none. */
+function headerOf(exchange: HttpExchange): string {
+  const text = exchange.header('nv-inferrequest');
+  if (text !== '') return text;
+  throw invalid(
+    'the request has no header NV-InferRequest: expected one such as NV-InferRequest: batch_size: 1 input { name: "IN" } output { name: "OUT" }',
+  );
 }
 
 function isBinary(query: string): boolean {

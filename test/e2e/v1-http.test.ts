@@ -476,7 +476,11 @@ onEachEngine((engine) => {
 onEachEngine((engine) => {
   test('models are loaded and unloaded by requests', async () => {
     const flags = ['--model-control-mode=explicit'];
-    const server = await ServerProcess.start({ engine, models: ['simple', 'wrong_type'], flags });
+    const server = await ServerProcess.start({
+      engine,
+      models: ['simple', 'wrong_type', 'syntax_error', 'no_version'],
+      flags,
+    });
     try {
       const control = (what: string) => askV1(server.httpPort, post(`/api/modelcontrol/${what}`, ''));
       const ok = { code: 200, status: 'code: SUCCESS server_id: "triton"', body: Buffer.alloc(0) };
@@ -506,6 +510,12 @@ onEachEngine((engine) => {
       expect(await control('unload/unknown')).toMatchObject(ok);
       const failed = (name: string) => `code: INTERNAL msg: "failed to load \\'${name}\\'`;
       expect((await control('load/unknown')).status).toContain(`${failed('unknown')}, no version is available`);
+      expect((await control('load/syntax_error')).status).toMatch(
+        /msg: "failed to load .'syntax_error.': Invalid argument: .*config\.pbtxt:6:1: .*" server_id/,
+      );
+      expect((await control('load/no_version')).status).toMatch(
+        /msg: "failed to load .'no_version.': at least one version must be available .*[^n]" server_id/,
+      );
       expect((await control('load/wrong_type')).status).toContain(
         `${failed('wrong_type')}: version 1 is at UNAVAILABLE`,
       );

@@ -154,7 +154,7 @@ function planInput(model: string, tensors: ModelTensors, index: number, head: In
   }
   const batching = tensors.maxBatchSize > 0;
   const own = batching ? head.shape.slice(1) : head.shape;
-  if (!matches(own, tensor.dims)) throw shapeError(tag, model, tensor, head.shape, batching);
+  if (!fitsDims(own, tensor.dims)) throw shapeError(tag, model, tensor, head.shape, batching);
   const elements = elementCount(head.shape);
   const bytes = tensor.datatype === 'BYTES' ? -1 : elements * elementBytes[tensor.datatype];
   checkByteSize(tag, model, head, bytes);
@@ -163,7 +163,8 @@ function planInput(model: string, tensors: ModelTensors, index: number, head: In
   return { index, head, datatype: tensor.datatype, elements, bytes, backendDims };
 }
 
-function matches(shape: Shape, dims: Shape): boolean {
+/** @param dims of the configuration: -1 = any */
+export function fitsDims(shape: Shape, dims: Shape): boolean {
   return shape.length === dims.length && dims.every((dim, i) => dim === -1 || dim === shape[i]);
 }
 

@@ -20,16 +20,17 @@ export class V1Memory {
         throw new ServerError('ALREADY_EXISTS', `shared memory block '${facts.name}' already in manager`);
       if (!Number.isSafeInteger(facts.offset) || !Number.isSafeInteger(facts.byteSize))
         throw invalid(`offset and byte size of shared memory block '${facts.name}' must be below 2^53`);
+      if (facts.byteSize === 0) throw invalid(`shared memory block '${facts.name}' must have 1 byte or more, got 0`);
       regions.register(facts);
     });
   }
 
-  /** Throws INVALID_ARGUMENT: memory of a GPU cannot be had. @param handleBytes of the handle that came with the request */
+  /** Throws INVALID_ARGUMENT: memory of a GPU cannot be had. @param handleBytes of the handle that came with the request; -1 = it has no length */
   registerCuda(name: string, handleBytes: number): void {
     this.#change((regions) => {
       if (handleBytes === CUDA_HANDLE_BYTES) regions.registerCuda(name);
       throw invalid(
-        `the handle of CUDA shared memory block '${name}' has ${CUDA_HANDLE_BYTES} bytes, got ${handleBytes}`,
+        `the handle of CUDA shared memory block '${name}' must have ${CUDA_HANDLE_BYTES} bytes, got ${handleBytes < 0 ? 'a body without Content-Length' : handleBytes}`,
       );
     });
   }

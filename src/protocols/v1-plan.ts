@@ -1,10 +1,10 @@
-import { checkRequest, type InferPlan } from '../core/check-request.js';
+import { checkRequest, fitsDims, type InferPlan } from '../core/check-request.js';
 import type { ModelTensor } from '../core/model-tensors.js';
 import type { ServedModel } from '../core/served-model.js';
 import { elementBytes } from '../types/datatype.js';
 import { invalid, ServerError } from '../types/errors.js';
 import type { InferHead, InputHead, OutputHead, TensorSource } from '../types/infer.js';
-import { elementCount, type Shape } from '../types/tensor.js';
+import { elementCount, type Shape, shapeText } from '../types/tensor.js';
 import type { PreparedV1Reply } from './v1-reply.js';
 import { SEQUENCE_END, SEQUENCE_START, type V1Form, type V1Input, type V1Particulars } from './v1-request.js';
 
@@ -29,6 +29,7 @@ export interface V1Plan {
  */
 export function planV1(model: ServedModel, form: V1Form, particulars: V1Particulars): V1Plan {
   checkBatchSize(model, form.batchSize);
+  checkOnce(model, 'input', form.inputs);
   const head: InferHead = {
     id: particulars.id === 0 ? '' : String(particulars.id),
     priority: 0,
@@ -41,7 +42,7 @@ export function planV1(model: ServedModel, form: V1Form, particulars: V1Particul
     binaryOutput: true,
     parameters: new Map(),
   };
-  checkOutputs(model, form);
+  checkOnce(model, 'output', form.outputs);
   const checked = checkRequest(model.name, model.tensors, head);
   // A list of outputs without an entry asks for none.
   const plan = form.outputs.length === 0 ? { ...checked, outputs: [] } : checked;
@@ -64,9 +65,16 @@ function checkBatchSize({ name, tensors }: ServedModel, batchSize: number): void
   throw invalid(`inference request batch-size must be <= ${Math.max(1, tensors.maxBatchSize)} for '${name}'`);
 }
 
-function checkOutputs({ name }: ServedModel, { outputs }: V1Form): void {
-  const names = new Set(outputs.map((output) => output.name));
-  if (names.size < outputs.length) throw invalid(`an output is listed twice in the request for '${name}'`);
+function checkOnce(
+  { name }: ServedModel,
+  what: 'input' | 'output',
+  tensors: readonly { readonly name: string }[],
+): void {
+  const seen = new Set<string>();
+  for (const tensor of tensors) {
+    if (seen.has(tensor.name)) throw invalid(`${what} '${tensor.name}' is listed twice in the request for '${name}'`);
+    seen.add(tensor.name);
+  }
 }
 
 function inputHead(model: ServedModel, input: V1Input, batchSize: number): InputHead {
@@ -75,6 +83,7 @@ function inputHead(model: ServedModel, input: V1Input, batchSize: number): Input
   if (index === undefined) throw invalid(`unexpected inference input '${input.name}' for model '${model.name}'`);
   const tensor = tensors.inputs[index]!;
   const own = input.dims.length > 0 ? input.dims : configuredDims(model, tensor);
+  checkDims(model, tensor, own);
   const shape = tensors.maxBatchSize > 0 ? [batchSize, ...own] : own;
   checkElements(model, input, shape);
   const byteSize = byteSizeOf(model, tensor, input, shape);
@@ -86,6 +95,14 @@ function configuredDims({ name }: ServedModel, tensor: ModelTensor): Shape {
   throw invalid(`model '${name}' has a variable-size input '${tensor.name}': the request must give its dims`);
 }
 
+/** In the terms of V1, where no shape has the batch dimension. */
+function checkDims({ name }: ServedModel, tensor: ModelTensor, dims: Shape): void {
+  if (fitsDims(dims, tensor.dims)) return;
+  throw invalid(
+    `unexpected dims of input '${tensor.name}' for model '${name}': expected ${shapeText(tensor.dims)}, got ${shapeText(dims)}`,
+  );
+}
+
 function checkElements({ name }: ServedModel, input: V1Input, shape: Shape): void {
   if (shape.every((dim) => Number.isSafeInteger(dim) && dim >= 0) && Number.isSafeInteger(elementCount(shape))) return;
   throw invalid(`dims of input '${input.name}' for model '${name}' must be 0 or more, got [${input.dims.join(',')}]`);
@@ -93,11 +110,18 @@ function checkElements({ name }: ServedModel, input: V1Input, shape: Shape): voi
 
 /** Of the whole batch. Strings have the size that the request says. */
 function byteSizeOf({ name }: ServedModel, { datatype }: ModelTensor, input: V1Input, shape: Shape): number {
-  if (datatype === 'BYTES') return input.batchByteSize;
+  if (datatype === 'BYTES') return bytesOfStrings(name, input, shape);
   const bytes = elementCount(shape) * elementBytes[datatype];
   if (input.batchByteSize === 0 || input.batchByteSize === bytes) return bytes;
   throw invalid(
     `specific batch-byte-size for input '${input.name}' does not match expected byte-size calculated from shape and datatype for model '${name}': expected ${bytes}, got ${input.batchByteSize}`,
+  );
+}
+
+function bytesOfStrings(model: string, { name, batchByteSize }: V1Input, shape: Shape): number {
+  if (batchByteSize > 0 || elementCount(shape) === 0) return batchByteSize;
+  throw invalid(
+    `input '${name}' for model '${model}' has ${elementCount(shape)} strings and no batch_byte_size: expected the bytes of all of them, with 4 for the length of each`,
   );
 }
 

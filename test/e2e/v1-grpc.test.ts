@@ -183,6 +183,7 @@ describe.each(['conch', 'grpc-js'])('engine %s', (engine) => {
     ['no version, which is version 0', { ...simple(0), model_version: undefined! }, 'UNAVAILABLE'],
     ['version -2', { ...simple(0), model_version: -2 }, 'UNAVAILABLE'],
     ['a batch of none', simple(0, { batch_size: 0 }), 'INVALID_ARG'],
+    ['no header', { ...simple(0), meta_data: {} }, 'INVALID_ARG'],
     ['too few raw inputs', { ...simple(0), raw_input: [Buffer.alloc(64)] }, 'INVALID_ARG'],
     ['a raw input of another size', { ...simple(0), raw_input: [Buffer.alloc(64), Buffer.alloc(60)] }, 'INVALID_ARG'],
     [

@@ -30,6 +30,45 @@ onEachEngine((engine) => {
     client.destroy();
   });
 
+  test('an id is told wherever it stands, also where the model is not there', async () => {
+    for (const header of [`id: 9 ${SIMPLE}`, `${SIMPLE} flags: 0 id: 9`, `${SIMPLE} id: 0x9 # }`]) {
+      const answer = await run('none', header, simpleBody(0));
+      expect([answer.code, answer.header]).toEqual([400, 'id: 9']);
+      expect(answer.status).toMatch(/^code: UNAVAILABLE msg: "Inference request for unknown model/);
+    }
+    expect(await run('none', 'no header', simpleBody(0))).toMatchObject({ code: 400, status: 'none' });
+  });
+
+  test('an id beyond 64 bits is no header, also behind what was read before', async () => {
+    expect((await run('simple', SIMPLE, simpleBody(0))).code).toBe(200);
+    const beyond = await run('simple', `${SIMPLE} id: 18446744073709551616`, simpleBody(0));
+    expect(beyond).toMatchObject({ code: 400, status: 'none' });
+    expect((await run('simple', `${SIMPLE} id: 010`, simpleBody(0))).header).toMatch(/ id: 8$/);
+    expect((await run('simple', `${SIMPLE} # } id: 5`, simpleBody(0))).header).not.toContain('id:');
+  });
+
+  test.each([
+    ['dims: 15', "unexpected dims of input 'INPUT0' for model 'simple': expected [16], got [15]"],
+    ['dims: 1 dims: 16', "unexpected dims of input 'INPUT0' for model 'simple': expected [16], got [1,16]"],
+    ['dims: -1', "unexpected dims of input 'INPUT0' for model 'simple': expected [16], got [-1]"],
+  ])('%s: what was expected is told as V1 gives dims, without those of a batch', async (dims, text) => {
+    const { status } = await run('simple', SIMPLE.replace('"INPUT0"', `"INPUT0" ${dims}`), simpleBody(0));
+    expect(status).toBe(`code: INVALID_ARG msg: "${text.replaceAll("'", String.raw`\'`)}" server_id: "ours"`);
+  });
+
+  test('what is listed twice is named', async () => {
+    const twice = (one: string, other: string) => run('simple', SIMPLE.replace(one, other), simpleBody(0));
+    expect((await twice('INPUT1', 'INPUT0')).status).toContain(String.raw`input \'INPUT0\' is listed twice`);
+    expect((await twice('OUTPUT1', 'OUTPUT0')).status).toContain(String.raw`output \'OUTPUT0\' is listed twice`);
+  });
+
+  test('text of a failure is shorter than a line of headers may be', async () => {
+    const { status } = await run('simple', SIMPLE.replace('INPUT0', 'x'.repeat(6000)), simpleBody(0));
+    expect(status).toMatch(
+      /^code: INVALID_ARG msg: "unexpected inference input .'x{4000,4096}\.\.\." server_id: "ours"$/,
+    );
+  });
+
   test('text of a failure is one line of ASCII', async () => {
     const { status } = await run('simple', SIMPLE.replace('INPUT1', String.raw`\303\274\n`), simpleBody(0));
     expect(status).toContain(String.raw`unexpected inference input \'\303\274\n\' for model \'simple\'`);
@@ -49,6 +88,11 @@ onEachEngine((engine) => {
       expect((await asked(body)).status).toMatch(/^code: INVALID_ARG/);
     });
 
+    test('without a batch_byte_size are INVALID_ARG: nothing else says how many bytes there are', async () => {
+      const { status } = await run('identity_bytes', ONE.replace('"INPUT0"', '"INPUT0" dims: 2'), strings('a', 'b'));
+      expect(status).toMatch(/^code: INVALID_ARG msg: "input .'INPUT0.' .* has 2 strings and no batch_byte_size/);
+    });
+
     test('none at all', async () => {
       const answer = await asked(new Uint8Array(0), 0);
       expect(answer).toMatchObject({ code: 200, status: SUCCESS });
@@ -66,6 +110,24 @@ onEachEngine((engine) => {
     expect([...answer.header!.matchAll(/value: (\d)/g)].map(([, value]) => value)).toEqual(['4', '3', '2', '1']);
     const whole = SIMPLE.replace('"OUTPUT1"', '"OUTPUT1" cls { count: 1 }');
     expect((await run('simple', whole, simpleBody(0))).header).toContain('batch_classes { cls { idx: 15 value: 14 } }');
+  });
+
+  test('memory that cannot be registered', async () => {
+    const file = new RegionFile(simpleBody(4));
+    try {
+      const control = (path: string) => askV1(server.httpPort, post(`/api/sharedmemorycontrol/${path}`, 'short'));
+      expect((await control(`register/empty/${file.key}/0/0`)).status).toMatch(
+        /^code: INVALID_ARG msg: ".*'empty.' must have 1 byte or more, got 0"/,
+      );
+      expect((await control('cudaregister/c/64/0')).status).toMatch(/must have 64 bytes, got 5"/);
+      const client = await RawClient.open(server.httpPort);
+      const head = 'POST /api/sharedmemorycontrol/cudaregister/c/64/0 HTTP/1.1\r\nHost: x';
+      const answer = await client.ask(`${head}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`);
+      expect(v1Answer(answer!).status).toMatch(/must have 64 bytes, got a body without Content-Length"/);
+      client.destroy();
+    } finally {
+      file.remove();
+    }
   });
 
   test('a place in shared memory that does not fit', async () => {

@@ -163,6 +163,8 @@ export class V1InferReader implements HeadReader<V1Read> {
   }
 
   #planOf(model: V1Plan['model'], message: Buffer): V1Plan {
+    if (!this.#hasMeta)
+      throw invalid(`the request for model '${model.name}' has no meta_data, which names its tensors`);
     const { begin, end } = this.#meta;
     this.#header ??= new V1Message('InferRequestHeader');
     let fields: V1HeaderFields;

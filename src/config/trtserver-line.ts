@@ -83,7 +83,7 @@ export function readTrtserverLine(argv: readonly string[]): TrtserverLine | null
   const notes = trtserverFlags.flatMap(({ name, effect }) =>
     given.has(name) && effect.kind !== 'works' ? [`--${name} has no effect: ${effect.reason}`] : [],
   );
-  return { argv: [...serverFlags(values), ...listeners(values, spelled), ...modelFlags(values), ...own], notes };
+  return { argv: [...serverFlags(values), ...listeners(values, spelled), ...modelFlags(values, own), ...own], notes };
 }
 
 function flagOf(word: string): Flag | undefined {
@@ -133,9 +133,14 @@ function listener(name: string, isAllowed: boolean, number: number): string[] {
   return isAllowed && number >= 0 ? [`--${name}-port=${number}`] : [`--allow-${name}=false`];
 }
 
-function modelFlags(values: FlagValues): string[] {
+/** @param own flags of Conch that come behind them */
+function modelFlags(values: FlagValues, own: readonly string[]): string[] {
   const repositories = values.list('model-repository').map((folder) => `--model-repository=${folder}`);
   const loads = values.list('load-model').map((name) => `--load-model=${name}`);
+  const controls =
+    values.boolean('allow-model-control') || own.some((word) => word.startsWith('--model-control-mode='));
+  if (loads.length > 0 && !controls)
+    throw badOption('load-model', 'it needs --allow-model-control=true and --allow-poll-model-repository=false');
   const strict = values.boolean('strict-model-config') ? ['--disable-auto-complete-config'] : [];
   return [...repositories, ...strict, ...controlFlags(values), ...loads];
 }

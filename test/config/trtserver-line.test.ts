@@ -44,6 +44,11 @@ test.each<[string, string[], Partial<Options>]>([
     ['--allow-model-control=1', '--allow-poll-model-repository=0', '--load-model=a', '--load-model=b'],
     { modelControlMode: 'explicit', loadModels: ['a', 'b'] },
   ],
+  [
+    'or as Conch says it',
+    ['--model-control-mode=explicit', '--load-model=a'],
+    { modelControlMode: 'explicit', loadModels: ['a'] },
+  ],
   ['health on a port of its own', ['--http-port=80', '--http-health-port=81'], { httpPort: 80, httpHealthPort: 81 }],
   [
     'the port of HTTP is that of health, if it comes last',
@@ -76,6 +81,7 @@ describe('what is refused', () => {
     ['models', /unexpected argument 'models'/],
     ['-v', /unexpected argument '-v'/],
     ['--trace-level=MIN', /needs a file/],
+    ['--load-model=a', /"--load-model"\.\nit needs --allow-model-control=true and --allow-poll-model-repository=false/],
   ])('%s', (word, text) => {
     expect(() => readTrtserverLine([word])).toThrow(text);
   });

@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer';
 import { parseMessage } from '../config/pbtxt.js';
 import { V1Message } from './v1-messages.js';
 import {
@@ -41,7 +42,11 @@ export class V1HeaderReader {
   /** Throws INVALID_ARGUMENT for what is no InferRequestHeader. */
   parse(): V1Form {
     this.#message ??= new V1Message('InferRequestHeader');
-    const fields = parseMessage(this.#message.schema, this.#text, 'NV-InferRequest') as unknown as V1HeaderFields;
+    const fields = parseMessage(
+      this.#message.schema,
+      utf8Of(this.#text),
+      'NV-InferRequest',
+    ) as unknown as V1HeaderFields;
     const particulars = particularsOf(fields);
     if (!isSame(particulars, this.particulars)) {
       // Its fields are in an order of their own.
@@ -66,6 +71,19 @@ function integer(digits: string | undefined): number | bigint {
 
 function isInRange(digits = ''): boolean {
   return digits.length < LARGEST.length || digits <= LARGEST;
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/** The engine `net` gives headers as Latin-1, uWebSockets as UTF-8, which they are. What is none stays as it is. */
+function utf8Of(text: string): string {
+  const bytes = Buffer.from(text, 'latin1');
+  if (isAscii(bytes) || bytes.toString('latin1') !== text) return text;
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    return text;
+  }
 }
 
 function isSame(a: V1Particulars, b: V1Particulars): boolean {

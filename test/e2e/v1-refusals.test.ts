@@ -62,6 +62,11 @@ onEachEngine((engine) => {
     expect((await twice('OUTPUT1', 'OUTPUT0')).status).toContain(String.raw`output \'OUTPUT0\' is listed twice`);
   });
 
+  test('names are UTF-8, escaped or not', async () => {
+    const { status } = await run('simple', SIMPLE.replace('INPUT1', 'ü'), simpleBody(0));
+    expect(status).toContain(String.raw`unexpected inference input \'\303\274\'`);
+  });
+
   test('text of a failure is shorter than a line of headers may be', async () => {
     const { status } = await run('simple', SIMPLE.replace('INPUT0', 'x'.repeat(6000)), simpleBody(0));
     expect(status).toMatch(

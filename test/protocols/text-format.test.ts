@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseMessage } from '../../src/config/pbtxt.js';
+import { type MessageSchema, modelConfigSchema } from '../../src/config/schema.js';
 import { longText, shortText } from '../../src/protocols/text-format.js';
 import { V1HeaderReader } from '../../src/protocols/v1-header.js';
 import { V1Message } from '../../src/protocols/v1-messages.js';
@@ -55,6 +56,11 @@ test('numbers', () => {
     'inf',
     '-inf',
   ]);
+});
+
+test('a status tells every datatype that a model may have', () => {
+  const datatypes = ({ fields }: MessageSchema) => fields.get('input')!.message!.fields.get('data_type')!.values;
+  expect(datatypes(new V1Message('ModelConfig').schema)).toEqual(datatypes(modelConfigSchema()));
 });
 
 test('what is written is read again as it was', () => {

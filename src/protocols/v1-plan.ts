@@ -44,6 +44,8 @@ export function planV1(model: ServedModel, form: V1Form, particulars: V1Particul
   };
   checkOnce(model, 'output', form.outputs);
   const checked = checkRequest(model.name, model.tensors, head);
+  if (checked.batchSize > 0 && checked.batchSize !== form.batchSize)
+    throw invalid(`batch-size ${form.batchSize} for '${model.name}' needs an input, got none`);
   // A list of outputs without an entry asks for none.
   const plan = form.outputs.length === 0 ? { ...checked, outputs: [] } : checked;
   const sizes = head.inputs.map(({ source }) => (source.kind === 'json' ? 0 : source.byteSize));

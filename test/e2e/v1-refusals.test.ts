@@ -7,6 +7,17 @@ import { askV1, floats, SIMPLE, simpleBody, strings, v1Answer, v1Infer } from '.
 
 const SUCCESS = 'code: SUCCESS server_id: "ours"';
 const models = ['simple', 'labels', 'identity_bytes'];
+/** Needs no input. */
+const constant = `backend: "javascript" max_batch_size: 4
+input [ { name: "X" data_type: TYPE_INT32 dims: [ 1 ] optional: true } ]
+output [ { name: "Y" data_type: TYPE_INT32 dims: [ 1 ] } ]
+`;
+const files = {
+  'constant/1/model.js': Buffer.from(
+    "export const execute = (batch) => batch.each((request) => request.output('Y', [1, 1], Int32Array.of(7)));",
+  ),
+  'constant/config.pbtxt': Buffer.from(constant),
+};
 const ONE = 'batch_size: 1 input { name: "INPUT0" } output { name: "OUTPUT0" }';
 
 /** What the sheet of 19.11 says of tensors that are not as they are said to be, and of answers that say no (1.2, 1.7, 1.10, 1.11, 1.13). */
@@ -14,7 +25,7 @@ onEachEngine((engine) => {
   let server: ServerProcess;
 
   beforeAll(async () => {
-    server = await ServerProcess.start({ engine, models, flags: ['--id=ours', '--allow-client-shm=true'] });
+    server = await ServerProcess.start({ engine, models, files, flags: ['--id=ours', '--allow-client-shm=true'] });
     return () => server.stop();
   });
 
@@ -54,6 +65,12 @@ onEachEngine((engine) => {
   ])('%s: what was expected is told as V1 gives dims, without those of a batch', async (dims, text) => {
     const { status } = await run('simple', SIMPLE.replace('"INPUT0"', `"INPUT0" ${dims}`), simpleBody(0));
     expect(status).toBe(`code: INVALID_ARG msg: "${text.replaceAll("'", String.raw`\'`)}" server_id: "ours"`);
+  });
+
+  test('a batch has an input that it is made of', async () => {
+    const asked = (batch: number) => run('constant', `batch_size: ${batch} output { name: "Y" }`, Buffer.alloc(0));
+    expect((await asked(1)).header).toContain('batch_size: 1 output { name: "Y" raw { dims: 1 batch_byte_size: 4 } }');
+    expect((await asked(2)).status).toContain("INVALID_ARG msg: \"batch-size 2 for \\'constant\\' needs an input");
   });
 
   test('what is listed twice is named', async () => {

@@ -1,5 +1,6 @@
 import type { ModelConfig } from '../config/model-config.js';
 import { readModelFile } from './model-files.js';
+import type { ServedModel } from './served-model.js';
 
 /** The label files of a model's outputs, by output name: one label per line, its number is the class (fact sheet 2.3). */
 export async function readLabels(config: ModelConfig, directory: string): Promise<Map<string, readonly string[]>> {
@@ -17,4 +18,16 @@ export async function readLabels(config: ModelConfig, directory: string): Promis
     );
   }
   return labels;
+}
+
+/** The labels of an output: its own, or in an ensemble those of the step that writes it, and so on; null = none. */
+export function labelsOf({ tensors, config, steps }: ServedModel, output: string): readonly string[] | null {
+  const { labels } = tensors.outputs[tensors.outputIndex.get(output)!]!;
+  if (labels !== null) return labels;
+  for (const [at, step] of steps.entries()) {
+    const { output_map } = config.ensemble_scheduling!.step[at]!;
+    const written = Object.keys(output_map).find((name) => output_map[name] === output);
+    if (written !== undefined) return labelsOf(step, written);
+  }
+  return null;
 }

@@ -62,6 +62,12 @@ const ensembles = {
     outputs: ['OUT FP32 4'],
     steps: ['identity_fp32 INPUT0=IN -> OUTPUT0=copy', 'labels INPUT0=copy -> OUTPUT0=OUT'],
   },
+  outer_classes: {
+    maxBatchSize: 4,
+    inputs: ['IN FP32 4'],
+    outputs: ['CLS FP32 4'],
+    steps: ['classes IN=IN -> OUT=CLS'],
+  },
   sums: {
     maxBatchSize: 8,
     inputs: ['INPUT INT32 1'],
@@ -187,10 +193,13 @@ test('between models of which one batches, a batch of one comes and goes', async
   expect(answer.outputs).toEqual([{ name: 'PLACES', datatype: 'INT64', shape: [1, 3], data: [1, 3, 5] }]);
 });
 
-test('classes have the labels of the step that makes them', async () => {
-  const outputs = [{ name: 'OUT', parameters: { classification: 2 } }];
+test.each([
+  ['classes', 'OUT'],
+  ['outer_classes', 'CLS'],
+])('classes of %s have the labels of the step that makes them', async (ensemble, name) => {
+  const outputs = [{ name, parameters: { classification: 2 } }];
   const head = { outputs };
-  const answer = await ask(server.httpPort, infer('classes', floats('IN', [2, 4], [1, 4, 3, 2, 9, 8, 7, 6]), { head }));
+  const answer = await ask(server.httpPort, infer(ensemble, floats('IN', [2, 4], [1, 4, 3, 2, 9, 8, 7, 6]), { head }));
   const { outputs: found } = JSON.parse(answer.body.toString());
   expect(found[0]).toMatchObject({ shape: [2, 2], datatype: 'BYTES' });
   const direct = await ask(

@@ -4,6 +4,7 @@ import type { InferPlan } from '../check-request.js';
 import { classify } from '../classification.js';
 import { type Explanation, withExplanation } from '../explanation.js';
 import type { Answerer, InferResponse } from '../infer-response.js';
+import { labelsOf } from '../labels.js';
 import { type ModelTensors, toClient } from '../model-tensors.js';
 import { bridgeShape } from './bridge.js';
 import type { Flow } from './flow.js';
@@ -110,11 +111,13 @@ export class EnsembleResponse implements InferResponse {
     return batched ? [shape[0]!, ...toClient(own, shape.slice(1))] : toClient(own, shape);
   }
 
-  /** Without labels of its own it has those of the step (fact sheet 13). */
+  /** Without labels of its own it has those of the step (fact sheet 13), which may be an ensemble. */
   labels(nth: number): readonly string[] | null {
     const { tensors, graph } = this.model;
     const { labels } = tensors.outputs[this.plan.outputs[nth]!.index]!;
-    return labels ?? graph.tensors[this.#tensor(nth)]!.source.labels;
+    const { step, source } = graph.tensors[this.#tensor(nth)]!;
+    if (labels !== null || step < 0) return labels;
+    return labelsOf(graph.steps[step]!.model, source.name);
   }
 
   output(nth: number): OutputTensor {

@@ -20,8 +20,11 @@ export async function readLabels(config: ModelConfig, directory: string): Promis
   return labels;
 }
 
+/** What says which labels an output has. */
+export type LabelledModel = Pick<ServedModel, 'tensors' | 'config' | 'steps'>;
+
 /** The labels of an output: its own, or in an ensemble those of the step that writes it, and so on; null = none. */
-export function labelsOf({ tensors, config, steps }: ServedModel, output: string): readonly string[] | null {
+export function labelsOf({ tensors, config, steps }: LabelledModel, output: string): readonly string[] | null {
   const { labels } = tensors.outputs[tensors.outputIndex.get(output)!]!;
   if (labels !== null) return labels;
   for (const [at, step] of steps.entries()) {

@@ -5,6 +5,7 @@ import { memoryUsed, metric, scrape } from './metrics.js';
 import { ask, askJson, get, infer, oneNumber, simpleInputs, simpleOutputs, type Tensor } from './requests.js';
 import { MainProcess, ServerProcess } from './server.js';
 import { until } from './until.js';
+import { askV1, floats, v1Infer } from './v1.js';
 
 const cached = (config: string) => `${config}\nresponse_cache { enable: true }`;
 
@@ -13,6 +14,13 @@ const twice: EnsembleText = {
   inputs: ['INPUT0 FP32 1'],
   outputs: ['OUTPUT0 FP32 1'],
   steps: ['one INPUT0=INPUT0 -> OUTPUT0=t', 'plain INPUT0=t -> OUTPUT0=OUTPUT0'],
+};
+
+const labelled: EnsembleText = {
+  maxBatchSize: 4,
+  inputs: ['IN FP32 4'],
+  outputs: ['OUT FP32 4'],
+  steps: ['labels INPUT0=IN -> OUTPUT0=OUT'],
 };
 
 /** Two answers of about 1 MB have room. */
@@ -34,14 +42,14 @@ describe('with a cache in memory', () => {
 
   beforeAll(async () => {
     server = await ServerProcess.start({
-      models: ['simple', 'identity_bytes', 'identity_fp32'],
+      models: ['simple', 'identity_bytes', 'identity_fp32', 'labels'],
       files: {
         ...plusFiles('one', 1, 'response_cache { enable: true }'),
         ...plusFiles('plain', 10),
         ...plusFiles('reloaded', 1, 'response_cache { enable: true }'),
-        ...ensembleFiles({ twice, whole: twice }),
+        ...ensembleFiles({ twice, whole: twice, labelled }),
       },
-      edits: { simple: cached, identity_bytes: cached, identity_fp32: cached, whole: cached },
+      edits: { simple: cached, identity_bytes: cached, identity_fp32: cached, whole: cached, labelled: cached },
       flags: [`--cache-config=local,size=${size}`, '--model-control-mode=explicit', '--load-model=*'],
     });
   });
@@ -102,6 +110,15 @@ describe('with a cache in memory', () => {
       ['', 'abc'],
     ]) {
       expect(await way(server, 'identity_bytes', strings(data))).toEqual({ OUTPUT0: data });
+    }
+  });
+
+  test('the classes of an ensemble have the labels of its step, also from the cache and over V1', async () => {
+    const header = 'batch_size: 1 input { name: "IN" } output { name: "OUT" cls { count: 1 } }';
+    const request = v1Infer({ path: 'labelled', header, body: floats(1, 2, 9, 3) });
+    for (const hits of [0, 1]) {
+      expect((await askV1(server.httpPort, request)).header).toContain('cls { idx: 2 value: 9 label: "two" }');
+      expect((await cacheOf(server, 'labelled')).hits).toBe(hits);
     }
   });
 

@@ -4,6 +4,7 @@ import type { OutputTensor } from '../../types/infer.js';
 import type { Shape } from '../../types/tensor.js';
 import type { InferPlan } from '../check-request.js';
 import type { InferResponse } from '../infer-response.js';
+import { labelsOf } from '../labels.js';
 import type { CacheEntry } from './cache-entry.js';
 import type { CachedModel } from './model-cache.js';
 
@@ -71,7 +72,7 @@ export class CachedResponse implements InferResponse {
   }
 
   labels(nth: number): readonly string[] | null {
-    return this.model.tensors.outputs[this.plan.outputs[nth]!.index]!.labels;
+    return labelsOf(this.model, this.model.tensors.outputs[this.plan.outputs[nth]!.index]!.name);
   }
 
   output(nth: number): OutputTensor {

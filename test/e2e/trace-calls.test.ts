@@ -1,34 +1,18 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { plusFiles } from './control.js';
 import { ensembleFiles } from './ensembles.js';
 import { ask, bytesOf, infer, outputsOf, post } from './requests.js';
 import { ServerProcess } from './server.js';
+import { TraceFile, type TraceObject } from './traces.js';
 
-interface TraceObject {
-  readonly id: number;
-  readonly model_name?: string;
-  readonly request_id?: string;
-  readonly parent_id?: number;
-  readonly timestamps?: readonly { readonly name: string; readonly ns: number }[];
-}
+const traces = new TraceFile();
 
-let folder: string;
-let path: string;
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'conch-traces-'));
-  path = join(folder, 'trace.json');
-});
-afterEach(() => rmSync(folder, { recursive: true }));
-
-const flags = () => ['rate=1', 'level=TIMESTAMPS', `triton,file=${path}`].map((text) => `--trace-config=${text}`);
+const flags = () => traces.flags('level=TIMESTAMPS', 'rate=1');
 
 /** Each model with its way from the root, and the id of its request. */
 function family(): string[] {
-  const objects = JSON.parse(readFileSync(path, 'utf8')) as TraceObject[];
+  const objects = traces.read();
   const heads = new Map(objects.flatMap((it) => (it.model_name === undefined ? [] : [[it.id, it] as const])));
   const wayTo = ({ model_name, parent_id }: TraceObject): string =>
     parent_id === undefined ? model_name! : `${wayTo(heads.get(parent_id)!)} > ${model_name}`;
@@ -37,7 +21,7 @@ function family(): string[] {
 
 /** What was stamped in all executions of a model, in order. */
 function story(model: string): string {
-  const objects = JSON.parse(readFileSync(path, 'utf8')) as TraceObject[];
+  const objects = traces.read();
   const ids = objects.flatMap(({ id, model_name }) => (model_name === model ? [id] : []));
   const stamps = objects.flatMap(({ id, timestamps }) => (ids.includes(id) ? (timestamps ?? []) : []));
   return stamps.map(({ name }) => name).join(' ');

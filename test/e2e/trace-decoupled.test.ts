@@ -1,8 +1,5 @@
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { BytesClient } from '../protocols/grpc/engine-fixture.js';
 import { openStream } from '../protocols/grpc/real-server.js';
 import { encodeRequest } from '../protocols/grpc/twin.js';
@@ -10,32 +7,15 @@ import { RawClient } from '../protocols/http/raw-client.js';
 import { ask, bytesOf, post } from './requests.js';
 import { onEachEngine, ServerProcess } from './server.js';
 import { SocketClient } from './socket-client.js';
+import { TraceFile } from './traces.js';
 
-interface TraceObject {
-  readonly id: number;
-  readonly model_name?: string;
-  readonly request_id?: string;
-  readonly timestamps?: readonly { readonly name: string; readonly ns: number }[];
-  readonly activity?: string;
-  readonly tensor?: { readonly name: string; readonly data: string };
-}
+const traces = new TraceFile();
 
-let folder: string;
-let path: string;
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'conch-traces-'));
-  path = join(folder, 'trace.json');
-});
-afterEach(() => rmSync(folder, { recursive: true }));
-
-const traceFlags = (...levels: readonly string[]) =>
-  [`triton,file=${path}`, 'rate=1', ...levels.map((level) => `level=${level}`)].map((text) => `--trace-config=${text}`);
-
-const read = () => JSON.parse(readFileSync(path, 'utf8')) as TraceObject[];
+const traceFlags = (...levels: readonly string[]) => traces.flags('rate=1', ...levels.map((level) => `level=${level}`));
 
 /** What happened to the one request, in its order. */
 function story(): string {
-  const objects = read();
+  const objects = traces.read();
   expect(objects.filter(({ model_name }) => model_name !== undefined)).toHaveLength(1);
   const stamps = objects.flatMap(({ timestamps }) => timestamps ?? []);
   expect(stamps.map(({ ns }) => ns)).toEqual(stamps.map(({ ns }) => ns).toSorted((a, b) => a - b));
@@ -77,7 +57,7 @@ onEachEngine((engine) => {
     expect(story()).toBe(
       `HTTP_RECV_START HTTP_RECV_END ${accepted} COMPUTE_OUTPUT_START COMPUTE_END REQUEST_END HTTP_SEND_START HTTP_SEND_END`,
     );
-    expect(read()[0]).toMatchObject({ model_name: 'identity_bytes', request_id: 'r' });
+    expect(traces.read()[0]).toMatchObject({ model_name: 'identity_bytes', request_id: 'r' });
   });
 
   test('generate_stream: each answer of a decoupled model', async () => {
@@ -130,7 +110,9 @@ onEachEngine((engine) => {
     const server = await start('repeat', 'TENSORS');
     expect((await ask(server.httpPort, count('repeat', 2, 'r'))).status).toBe(200);
     await server.stop();
-    const found = read().flatMap(({ activity, tensor }) => (tensor === undefined ? [] : [{ activity, ...tensor }]));
+    const found = traces
+      .read()
+      .flatMap(({ activity, tensor }) => (tensor === undefined ? [] : [{ activity, ...tensor }]));
     const texts = found.map(({ activity, name, data }) => `${activity} ${name}=${data}`);
     expect(texts).toEqual([
       'TENSOR_QUEUE_INPUT COUNT=2',

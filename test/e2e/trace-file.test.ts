@@ -1,36 +1,15 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { BytesClient } from '../protocols/grpc/engine-fixture.js';
 import { openStream, simpleRequest } from '../protocols/grpc/real-server.js';
 import { encodeRequest } from '../protocols/grpc/twin.js';
 import { chain, chainSteps, ensembleFiles, ways } from './ensembles.js';
 import { ask, infer, simpleInputs } from './requests.js';
 import { onEachEngine, ServerProcess } from './server.js';
+import { TraceFile, type TraceObject } from './traces.js';
 
-interface TraceObject {
-  readonly id: number;
-  readonly model_name?: string;
-  readonly request_id?: string;
-  readonly parent_id?: number;
-  readonly timestamps?: readonly { readonly name: string; readonly ns: number }[];
-  readonly activity?: string;
-  readonly tensor?: { readonly name: string; readonly data: string; readonly shape: string; readonly dtype: string };
-}
+const traces = new TraceFile();
 
-let folder: string;
-let path: string;
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'conch-traces-'));
-  path = join(folder, 'trace.json');
-});
-afterEach(() => rmSync(folder, { recursive: true }));
-
-const traceFlags = (...more: readonly string[]) =>
-  [`triton,file=${path}`, 'level=TIMESTAMPS', 'rate=1', ...more].map((text) => `--trace-config=${text}`);
-
-const read = (file = path) => JSON.parse(readFileSync(file, 'utf8')) as TraceObject[];
+const traceFlags = (...more: readonly string[]) => traces.flags('level=TIMESTAMPS', 'rate=1', ...more);
 
 /** What happened to each traced model and request, in its order. */
 function storiesOf(objects: readonly TraceObject[]): Record<string, string> {
@@ -52,7 +31,7 @@ onEachEngine((engine) => {
     const server = await ServerProcess.start({ engine, models: ['simple'], flags: traceFlags() });
     for (const [name, way] of ways) await way(server, 'simple', simpleInputs(1), { id: name });
     await server.stop();
-    expect(storiesOf(read())).toEqual({ 'simple HTTP': http, 'simple WebSocket': http, 'simple gRPC': grpc });
+    expect(storiesOf(traces.read())).toEqual({ 'simple HTTP': http, 'simple WebSocket': http, 'simple gRPC': grpc });
   });
 });
 
@@ -62,7 +41,7 @@ test('a request that is refused takes no trace from another', async () => {
   expect(status).toBe(400);
   for (const id of ['good', 'late']) await ask(server.httpPort, infer('simple', simpleInputs(1), { head: { id } }));
   await server.stop();
-  expect(storiesOf(read())).toEqual({ 'simple good': http });
+  expect(storiesOf(traces.read())).toEqual({ 'simple good': http });
 });
 
 describe.each(['conch', 'grpc-js'])('engine %s', (engine) => {
@@ -78,7 +57,7 @@ describe.each(['conch', 'grpc-js'])('engine %s', (engine) => {
     await stream.outcome;
     client.close();
     await server.stop();
-    expect(storiesOf(read())).toEqual({ 'simple a': grpc, 'simple b': grpc });
+    expect(storiesOf(traces.read())).toEqual({ 'simple a': grpc, 'simple b': grpc });
   });
 });
 
@@ -91,7 +70,7 @@ test('steps of an ensemble are children, with tensors at level TENSORS', async (
   const server = await ServerProcess.start(settings);
   expect((await ask(server.httpPort, infer('chain', simpleInputs(1)))).status).toBe(200);
   await server.stop();
-  const objects = read();
+  const objects = traces.read();
   expect(storiesOf(objects)).toEqual({
     'chain ': 'HTTP_RECV_START HTTP_RECV_END REQUEST_START REQUEST_END HTTP_SEND_START HTTP_SEND_END',
     'first ': model,
@@ -125,6 +104,8 @@ test('every second request, until the count has run out, so many to a file', asy
     await ask(server.httpPort, infer('simple', simpleInputs(1), { head: { id: String(nth) } }));
   }
   await server.stop();
-  const ids = [0, 1].map((index) => read(`${path}.${index}`).flatMap(({ request_id }) => request_id ?? []));
+  const ids = [0, 1].map((index) =>
+    traces.read(`${traces.path}.${index}`).flatMap(({ request_id }) => request_id ?? []),
+  );
   expect(ids).toEqual([['2', '4'], ['6']]);
 });

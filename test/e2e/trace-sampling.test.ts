@@ -1,7 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { BytesClient } from '../protocols/grpc/engine-fixture.js';
 import { openStream, simpleRequest } from '../protocols/grpc/real-server.js';
 import { encodeRequest } from '../protocols/grpc/twin.js';
@@ -9,31 +6,14 @@ import { chain, chainSteps, ensembleFiles, ways } from './ensembles.js';
 import { ask, infer, post, simpleInputs } from './requests.js';
 import { onEachEngine, ServerProcess } from './server.js';
 import { messageOf, SocketClient } from './socket-client.js';
+import { TraceFile } from './traces.js';
 
-let folder: string;
-let path: string;
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'conch-traces-'));
-  path = join(folder, 'trace.json');
-});
-afterEach(() => rmSync(folder, { recursive: true }));
+const traces = new TraceFile();
 
-function traceFlags(...more: readonly string[]): string[] {
-  return [`triton,file=${path}`, 'level=TIMESTAMPS', ...more].map((text) => `--trace-config=${text}`);
-}
-
-interface Head {
-  readonly id: number;
-  readonly model_name: string;
-  readonly request_id?: string;
-  readonly parent_id?: number;
-}
+const traceFlags = (...more: readonly string[]) => traces.flags('level=TIMESTAMPS', ...more);
 
 /** Those of the traces, in the order in which their requests ended. */
-function heads(): Head[] {
-  const objects = JSON.parse(readFileSync(path, 'utf8')) as (Head & { readonly model_name?: string })[];
-  return objects.filter(({ model_name }) => model_name !== undefined);
-}
+const heads = () => traces.read().filter(({ model_name }) => model_name !== undefined);
 
 const tracedIds = () => heads().map(({ request_id }) => request_id);
 

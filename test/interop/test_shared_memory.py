@@ -1,5 +1,8 @@
 """tritonclient's own shared memory, as its examples use it, against a server that allows it."""
 
+import fcntl
+import tempfile
+from pathlib import Path
 from queue import Queue
 
 import numpy as np
@@ -14,6 +17,14 @@ from tritonclient.utils import InferenceServerException, serialize_byte_tensor, 
 
 NAMES = ["input_simple", "output_simple"]
 SIZE = SIMPLE_A.nbytes
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_at_a_time():
+    """Keys of shared memory are the machine's, and perf_analyzer always has the same: two runs of these tests would cut each other's."""
+    with open(Path(tempfile.gettempdir()) / "conch-interop-shared-memory.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture(scope="module")

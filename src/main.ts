@@ -20,8 +20,8 @@ async function main(argv: readonly string[]): Promise<void> {
     return;
   }
   if (command.kind === 'load') {
-    // Where the user has ended it, models may still be loading, which would keep the process.
-    process.exit(await runLoadCommand(command.name, command.argv));
+    process.exitCode = await runLoadCommand(command.name, command.argv);
+    return;
   }
   if (command.kind !== 'serve') {
     const { runTool } = await import('./check/run.js');

@@ -66,7 +66,7 @@ export async function runLoad(options: LoadOptions, parts: RunParts, hooks: RunH
   const startedAt = parts.now().toISOString();
   const opened = new Opened();
   try {
-    const target = opened.add(await connect(options, parts, hooks.signal));
+    const target = opened.add(await parts.connect(options));
     const { server, model, data } = await unlessAborted(hooks.signal, prepare(options, parts, target));
     const generator = opened.add(await parts.openGenerator({ options, target, model, data }));
     const observer = opened.add(await parts.observe({ options, target, model }));
@@ -89,20 +89,6 @@ export async function runLoad(options: LoadOptions, parts: RunParts, hooks: RunH
   } finally {
     hooks.progress.close();
     await opened.close();
-  }
-}
-
-/** As `unlessAborted`; a target that comes too late is closed. */
-async function connect(options: LoadOptions, parts: RunParts, signal: AbortSignal): Promise<Target> {
-  const connecting = Promise.resolve(parts.connect(options));
-  try {
-    return await unlessAborted(signal, connecting);
-  } catch (error) {
-    void connecting.then(
-      (target) => target.close(),
-      () => {},
-    );
-    throw error;
   }
 }
 

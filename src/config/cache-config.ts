@@ -106,11 +106,6 @@ function tlsOf(settings: Settings): RedisTls | null {
     if (given === undefined) return null;
     throw badOption('cache-config', `'${given}' needs redis,tls_enabled=true`);
   }
-  const empty = tlsKeys.find((key) => settings.get(key) === '');
-  if (empty !== undefined) {
-    const expected = empty === 'sni' ? 'the name of a server' : 'a file';
-    throw badOption('cache-config', `expected ${expected} for '${empty}', got none`);
-  }
   if (settings.has('cert') !== settings.has('key')) {
     throw badOption(
       'cache-config',

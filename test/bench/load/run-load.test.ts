@@ -2,7 +2,6 @@ import { expect, test } from 'vitest';
 import { defaultOptions } from '../../../bench/load/default-options.js';
 import type { Load } from '../../../bench/load/load.js';
 import { silentProgress } from '../../../bench/load/measure/progress.js';
-import { Interrupted } from '../../../bench/load/measure/run-end.js';
 import type { LoadOptions } from '../../../bench/load/options.js';
 import { type RunParts, runLoad } from '../../../bench/load/run-load.js';
 import type { ModelCounters, Target, TargetModel } from '../../../bench/load/target/target.js';
@@ -187,24 +186,6 @@ test('Ctrl-C: what was measured so far, marked as partial', async () => {
     },
   });
   expect(said).toContain('target closed');
-});
-
-test('Ctrl-C while the server is not there yet: nothing is waited for, and what comes late is closed', async () => {
-  const abort = new AbortController();
-  const late: string[] = [];
-  let arrive = (_: Target): void => {};
-  const connecting = new Promise<Target>((resolve) => (arrive = resolve));
-  const clock = new HandClock();
-  const parts = { ...partsOf({}, clock, new ScriptedGenerator(clock, linear), late), connect: () => connecting };
-  const hooks = { signal: abort.signal, progress: silentProgress, command: '' };
-  const running = runLoad({ ...defaultOptions, model: 'simple' }, parts, hooks);
-  abort.abort();
-  await expect(running).rejects.toThrow(Interrupted);
-  expect(late).toEqual([]);
-  arrive(await partsOf({}, clock, new ScriptedGenerator(clock, linear), late).connect(defaultOptions));
-  await connecting;
-  await Promise.resolve();
-  expect(late).toEqual(['target closed']);
 });
 
 test('a broken generator: what was measured so far, and why there is no more', async () => {

@@ -1,6 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { askJson, get } from '../../../e2e/requests.js';
 import { MainProcess, ServerProcess } from '../../../e2e/server.js';
@@ -13,32 +11,6 @@ beforeAll(async () => {
 });
 
 afterAll(() => server.stop());
-
-test('Ctrl-C while models of this process load ends it at once', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'conch-bench-'));
-  const begun = join(folder, 'begun');
-  mkdirSync(join(folder, 'models/slow/1'), { recursive: true });
-  writeFileSync(
-    join(folder, 'models/slow/config.pbtxt'),
-    'backend: "javascript" input { name: "A" data_type: TYPE_FP32 dims: [ 1 ] } output { name: "B" data_type: TYPE_FP32 dims: [ 1 ] }',
-  );
-  writeFileSync(
-    join(folder, 'models/slow/1/model.mjs'),
-    `import { writeFileSync } from 'node:fs';
-     export async function initialize() {
-       writeFileSync(${JSON.stringify(begun)}, '');
-       await new Promise((resolve) => setTimeout(resolve, 600_000));
-     }
-     export function execute() {}`,
-  );
-  const place = ['--service-kind', 'in_process', '--model-repository', join(folder, 'models')];
-  const main = new MainProcess(['bench', '-m', 'slow', ...place]);
-  await until('the model loads', () => existsSync(begun));
-  main.child.kill('SIGINT');
-  expect(await main.exit).toBe(130);
-  expect(main.output).toContain('conch bench: interrupted, nothing was measured');
-  rmSync(folder, { recursive: true });
-});
 
 async function requestsSoFar(): Promise<number> {
   const { model_stats } = await askJson(server.httpPort, get('/v2/models/simple/stats'));

@@ -106,6 +106,14 @@ function tlsOf(settings: Settings): RedisTls | null {
     if (given === undefined) return null;
     throw badOption('cache-config', `'${given}' needs redis,tls_enabled=true`);
   }
+  const empty = tlsKeys.find((key) => settings.get(key) === '');
+  if (empty !== undefined) {
+    const what = empty === 'sni' ? 'the name of a server' : 'a PEM file';
+    throw badOption(
+      'cache-config',
+      `expected ${what} for '${empty}', got nothing; leave redis,${empty}= out where there is none`,
+    );
+  }
   if (settings.has('cert') !== settings.has('key')) {
     throw badOption(
       'cache-config',

@@ -49,6 +49,9 @@ test('TLS has files, and a name', () => {
   expect(tls('cacert=c', 'cert=d', 'key=e', 'sni=f')).toMatchObject({
     tls: { caFile: 'c', certFile: 'd', keyFile: 'e', serverName: 'f' },
   });
+  expect(() => tls('cert=', 'key=e')).toThrow("expected a PEM file for 'cert', got nothing; leave redis,cert= out");
+  expect(() => tls('cacert=')).toThrow("expected a PEM file for 'cacert', got nothing");
+  expect(() => tls('sni=')).toThrow("expected the name of a server for 'sni', got nothing");
   expect(() => tls('cert=d')).toThrow("'cert' and 'key' go together, got 'cert' alone");
   expect(() => tls('key=d')).toThrow("got 'key' alone");
   expect(() => tls('tls_enabled=yes')).toThrow("expected true or false for 'tls_enabled', got 'yes'");

@@ -33,7 +33,7 @@ export async function runBench(argv: readonly string[], terminal: Terminal): Pro
   } catch (error) {
     if (error instanceof Interrupted) {
       terminal.error('conch bench: interrupted, nothing was measured\n');
-      return interrupt.exitCode;
+      return interrupt.exit();
     }
     terminal.error(`conch bench: ${(error as Error).message}\n`);
     return USAGE_EXIT_CODE;

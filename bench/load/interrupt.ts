@@ -22,9 +22,14 @@ export class Interrupt {
     for (const name of SIGNALS) process.off(name, this.#onSignal);
   }
 
+  /** Ends the process with the code of the signal: what cannot be stopped, such as models that are being loaded, would keep it for long. */
+  exit(): never {
+    process.exit(this.exitCode);
+  }
+
   readonly #onSignal = (name: NodeJS.Signals): void => {
     this.exitCode = exitCodeOf(name);
-    if (this.signal.aborted) process.exit(this.exitCode);
+    if (this.signal.aborted) this.exit();
     this.#controller.abort();
   };
 }

@@ -66,10 +66,10 @@ export async function runLoad(options: LoadOptions, parts: RunParts, hooks: RunH
   const startedAt = parts.now().toISOString();
   const opened = new Opened();
   try {
-    const target = opened.add(await parts.connect(options));
+    const target = await opened.addWhenThere(parts.connect(options), hooks.signal);
     const { server, model, data } = await unlessAborted(hooks.signal, prepare(options, parts, target));
     const generator = opened.add(await parts.openGenerator({ options, target, model, data }));
-    const observer = opened.add(await parts.observe({ options, target, model }));
+    const observer = await opened.addWhenThere(parts.observe({ options, target, model }), hooks.signal);
     const course = { options, parts, hooks, content, model, generator, observer };
     const { results, ending } = await measureAll(course);
     hooks.progress.close();
@@ -121,6 +121,17 @@ class Opened {
   add<T extends Closable>(item: T): T {
     this.#items.push(item);
     return item;
+  }
+
+  /** Rejects with `Interrupted` as soon as the signal is aborted; what comes later is closed at once, as nobody will know of it. */
+  async addWhenThere<T extends Closable>(coming: Promise<T> | T, signal: AbortSignal): Promise<T> {
+    const promise = Promise.resolve(coming);
+    try {
+      return this.add(await unlessAborted(signal, promise));
+    } catch (error) {
+      if (error instanceof Interrupted) promise.then((late) => late.close()).catch(() => {});
+      throw error;
+    }
   }
 
   /** The last opened first, each once. @returns what did not work, for the user */

@@ -221,3 +221,21 @@ test.each([
   const { outcome } = await run({ model: { scheduler }, options: { sequences } });
   expect(outcome).toMatchObject({ notes: [note, '3 of 9 reads failed'] });
 });
+
+test('interrupted while it connects, it ends at once, and a target that comes later is closed', async () => {
+  const said: string[] = [];
+  const clock = new HandClock();
+  const parts = partsOf({}, clock, new ScriptedGenerator(clock, linear), said);
+  const options = { ...defaultOptions, model: 'simple' };
+  const target = await parts.connect(options);
+  let arrive!: (late: Target) => void;
+  const coming = new Promise<Target>((resolve) => (arrive = resolve));
+  const abort = new AbortController();
+  const hooks = { signal: abort.signal, progress: silentProgress, command: '' };
+  const running = runLoad(options, { ...parts, connect: () => coming }, hooks);
+  abort.abort();
+  await expect(running).rejects.toThrow('interrupted');
+  expect(said).toEqual([]);
+  arrive(target);
+  await expect.poll(() => said).toEqual(['target closed']);
+});

@@ -1,7 +1,8 @@
-import { readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { askJson, get } from '../../../e2e/requests.js';
-import { MainProcess, ServerProcess } from '../../../e2e/server.js';
+import { MainProcess, makeRepository, ServerProcess } from '../../../e2e/server.js';
 import { until } from '../../../e2e/until.js';
 
 let server: ServerProcess;
@@ -42,4 +43,26 @@ test.each<[NodeJS.Signals[], number[]]>([
   expect(expected).toContain(await main.exit);
   expect(main.stdout.includes('cut short')).toBe(signals.length === 1);
   expect(regionsOf(main.child.pid!)).toEqual([]);
+});
+
+test('Ctrl-C while models load in this process does not wait for them', async () => {
+  const repository = await makeRepository(['simple']);
+  const model = join(repository, 'endless');
+  const begun = join(repository, 'begun');
+  mkdirSync(join(model, '1'), { recursive: true });
+  const output = 'output [ { name: "OUT" data_type: TYPE_INT32 dims: [ 1 ] } ]';
+  writeFileSync(join(model, 'config.pbtxt'), `name: "endless"\nbackend: "javascript"\n${output}\n`);
+  const code = `import { writeFileSync } from 'node:fs';
+writeFileSync(${JSON.stringify(begun)}, '');
+await new Promise(() => setInterval(() => {}, 1000));
+export function execute() {}
+`;
+  writeFileSync(join(model, '1', 'model.js'), code);
+  const where = ['--service-kind', 'in_process', '--model-repository', repository, '--load-model', 'endless'];
+  const main = new MainProcess(['bench', '-m', 'simple', ...where]);
+  await until('the model is being loaded', async () => existsSync(begun));
+  main.child.kill('SIGINT');
+  expect(await main.exit).toBe(130);
+  expect(main.output).toBe('conch bench: interrupted, nothing was measured\n');
+  rmSync(repository, { recursive: true });
 });

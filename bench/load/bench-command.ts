@@ -1,4 +1,3 @@
-import { writeFile } from 'node:fs/promises';
 import type { Terminal } from '../../src/check/check-command.js';
 import { USAGE_EXIT_CODE } from '../../src/check/printed.js';
 import { benchPage } from '../report/bench-page.js';
@@ -7,7 +6,7 @@ import { type BenchCommand, parseBenchCommand } from './command-line.js';
 import { Interrupt } from './interrupt.js';
 import { Interrupted } from './measure/run-end.js';
 import { csvOf } from './print/csv.js';
-import { checkOutputFiles } from './print/output-files.js';
+import { checkOutputFiles, writeOutputFiles } from './print/output-files.js';
 import { reportText } from './print/report-file.js';
 import { summaryOf } from './print/summary.js';
 import { progressOn } from './print/terminal-progress.js';
@@ -57,18 +56,21 @@ async function measure(
   const { report, trouble } = run;
   const hasColor = outputs.color === 'always' || (outputs.color === 'auto' && terminal.colors);
   if (!outputs.isQuiet) terminal.out(summaryOf(report, { hasColor }));
-  await writeFiles(report, outputs);
-  for (const said of trouble === null ? run.notes : [...run.notes, trouble]) terminal.error(`conch bench: ${said}\n`);
+  const unwritten = await writeFiles(report, outputs);
+  const troubles = [...(trouble === null ? [] : [trouble]), ...unwritten];
+  for (const said of [...run.notes, ...troubles]) terminal.error(`conch bench: ${said}\n`);
   if (report.results.length === 0) return interrupt.exitCode;
   const hasFailures = report.results.some(({ failures }) => failures.length > 0);
-  return trouble !== null || hasFailures ? TROUBLE_EXIT_CODE : 0;
+  return troubles.length > 0 || hasFailures ? TROUBLE_EXIT_CODE : 0;
 }
 
-async function writeFiles(
+function writeFiles(
   report: LoadReport,
   { csv, isCsvVerbose, json, html }: Extract<BenchCommand, { kind: 'bench' }>['outputs'],
-): Promise<void> {
-  if (csv !== null) await writeFile(csv, csvOf(report, isCsvVerbose));
-  if (json !== null) await writeFile(json, reportText(report));
-  if (html !== null) await writeFile(html, benchPage([report]));
+): Promise<string[]> {
+  return writeOutputFiles([
+    ['--csv', csv, () => csvOf(report, isCsvVerbose)],
+    ['--json', json, () => reportText(report)],
+    ['--html', html, () => benchPage([report])],
+  ]);
 }

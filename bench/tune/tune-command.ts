@@ -1,9 +1,8 @@
-import { writeFile } from 'node:fs/promises';
 import type { Terminal } from '../../src/check/check-command.js';
 import { USAGE_EXIT_CODE } from '../../src/check/printed.js';
 import { Interrupt } from '../load/interrupt.js';
 import { Interrupted } from '../load/measure/run-end.js';
-import { checkOutputFiles } from '../load/print/output-files.js';
+import { checkOutputFiles, writeOutputFiles } from '../load/print/output-files.js';
 import { parseTuneCommand, type TuneCommand } from './command-line.js';
 import { trialLine, tuneSummary } from './print.js';
 import { type TuneReport, tune } from './tune.js';
@@ -53,9 +52,12 @@ function search(
   });
 }
 
+/** Throws an error that says which could not be written; the others are. */
 async function writeFiles(report: TuneReport, { outputs }: TuneCommand): Promise<void> {
-  const { json, html, config } = outputs;
-  if (json !== null) await writeFile(json, `${JSON.stringify(report, null, 1)}\n`);
-  if (html !== null) await writeFile(html, tunePage(report));
-  if (config !== null) await writeFile(config, report.configAfter);
+  const failures = await writeOutputFiles([
+    ['--json', outputs.json, () => `${JSON.stringify(report, null, 1)}\n`],
+    ['--html', outputs.html, () => tunePage(report)],
+    ['--config', outputs.config, () => report.configAfter],
+  ]);
+  if (failures.length > 0) throw new Error(failures.join('\n'));
 }

@@ -153,6 +153,16 @@ test('files: CSV in the columns of perf_analyzer, a report that is read again, a
   expect(compared).toMatchObject({ code: 0, stdout: expect.stringContaining('simple') });
 });
 
+test('a report that cannot be written is named, and what was measured is shown', async () => {
+  const csv = join(folder, 'b.csv');
+  const files = ['--json', '/dev/full', '--csv', csv];
+  const { code, stdout, output } = await bench(['-m', 'simple', ...http(), '--request-count', '40', ...files]);
+  expect(code).toBe(1);
+  expect(stdout).toMatch(/│ 1 +│/);
+  expect(output).toContain('conch bench: --json /dev/full cannot be written: ENOSPC');
+  expect(readFileSync(csv, 'utf8')).toContain(CSV_HEAD);
+});
+
 test('answers that are not what the data expect are failures, and the exit code says so', async () => {
   const data = join(folder, 'data.json');
   const step = (value: number) => ({

@@ -1,4 +1,4 @@
-import type { DataType } from '../../../src/types/datatype.js';
+import { type DataType, elementBytes } from '../../../src/types/datatype.js';
 import { elementCount, type Shape, shapeText } from '../../../src/types/tensor.js';
 import type { DataOptions } from '../options.js';
 import { Random } from '../random.js';
@@ -23,19 +23,37 @@ const fractions: { readonly [datatype in DataType]?: number } = {
 
 const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
 
+/** Of all inputs of a request: a message of gRPC holds no more, and no server takes more unless it is told to. */
+const MOST_BYTES = 2 ** 31 - 1;
+/** Elements that are held one by one at a time. */
+const PIECE = 2 ** 16;
+
 /**
  * Random or zero data: one step. Each row of the batch has its own.
  * @param batch the batch dimension, `[]` = the model has none
- * Throws a DataError for an input of any size that has no `--shape`; an optional one is left out then.
+ * Throws a DataError for an input of any size that has no `--shape` (an optional one is left out then), and for more than a request can hold.
  */
 export function generateStep(form: RowForm, batch: Shape, options: DataOptions): Step {
   const random = new Random(options.seed);
-  const inputs: TensorData[] = [];
-  for (const input of form.inputs) {
-    if (!isOpen(input.shape)) inputs.push(generate(input, batch, options, random));
-    else if (!input.isOptional) throw withoutSize(input);
+  const unsized = form.inputs.find(({ shape, isOptional }) => isOpen(shape) && !isOptional);
+  if (unsized !== undefined) throw withoutSize(unsized);
+  const sized = form.inputs.filter(({ shape }) => !isOpen(shape));
+  const bytes = sized.reduce((sum, input) => sum + byteCount(input, batch, options), 0);
+  if (bytes > MOST_BYTES) {
+    throw new DataError(
+      `the inputs of a request would have ${bytes} bytes, expected ${MOST_BYTES} at most: ` +
+        'a smaller --shape, --string-length or -b makes it smaller',
+    );
   }
+  const inputs = sized.map((input) => generate(input, batch, options, random));
   return { inputs, expected: null, parameters: {} };
+}
+
+function byteCount({ datatype, shape }: RowTensor, batch: Shape, options: DataOptions): number {
+  const count = elementCount([...batch, ...shape]);
+  if (datatype !== 'BYTES') return count * elementBytes[datatype];
+  const random = options.source === 'zero' ? 0 : options.stringLength;
+  return count * (4 + (options.stringData === null ? random : Buffer.byteLength(options.stringData)));
 }
 
 function withoutSize(input: RowTensor): DataError {
@@ -51,11 +69,21 @@ function generate(input: RowTensor, batch: Shape, options: DataOptions, random: 
   const isZero = options.source === 'zero';
   if (datatype === 'BYTES') {
     const own = isZero ? () => '' : () => randomString(options.stringLength, random);
-    const strings = Array.from({ length: count }, () => options.stringData ?? own());
-    return { name, datatype, shape, bytes: packStrings(strings) };
+    const pack = (length: number) => packStrings(Array.from({ length }, () => options.stringData ?? own()));
+    return { name, datatype, shape, bytes: inPieces(count, pack) };
   }
-  const elements = Array.from({ length: count }, () => (isZero ? 0 : draw(datatype, random)));
-  return { name, datatype, shape, bytes: packElements(datatype, elements) };
+  const pack = (length: number) =>
+    packElements(
+      datatype,
+      Array.from({ length }, () => (isZero ? 0 : draw(datatype, random))),
+    );
+  return { name, datatype, shape, bytes: inPieces(count, pack) };
+}
+
+function inPieces(count: number, pack: (length: number) => Buffer): Buffer {
+  const pieces: Buffer[] = [];
+  for (let rest = count; rest > 0; rest -= PIECE) pieces.push(pack(Math.min(rest, PIECE)));
+  return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
 }
 
 function draw(datatype: DataType, random: Random): number {
@@ -64,8 +92,8 @@ function draw(datatype: DataType, random: Random): number {
   return steps === undefined ? random.between(0, MOST_INTEGER + 1) : random.between(0, steps) / steps;
 }
 
-function randomString(length: number, random: Random): string {
-  let text = '';
-  for (let nth = 0; nth < length; nth++) text += LETTERS[random.between(0, LETTERS.length)]!;
+function randomString(length: number, random: Random): Buffer {
+  const text = Buffer.alloc(length);
+  for (let nth = 0; nth < length; nth++) text[nth] = LETTERS.charCodeAt(random.between(0, LETTERS.length));
   return text;
 }

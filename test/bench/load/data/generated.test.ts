@@ -120,11 +120,24 @@ describe('shapes and batches', () => {
       1,
       '--shape IN:-1,3: the model has [-1,3], where only -1 may be replaced; the batch dimension is not part of it',
     ],
+    [
+      'more than a request can hold',
+      { shapes: { IN: [999_999_999, 3] } },
+      2,
+      'the inputs of a request would have 23999999976 bytes, expected 2147483647 at most: ' +
+        'a smaller --shape, --string-length or -b makes it smaller',
+    ],
     ['more rows than it takes', { shapes: { IN: [2, 3] } }, 9, "-b 9: model 'm' takes at most 8 rows"],
   ];
 
   test.each(refusals)('%s is refused by name', async (_, options, batchSize, message) => {
     expect(await refusal(model, options, batchSize)).toBe(message);
+  });
+
+  test('strings that are too long', async () => {
+    const texts = targetModel('m', [tensor('IN', 'BYTES', [1])], []);
+    expect(await refusal(texts, { stringLength: 1e15 })).toContain('would have 1000000000000004 bytes, expected');
+    expect(await inputs(texts, { stringLength: 1e15, source: 'zero' })).toMatchObject([{ bytes: Buffer.alloc(4) }]);
   });
 
   test('a model without batches takes one row', async () => {

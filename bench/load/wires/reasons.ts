@@ -4,13 +4,20 @@ export function reasonOf(error: Error): string {
   if (error instanceof AggregateError) return [...new Set(error.errors.map(reasonOf))].join(', ');
   if ((error as NodeJS.ErrnoException).code?.startsWith('HPE_'))
     return `no HTTP/1.1 is spoken there (${error.message})`;
-  const ssl = /SSL routines:[^:]*:([^:]+):/.exec(error.message);
-  return ssl === null ? error.message : `TLS did not come about: ${ssl[1]}`;
+  return tlsReason(error.message) ?? error.message;
+}
+
+/** Of OpenSSL's lines; null = it is none. */
+function tlsReason(message: string): string | null {
+  const ssl = /SSL routines:[^:]*:([^:]+):/.exec(message);
+  return ssl === null ? null : `TLS did not come about: ${ssl[1]}`;
 }
 
 /** The same of gRPC, from the details of `UNAVAILABLE`: without the time and the empty note at the end. */
 export function grpcReason(details: string): string {
-  const known = /Last error: (.*?)(?: \(\d{4}-[^)]*\))?\. Resolution note: *$/.exec(details);
-  const reason = known?.[1] ?? details;
+  const known = /Last error: (.*?)(?: \(\d{4}-[^)]*\))?\. Resolution note: *$/s.exec(details);
+  const reason = (known?.[1] ?? details).trim();
+  const tls = tlsReason(reason);
+  if (tls !== null) return tls;
   return reason === 'Protocol error' ? 'no HTTP/2 is spoken there (Protocol error)' : reason;
 }

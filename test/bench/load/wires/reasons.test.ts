@@ -29,6 +29,11 @@ test.each([
     'https://',
     /^cannot ask https:.*: TLS did not come about: wrong version number\. Is the server running there/,
   ],
+  [
+    'grpc',
+    'https://',
+    /^cannot ask grpcs:.*: TLS did not come about: wrong version number\. Is the server running there/,
+  ],
   ['grpc', '', /^cannot ask grpc:.*: no HTTP\/2 is spoken there \(Protocol error\)\. Is the server running there/],
 ] as const)('who speaks something else, over %s%s, is told in a sentence', async (protocol, scheme, message) => {
   const url = parseUrl(protocol, `${scheme}${place}`, null);

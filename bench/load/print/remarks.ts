@@ -26,8 +26,9 @@ function stabilityRemarks({ results, percentile, isPartial }: LoadReport): strin
   const remarks: string[] = [];
   if (unstable.length > 0) {
     remarks.push(
-      `${inOrder(unstable).map(loadName).join(', ')}: not stable: throughput or latency (${latencyName(percentile)}) kept changing from ` +
-        'window to window; a longer --measurement-interval, more --max-trials or a larger --stability-percentage may help.',
+      `${inOrder(unstable).map(loadName).join(', ')}: not stable: three windows in a row never agreed in throughput and latency ` +
+        `(${latencyName(percentile)}); ` +
+        'a longer --measurement-interval, more --max-trials or a larger --stability-percentage may help.',
     );
   }
   if (cut !== undefined) remarks.push(`${loadName(cut)}: cut short, only ${shortNumber(cut.seconds)} s were measured.`);

@@ -170,7 +170,9 @@ test('the percentile that was asked for has a column; the limit and the best wit
 test('what is doubtful is said in sentences', () => {
   const busy = { sendUs: 1, receiveUs: 1, cpuUs: 1, utilization: 0.934 };
   const text = plainOf(reportOf([resultOf({ load: closed(3), isStable: false, client: busy })]));
-  expect(text).toContain('concurrency 3: not stable: throughput or latency (mean) kept changing');
+  expect(text).toContain(
+    'concurrency 3: not stable: three windows in a row never agreed in throughput and latency (mean);',
+  );
   expect(text).toContain("concurrency 3: the load generator was 93 % busy: this may be its limit, not the server's");
 });
 
@@ -178,7 +180,7 @@ test('a run that ended early says so, and which load was cut short', () => {
   const results = [1, 2, 3].map((concurrency) => resultOf({ load: closed(concurrency), isStable: false }));
   const text = plainOf(reportOf(results, { isPartial: true }));
   expect(text).toContain('Not all was measured: the run ended early.\n');
-  expect(text).toContain('concurrency 1, concurrency 2: not stable: throughput');
+  expect(text).toContain('concurrency 1, concurrency 2: not stable: three windows');
   expect(text).toContain('concurrency 3: cut short, only 1.00 s were measured.');
 });
 

@@ -16,6 +16,9 @@ export interface OpenLoad {
   readonly maxInFlight: number;
 }
 
+/** Requests per second of an open load at most: beyond, counting those that are due would leave no time to send them. */
+export const MAX_RATE = 1_000_000;
+
 /** When requests of an open load are due. */
 export type Arrivals =
   | { readonly kind: 'constant'; readonly ratePerSecond: number }

@@ -2,7 +2,16 @@ import { Command } from 'commander';
 import { assert } from '../../src/base/assert.js';
 import type { Printed } from '../../src/check/printed.js';
 import { parseQuietly } from '../../src/check/quiet-parse.js';
-import { collect, oneOf, percentile, positive, type Shapes, shape, whole } from '../load/command-line/values.js';
+import {
+  collect,
+  milliseconds,
+  oneOf,
+  percentile,
+  positive,
+  type Shapes,
+  shape,
+  whole,
+} from '../load/command-line/values.js';
 import { defaultOptions } from '../load/default-options.js';
 import type { TuneOptions } from './options.js';
 import { parseValues } from './values.js';
@@ -122,7 +131,7 @@ function addLimits(command: Command): void {
     .option('--percentile <n>', 'whose latency that is; -1 = the average (default: 99)', percentile)
     .option('--memory-limit <mb>', "of the server's process, in MiB", positive)
     .option('--time-budget <s>', 'for the search (default: until it ends by itself)', positive)
-    .option('-p, --measurement-interval <ms>', 'for each measurement', whole(50), 1000)
+    .option('-p, --measurement-interval <ms>', 'for each measurement', milliseconds(50), 1000)
     .option('--best <n>', 'so many are measured again, longer, and shown', whole(1), 3);
 }
 

@@ -4,6 +4,7 @@ import {
   collect,
   header,
   idRange,
+  milliseconds,
   oneOf,
   parameter,
   percentile,
@@ -12,7 +13,11 @@ import {
   shape,
   truth,
   whole,
+  wholeUpTo,
 } from './values.js';
+
+/** Each has an engine and its memory. */
+const MAX_THREADS = 256;
 
 /** The flags, in groups; those of perf_analyzer have its names, units and defaults. */
 export function addFlags(command: Command): void {
@@ -56,8 +61,8 @@ function addServerFlags(command: Command): void {
         'where requests have a rate (default: 128)',
       whole(1),
     )
-    .option('--request-timeout-ms <ms>', 'after which a request has failed (default: 30000)', whole(1))
-    .option('--max-threads <n>', 'threads that send (default: as many as pays)', whole(1));
+    .option('--request-timeout-ms <ms>', 'after which a request has failed (default: 30000)', milliseconds(1))
+    .option('--max-threads <n>', 'threads that send (default: as many as pays)', wholeUpTo(1, MAX_THREADS));
 }
 
 function addLoadFlags(command: Command): void {
@@ -98,7 +103,7 @@ function addMeasurementFlags(command: Command): void {
       'time_windows or count_windows (default: time_windows)',
       oneOf('time_windows', 'count_windows'),
     )
-    .option('-p, --measurement-interval <ms>', 'length of a time window (default: 5000)', whole(1))
+    .option('-p, --measurement-interval <ms>', 'length of a time window (default: 5000)', milliseconds(1))
     .option('--measurement-request-count <n>', 'requests of a count window (default: 50)', whole(1))
     .option(
       '--request-count <n>',
@@ -113,7 +118,7 @@ function addMeasurementFlags(command: Command): void {
       percentile,
     )
     .option('--warmup-request-count <n>', 'before the first window (default: 0)', whole(0))
-    .option('--warmup-interval <ms>', 'before the first window, after those requests (default: 500)', whole(0));
+    .option('--warmup-interval <ms>', 'before the first window, after those requests (default: 500)', milliseconds(0));
 }
 
 function addDataFlags(command: Command): void {
@@ -169,7 +174,7 @@ function addOutputFlags(command: Command): void {
     .option('--color <when>', 'auto, always or never (default: auto)', oneOf('auto', 'always', 'never'))
     .option('--collect-metrics', "read the server's page of metrics meanwhile")
     .option('--metrics-url <url>', "of that page (default: /metrics at port 8002 of the server's host)")
-    .option('--metrics-interval <ms>', 'between two readings (default: 1000)', whole(1))
+    .option('--metrics-interval <ms>', 'between two readings (default: 1000)', milliseconds(1))
     .option(
       '--trace-level <level>',
       'OFF, TIMESTAMPS or TENSORS, set at the server; may be given several times',

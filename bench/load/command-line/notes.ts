@@ -21,7 +21,8 @@ export function notesOf(given: Given): string[] {
   const hasRate = given.requestRateRange !== undefined || given.loadProfile !== undefined;
   without(given.requestDistribution, '--request-distribution', hasRate, '--request-rate-range or --load-profile');
   const rate = given.requestRateRange ?? given.loadProfile ?? given.requestIntervals;
-  const isHttp = (given.protocol ?? 'http') === 'http';
+  const isInProcess = given.serviceKind === 'in_process';
+  const isHttp = (given.protocol ?? 'http') === 'http' && !isInProcess;
   note(
     given.connections !== undefined && isHttp && rate === undefined,
     '--connections has no effect: over HTTP each request in flight has a connection.',
@@ -30,13 +31,49 @@ export function notesOf(given: Given): string[] {
   without(given.verboseCsv, '--verbose-csv', given.csv, '-f FILE');
   without(given.metricsUrl, '--metrics-url', given.collectMetrics, '--collect-metrics');
   without(given.metricsInterval, '--metrics-interval', given.collectMetrics, '--collect-metrics');
-  const isTlsOfGrpc =
-    given.sslGrpcRootCertificationsFile ?? given.sslGrpcPrivateKeyFile ?? given.sslGrpcCertificateChainFile;
-  without(
-    isTlsOfGrpc,
-    '--ssl-grpc-...-file',
-    given.sslGrpcUseSsl || /^(https|grpcs):/i.test(given.url ?? ''),
-    '--ssl-grpc-use-ssl',
-  );
+  for (const [key, flag] of traceFlags) without(given[key], flag, given.traceLevel, '--trace-level');
+  const hasRegions = given.sharedMemory === 'system';
+  without(given.outputSharedMemorySize, '--output-shared-memory-size', hasRegions, '--shared-memory system');
+  return [...notes, ...(isInProcess ? notesInProcess(given) : notesOfTls(given))];
+}
+
+const traceFlags = [
+  ['traceRate', '--trace-rate'],
+  ['traceCount', '--trace-count'],
+  ['logFrequency', '--log-frequency'],
+] as const;
+
+const networkFlags = [
+  ['header', '-H'],
+  ['connections', '--connections'],
+  ['maxThreads', '--max-threads'],
+  ['inputTensorFormat', '--input-tensor-format'],
+  ['outputTensorFormat', '--output-tensor-format'],
+] as const;
+
+function notesInProcess(given: Given): string[] {
+  const named = networkFlags.filter(([key]) => given[key] !== undefined).map(([, flag]) => flag);
+  const tls = tlsFlags(given, 'sslGrpc').length + tlsFlags(given, 'sslHttps').length > 0 ? ['--ssl-...'] : [];
+  return [...named, ...tls].map((flag) => `${flag} has no effect: with in_process nothing goes over a network.`);
+}
+
+function notesOfTls(given: Given): string[] {
+  const { url = '', protocol = 'http', sslGrpcUseSsl } = given;
+  const notes: string[] = [];
+  const isGrpc = protocol === 'grpc';
+  const isGrpcSecure = isGrpc && (sslGrpcUseSsl || /^(https|grpcs):/i.test(url));
+  const grpc = tlsFlags(given, 'sslGrpc').filter((key) => key !== 'sslGrpcUseSsl');
+  if (!isGrpc && sslGrpcUseSsl) notes.push('--ssl-grpc-use-ssl has no effect without -i grpc.');
+  if (grpc.length > 0 && !isGrpcSecure) {
+    notes.push(`--ssl-grpc-...-file has no effect without ${isGrpc ? '--ssl-grpc-use-ssl' : '-i grpc'}.`);
+  }
+  const isSecure = !isGrpc && /^(https|wss):/i.test(url);
+  if (tlsFlags(given, 'sslHttps').length > 0 && !isSecure) {
+    notes.push(`--ssl-https-... has no effect without ${isGrpc ? '-i http or -i ws' : '-u https://HOST:PORT'}.`);
+  }
   return notes;
+}
+
+function tlsFlags(given: Given, prefix: string): string[] {
+  return Object.keys(given).filter((key) => key.startsWith(prefix));
 }

@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 import type { ParameterValue } from '../data/data-set.js';
+import { MAX_RATE } from '../load.js';
 import type { Range } from '../options.js';
 
 /** Readers of flags' texts. Each throws an `InvalidArgumentError`, to which commander adds the flag and the text. */
@@ -9,6 +10,21 @@ export function whole(from: number): (text: string) => number {
     const value = Number(text);
     if (/^[0-9]{1,15}$/.test(text) && value >= from) return value;
     throw new InvalidArgumentError(`Expected a whole number from ${from} on.`);
+  };
+}
+
+/** Longer timers of Node end at once. */
+const MAX_MS = 2 ** 31 - 1;
+
+export function milliseconds(from: number): (text: string) => number {
+  return wholeUpTo(from, MAX_MS);
+}
+
+export function wholeUpTo(from: number, to: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^[0-9]{1,15}$/.test(text) && value >= from && value <= to) return value;
+    throw new InvalidArgumentError(`Expected a whole number from ${from} to ${to}.`);
   };
 }
 
@@ -27,7 +43,7 @@ export function atLeastZero(text: string): number {
 export function percentile(text: string): number {
   const value = Number(text);
   if (text === '-1') return -1;
-  if (text !== '' && value > 0 && value < 100) return value;
+  if (/^[0-9]*\.?[0-9]+$/.test(text) && value > 0 && value < 100) return value;
   throw new InvalidArgumentError('Expected a number between 0 and 100, or -1 for the average.');
 }
 
@@ -66,6 +82,9 @@ export function rangeOf(kind: 'whole' | 'fraction'): (text: string) => GivenRang
     const [start, end, step] = words.map(Number);
     if (start === 0) throw new InvalidArgumentError('The start must be greater than 0.');
     if (step === 0) throw new InvalidArgumentError('The step must be greater than 0.');
+    if (kind === 'fraction' && Math.max(start!, end ?? 0) > MAX_RATE) {
+      throw new InvalidArgumentError(`Expected at most ${MAX_RATE} requests per second.`);
+    }
     return { start: start!, end, step };
   };
 }

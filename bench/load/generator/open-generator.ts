@@ -108,11 +108,14 @@ function isClosed(loads: LoadPlan): loads is Extract<LoadPlan, { kind: 'concurre
   return loads.kind === 'concurrency' || loads.kind === 'periodic';
 }
 
-/** With an open load each thread sends its part of what is due, for which it needs a place. */
+/** No more than there are requests in flight: a thread without any would wait. With an open load each needs a place for its part of what is due. */
 function threadsOf(options: LoadOptions, sequences: SequenceSettings | null): number {
   const usual = Math.max(1, Math.min(MOST_THREADS, Math.floor(availableParallelism() / CORES_PER_THREAD)));
   const wanted = options.threads > 0 ? options.threads : usual;
-  return isClosed(options.loads) ? wanted : Math.min(wanted, maxInFlight(options, sequences !== null));
+  const { loads } = options;
+  if (!isClosed(loads)) return Math.min(wanted, maxInFlight(options, sequences !== null));
+  // Without an end any number may be in flight.
+  return loads.range.end === 0 ? wanted : Math.min(wanted, mostInFlight(loads));
 }
 
 /** The generator, at whose end the regions go too. */

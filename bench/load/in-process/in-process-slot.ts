@@ -84,7 +84,7 @@ export class InProcessSlot implements Responder {
   endIfSentBefore(ms: number): void {
     if (this.#request === null || this.#sentMs >= ms) return;
     this.#request.cancel();
-    this.#fail({ kind: 'timeout', message: 'no final answer came in time (--request-timeout)' });
+    this.#fail({ kind: 'timeout', message: 'no final answer came in time (--request-timeout-ms)' });
   }
 
   close(): void {

@@ -1,4 +1,4 @@
-import type { Phase } from '../load.js';
+import { MAX_RATE, type Phase } from '../load.js';
 
 /** What a plan's file says; `none` = the plan has no file. */
 export type PlanContent =
@@ -27,6 +27,15 @@ export function parseIntervals(file: string, text: string): PlanContent {
   }
   if (gapsUs.length === 0) throw new PlanFileError(file, '', 'expected a gap in microseconds on each line, found none');
   if (gapsUs.every((gap) => gap === 0)) throw new PlanFileError(file, '', 'all gaps are 0: no rate follows from them');
+  const rate = (1e6 * gapsUs.length) / gapsUs.reduce((sum, gap) => sum + gap, 0);
+  if (rate > MAX_RATE) {
+    const mean = `${1e6 / MAX_RATE} µs on average`;
+    throw new PlanFileError(
+      file,
+      '',
+      `expected gaps of at least ${mean}, found ${Number((1e6 / rate).toPrecision(3))} µs`,
+    );
+  }
   return { kind: 'intervals', gapsUs };
 }
 
@@ -64,12 +73,17 @@ function readPhase(phase: unknown, fail: (message: string) => Error): Phase {
     if (typeof value === 'number' && Number.isFinite(value) && value >= 0) return value;
     throw fail(`expected '${name}' to be a number from 0 on, found ${JSON.stringify(value)}`);
   };
+  const rateOf = (name: string): number => {
+    const rate = number(name);
+    if (rate <= MAX_RATE) return rate;
+    throw fail(`expected '${name}' to be at most ${MAX_RATE} requests per second, found ${rate}`);
+  };
   const seconds = number('seconds');
   if (seconds === 0) throw fail("'seconds' must be more than 0");
   const hasRate = 'rate' in phase;
   if (hasRate === ('from' in phase || 'to' in phase)) throw fail("expected either 'rate', or 'from' and 'to'");
-  if (hasRate) return { seconds, fromPerSecond: number('rate'), toPerSecond: number('rate') };
-  return { seconds, fromPerSecond: number('from'), toPerSecond: number('to') };
+  if (hasRate) return { seconds, fromPerSecond: rateOf('rate'), toPerSecond: rateOf('rate') };
+  return { seconds, fromPerSecond: rateOf('from'), toPerSecond: rateOf('to') };
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -9,6 +9,7 @@ test.each([
   ['100\nsoon\n', "gaps, line 2: expected a number of microseconds, found 'soon'"],
   ['-5', "gaps, line 1: expected a number of microseconds, found '-5'"],
   ['\n', 'gaps: expected a gap in microseconds on each line, found none'],
+  ['0\n0.5', 'gaps: expected gaps of at least 1 µs on average, found 0.25 µs'],
   ['0\n0', 'gaps: all gaps are 0: no rate follows from them'],
 ])('intervals: %j is refused by name', (text, message) => {
   expect(() => parseIntervals('gaps', text)).toThrow(message);
@@ -39,6 +40,10 @@ test.each([
   ['{"phases":[{"seconds":1,"rate":1,"to":2}]}', "p.json, phases[0]: expected either 'rate', or 'from' and 'to'"],
   ['{"phases":[{"seconds":1}]}', "p.json, phases[0]: expected either 'rate', or 'from' and 'to'"],
   ['{"phases":[{"seconds":1,"from":1}]}', "p.json, phases[0]: expected 'to' to be a number from 0 on, found undefined"],
+  [
+    '{"phases":[{"seconds":1,"from":1,"to":1e12}]}',
+    "p.json, phases[0]: expected 'to' to be at most 1000000 requests per second, found 1000000000000",
+  ],
   ['{"phases":[{"second":1}]}', "p.json, phases[0]: 'second' is not known"],
   ['{"phases":[{"seconds":1,"rate":0}]}', 'p.json, phases: all rates are 0'],
 ])('profile: %s is refused by name', (text, message) => {

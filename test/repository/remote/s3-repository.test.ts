@@ -301,7 +301,9 @@ describe('a store with faults', () => {
     };
     const repository = await open();
     const { code, message } = await failure(repository.sync());
-    expect([code, changes]).toEqual(['UNAVAILABLE', 5]);
+    expect(code).toBe('UNAVAILABLE');
+    // A read that the store is slow to answer is repeated: on a busy machine there may be more than one of a try.
+    expect(changes).toBeGreaterThanOrEqual(5);
     expect(message).toMatch(/model 'm'.* it changed each of 5 times/);
     expect(await filesOf(repository)).toEqual({ 'n/1/a': 'n' });
     expect(repository.coverage).toBe('some');

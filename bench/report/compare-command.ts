@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { benchPage } from './bench-page.js';
 import { compareReports } from './comparison.js';
 import { comparisonTable } from './comparison-table.js';
@@ -17,6 +18,9 @@ export async function runCompare({ files, html, colors }: CompareOptions): Promi
   if (files.length < 2) {
     throw new ReportError(`two or more reports are expected, found ${files.length}: conch bench compare a.json b.json`);
   }
+  if (html !== null && files.some((file) => resolve(file) === resolve(html))) {
+    throw new ReportError(`--html ${html} is one of the reports: the page would replace it`);
+  }
   const reports = await Promise.all(files.map(readReport));
   const text = comparisonTable(compareReports(reports), { colors });
   if (html === null) return text;
@@ -24,7 +28,7 @@ export async function runCompare({ files, html, colors }: CompareOptions): Promi
   try {
     await writeFile(html, page);
   } catch (error) {
-    throw new ReportError(`${html} cannot be written: ${(error as Error).message}`);
+    throw new ReportError(`--html ${html} cannot be written: ${(error as Error).message}`);
   }
   return text;
 }

@@ -5,7 +5,7 @@ import { InvalidArgumentError } from 'commander';
  * it is neither.
  */
 export function parseValues(text: string, least: number): number[] {
-  const range = /^([0-9]+):([0-9]+)$/.exec(text);
+  const range = /^([0-9]{1,9}):([0-9]{1,9})$/.exec(text);
   const values = range === null ? listOf(text) : doubled(Number(range[1]), Number(range[2]));
   if (values.length === 0 || !values.every((value) => value >= least)) {
     throw new InvalidArgumentError(

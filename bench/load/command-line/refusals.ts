@@ -3,7 +3,12 @@ import type { Given } from './given.js';
 /** What contradicts itself, or cannot be had here; null = all is well. The first found is enough. */
 export function refuse(given: Given): string | null {
   return (
-    refuseForeign(given) ?? refuseServer(given) ?? refuseLoads(given) ?? refuseMeasurement(given) ?? refuseData(given)
+    refuseForeign(given) ??
+    refuseServer(given) ??
+    refuseTls(given) ??
+    refuseLoads(given) ??
+    refuseMeasurement(given) ??
+    refuseData(given)
   );
 }
 
@@ -66,6 +71,30 @@ function refuseServer(given: Given): string | null {
   const formats = given.inputTensorFormat ?? given.outputTensorFormat;
   if (formats !== undefined && protocol === 'grpc')
     return 'the tensor formats are those of HTTP and WebSocket; gRPC has one only';
+  return null;
+}
+
+const tlsPairs = [
+  [
+    'sslGrpcCertificateChainFile',
+    '--ssl-grpc-certificate-chain-file',
+    'sslGrpcPrivateKeyFile',
+    '--ssl-grpc-private-key-file',
+  ],
+  [
+    'sslHttpsClientCertificateFile',
+    '--ssl-https-client-certificate-file',
+    'sslHttpsPrivateKeyFile',
+    '--ssl-https-private-key-file',
+  ],
+] as const;
+
+function refuseTls(given: Given): string | null {
+  for (const [certificate, certificateFlag, key, keyFlag] of tlsPairs) {
+    if ((given[certificate] === undefined) === (given[key] === undefined)) continue;
+    const [one, other] = given[key] === undefined ? [certificateFlag, keyFlag] : [keyFlag, certificateFlag];
+    return `${one} needs ${other}: a certificate and its key go together`;
+  }
   return null;
 }
 

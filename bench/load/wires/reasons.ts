@@ -16,7 +16,7 @@ function tlsReason(message: string): string | null {
 /** The same of gRPC, from the details of `UNAVAILABLE`: without the time and the empty note at the end. */
 export function grpcReason(details: string): string {
   const known = /Last error: (.*?)(?: \(\d{4}-[^)]*\))?\. Resolution note: *$/s.exec(details);
-  const reason = (known?.[1] ?? details).trim();
+  const reason = (known?.[1] ?? details).trim().replace(/^Error(?: \[\w+\])?: /, '');
   const tls = tlsReason(reason);
   if (tls !== null) return tls;
   return reason === 'Protocol error' ? 'no HTTP/2 is spoken there (Protocol error)' : reason;

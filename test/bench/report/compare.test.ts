@@ -136,6 +136,9 @@ describe('conch bench compare', () => {
     const compare = (files: string[], html: string | null = null) => runCompare({ files, html, colors: false });
     await expect(compare([path('a.json')])).rejects.toThrow(/two or more reports are expected, found 1/);
     await expect(compare([path('a.json'), path('none.json')])).rejects.toThrow(/none\.json cannot be read: ENOENT/);
+    await expect(compare([path('a.json'), path('b.json')], path('b.json'))).rejects.toThrow(
+      `--html ${path('b.json')} is one of the reports: the page would replace it`,
+    );
     await expect(compare([path('a.json'), path('b.json')], path('no/page.html'))).rejects.toThrow(
       /page\.html cannot be written: ENOENT/,
     );

@@ -144,7 +144,7 @@ test('TLS: texts of the files, only where the URL or the flag asks for it', () =
   const grpc = '-i grpc --ssl-grpc-use-ssl --ssl-grpc-private-key-file k.pem --ssl-grpc-certificate-chain-file c.pem';
   expect(optionsOf(grpc).tls).toMatchObject({ ca: '', certificate: 'text of c.pem', key: 'text of k.pem' });
   expect(optionsOf('-i grpc --ssl-grpc-use-ssl false').tls).toBeNull();
-  expect(refusalOf('-i grpc --ssl-grpc-use-ssl --ssl-grpc-private-key-file missing.pem')).toContain(
+  expect(refusalOf('-i grpc --ssl-grpc-use-ssl --ssl-grpc-root-certifications-file missing.pem')).toContain(
     'missing.pem cannot be read: ENOENT',
   );
 });
@@ -203,6 +203,14 @@ test.each([
   ['--profile-export-file f', 'use --json FILE'],
   ['--endpoint e', '--endpoint belongs to --service-kind openai'],
   ['--bls-composing-models a', 'measure them one by one'],
+  [
+    '-i grpc --ssl-grpc-use-ssl --ssl-grpc-private-key-file k',
+    '--ssl-grpc-private-key-file needs --ssl-grpc-certificate-chain-file',
+  ],
+  [
+    '-u https://h --ssl-https-client-certificate-file c',
+    '--ssl-https-client-certificate-file needs --ssl-https-private-key-file',
+  ],
   ['--ssl-https-private-key-type DER', 'convert them to PEM'],
 ])('%s is refused by name', (line, message) => {
   expect(refusalOf(line)).toContain(message);
@@ -261,8 +269,8 @@ test.each([
   ['--output-shared-memory-size 5', '--output-shared-memory-size has no effect without --shared-memory system.'],
   ['--ssl-https-verify-peer 0', '--ssl-https-... has no effect without -u https://HOST:PORT.'],
   ['-i grpc --ssl-https-verify-peer 0', '--ssl-https-... has no effect without -i http or -i ws.'],
-  ['-i grpc --ssl-grpc-private-key-file k', '--ssl-grpc-...-file has no effect without --ssl-grpc-use-ssl.'],
-  ['--ssl-grpc-private-key-file k', '--ssl-grpc-...-file has no effect without -i grpc.'],
+  ['-i grpc --ssl-grpc-root-certifications-file k', '--ssl-grpc-...-file has no effect without --ssl-grpc-use-ssl.'],
+  ['--ssl-grpc-root-certifications-file k', '--ssl-grpc-...-file has no effect without -i grpc.'],
   ['--ssl-grpc-use-ssl', '--ssl-grpc-use-ssl has no effect without -i grpc.'],
   ['--service-kind in_process --model-repository d -H a:b', '-H has no effect: with in_process nothing goes over'],
   ['--service-kind in_process --model-repository d --connections 2', '--connections has no effect: with in_process'],

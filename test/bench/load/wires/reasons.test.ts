@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { defaultOptions } from '../../../../bench/load/default-options.js';
+import { networkParts } from '../../../../bench/load/network-parts.js';
 import { GrpcTarget } from '../../../../bench/load/target/grpc-target.js';
 import { HttpTarget } from '../../../../bench/load/target/http-target.js';
 import { parseUrl } from '../../../../bench/load/target/url.js';
@@ -52,4 +54,18 @@ test('what needs no change stays as it is, and several addresses are told once e
   expect(
     grpcReason('No connection established. Last error: connect ECONNREFUSED (2026-01-02T03:04:05Z). Resolution note: '),
   ).toBe('connect ECONNREFUSED');
+  expect(grpcReason('No connection established. Last error: Error: self-signed certificate. Resolution note: ')).toBe(
+    'self-signed certificate',
+  );
+});
+
+test('of TLS files, the one that is of no use is named', () => {
+  const connect = (certificate: string, key: string) =>
+    networkParts.connect({
+      ...defaultOptions,
+      url: 'https://127.0.0.1:1',
+      tls: { ca: '', certificate, key, verifiesPeer: true, verifiesHost: true },
+    });
+  expect(() => connect('nothing', '')).toThrow(/^TLS: the certificate of the client cannot be used: .*; a PEM file is/);
+  expect(() => connect('', 'nothing')).toThrow(/^TLS: the private key of the client cannot be used: .*; a PEM file is/);
 });

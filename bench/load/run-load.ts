@@ -53,6 +53,9 @@ export interface LoadRun {
   readonly notes: readonly string[];
 }
 
+/** What the last steps of sequences get, when all is measured. */
+const END_SEQUENCES_MS = 2000;
+
 /** The model must be ready after so long. */
 const READY_TIMEOUT_MS = 10_000;
 
@@ -183,9 +186,23 @@ async function measureAll(course: Course): Promise<{ results: LoadResult[]; endi
     ending = how;
     if (how.kind !== 'done') break;
   }
+  if (course.model.scheduler === 'sequence') await endSequences(course);
   // Nothing measured and a broken generator: there is no report to put the error beside.
   if (ending.kind === 'broken' && results.length === 0) throw ending.error;
   return { results, ending };
+}
+
+/** Else the server would keep them until they have been idle for long, and the next run would meet them. */
+async function endSequences({ generator, parts }: Course): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const cancel = parts.clock.after(END_SEQUENCES_MS * 1000, resolve);
+    const end = () => {
+      cancel();
+      resolve();
+    };
+    // A generator that is broken ends none.
+    generator.drain().then(end, end);
+  });
 }
 
 function nextOf({ options, content, model }: Course, results: readonly LoadResult[]): PlannedLoad | null {

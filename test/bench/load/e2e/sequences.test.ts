@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { LoadResult } from '../../../../bench/load/report.js';
 import { readReport } from '../../../../bench/report/read-report.js';
+import { ask, get } from '../../../e2e/requests.js';
 import { ServerProcess } from '../../../e2e/server.js';
-import { bench } from './bench-process.js';
+import { until } from '../../../e2e/until.js';
+import { bench, interrupted } from './bench-process.js';
 
 let server: ServerProcess;
 let folder: string;
@@ -80,6 +82,23 @@ test('--sequence-length repeats a stream that is shorter, and cuts one that is l
     expect(result).toMatchObject({ requests: 100, failures: [] });
     expect(Math.round(result.sequencesPerSecond * result.seconds)).toBe(100 / length);
   }
+});
+
+async function liveSequences(): Promise<number> {
+  const { body } = await ask(server.metricsPort, get('/metrics'));
+  return Number(/conch_sequences_live\{model="accumulator",place="slot",version="1"\} (\d+)/.exec(body.toString())![1]);
+}
+
+test('no sequence is left when windows of time end, nor after Ctrl-C', async () => {
+  const place = ['-u', `127.0.0.1:${server.httpPort}`, '--concurrency-range', '4', '--sequence-length', '100000'];
+  const result = await measured(...place, '-p', '100', '-r', '1');
+  expect(result.requests).toBeGreaterThan(0);
+  expect(await liveSequences()).toBe(0);
+  const given = ['-m', 'accumulator', ...place, '--warmup-interval', '0', '--quiet'];
+  const { code } = await interrupted(given, () => until('sequences live', async () => (await liveSequences()) === 4));
+  // 130 where not even one answer had come.
+  expect([0, 130]).toContain(code);
+  expect(await liveSequences()).toBe(0);
 });
 
 /** From 3 and from 1 down to 1. */

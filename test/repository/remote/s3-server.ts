@@ -31,6 +31,8 @@ export interface S3Request {
   readonly key: string;
   readonly prefix: string;
   readonly range: string;
+  /** The state of the object that is wanted; '' = any. */
+  readonly ifMatch: string;
 }
 
 /** An S3 server that checks signatures, on a port of 127.0.0.1, with one bucket, and the faults that a test asks for. */
@@ -136,6 +138,7 @@ export class S3Server {
         key: decodeURIComponent(pathname.slice(`/${BUCKET}/`.length)),
         prefix: searchParams.get('prefix') ?? '',
         range: request.headers.range ?? '',
+        ifMatch: request.headers['if-match'] ?? '',
       };
       this.requests.push(read);
       const fault = await this.onRead(read);

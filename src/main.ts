@@ -14,6 +14,7 @@ await main(process.argv.slice(2));
 
 async function main(argv: readonly string[]): Promise<void> {
   const command = parseCommandLine(argv);
+  if (command.kind !== 'serve') for (const stream of [process.stdout, process.stderr]) stream.on('error', outlive);
   if (command.kind === 'print') {
     process[command.stream].write(command.text);
     process.exitCode = command.exitCode;
@@ -37,6 +38,11 @@ async function main(argv: readonly string[]): Promise<void> {
 async function runLoadCommand(name: LoadCommand, argv: readonly string[]): Promise<number> {
   if (name === 'bench') return (await import('../bench/load/bench-command.js')).runBench(argv, terminal());
   return (await import('../bench/tune/tune-command.js')).runTune(argv, terminal());
+}
+
+/** Whoever reads may have seen enough (`| head`): what is written to files is still written. */
+function outlive(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
 }
 
 /** Colours are for people: not in files and pipes, nor where NO_COLOR is set (no-color.org). */

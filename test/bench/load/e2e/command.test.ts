@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { LoadResult } from '../../../../bench/load/report.js';
 import { readReport } from '../../../../bench/report/read-report.js';
-import { ServerProcess } from '../../../e2e/server.js';
+import { MainProcess, ServerProcess } from '../../../e2e/server.js';
 import { bench } from './bench-process.js';
 
 const MODELS = ['simple', 'repeat', 'caller', 'multi_version'];
@@ -160,6 +160,15 @@ test('a report that cannot be written is named, and what was measured is shown',
   expect(code).toBe(1);
   expect(stdout).toMatch(/│ 1 +│/);
   expect(output).toContain('conch bench: --json /dev/full cannot be written: ENOSPC');
+  expect(readFileSync(csv, 'utf8')).toContain(CSV_HEAD);
+});
+
+test('nobody reads what it says: its files are written, and it ends as it would', async () => {
+  const csv = join(folder, 'unread.csv');
+  const main = new MainProcess(['bench', '-m', 'simple', ...http(), '--request-count', '40', '--csv', csv]);
+  main.child.stdout!.destroy();
+  expect(await main.exit).toBe(0);
+  expect(main.output).toBe('');
   expect(readFileSync(csv, 'utf8')).toContain(CSV_HEAD);
 });
 

@@ -37,6 +37,12 @@ export interface RepositorySettings {
   readonly loadModels: readonly string[];
 }
 
+/** The same moment by the clock of files and by the one that is never set. */
+interface Moment {
+  readonly wallMs: number;
+  readonly monotonicMs: number;
+}
+
 interface Load {
   readonly name: string;
   /** The model was unloaded since it began. */
@@ -154,7 +160,8 @@ export class ModelRepository<Loaded extends object> {
   async poll(): Promise<number> {
     await this.#syncAll();
     try {
-      return this.#compare(await scanRepositories(this.#settings.scan));
+      const began = now();
+      return this.#compare(await scanRepositories(this.#settings.scan), began);
     } catch (error) {
       this.#log.error(
         `the model repositories cannot be looked at: ${asServerError(error)}; all models stay as they are`,
@@ -175,7 +182,7 @@ export class ModelRepository<Loaded extends object> {
     this.#syncProblem = problem;
   }
 
-  #compare(snapshot: ReadonlyMap<string, ModelEntry>): number {
+  #compare(snapshot: ReadonlyMap<string, ModelEntry>, began: Moment): number {
     let waitMs = 0;
     const changed: ModelEntry[] = [];
     for (const name of new Set([...this.#applied.keys(), ...snapshot.keys()])) {
@@ -185,7 +192,7 @@ export class ModelRepository<Loaded extends object> {
         this.#settling.forget(name);
         continue;
       }
-      const unsettledMs = this.#unsettledMs(name, entry, stamp);
+      const unsettledMs = this.#unsettledMs(name, entry, stamp, began);
       if (unsettledMs > 0) waitMs = waitMs === 0 ? unsettledMs : Math.min(waitMs, unsettledMs);
       else if (entry === undefined) this.#forget(name);
       else changed.push(entry);
@@ -273,8 +280,9 @@ export class ModelRepository<Loaded extends object> {
   /** Looks until what is found has settled. Throws UNAVAILABLE where it does not in time. */
   async #settled(name: string, deadlineMs: number, look: () => Promise<ModelEntry | null>): Promise<ModelEntry | null> {
     for (;;) {
+      const began = now();
       const entry = await look();
-      const waitMs = entry === null ? 0 : this.#unsettledMs(entry.name, entry, stampOfEntry(entry));
+      const waitMs = entry === null ? 0 : this.#unsettledMs(entry.name, entry, stampOfEntry(entry), began);
       if (waitMs === 0) return entry;
       if (nowMs() > deadlineMs) {
         throw new ServerError(
@@ -286,9 +294,10 @@ export class ModelRepository<Loaded extends object> {
     }
   }
 
-  #unsettledMs(name: string, entry: ModelEntry | undefined, stamp: string): number {
-    const ageMs = entry === undefined ? 0 : Date.now() - changedMs(entry);
-    return this.#settling.waitMs(name, stamp, ageMs, nowMs());
+  /** @param began when the look did that saw the entry: a file may be written while this process waits for the processor */
+  #unsettledMs(name: string, entry: ModelEntry | undefined, stamp: string, began: Moment): number {
+    const ageMs = entry === undefined ? 0 : began.wallMs - changedMs(entry);
+    return this.#settling.waitMs(name, stamp, ageMs, { beganMs: began.monotonicMs, endedMs: nowMs() });
   }
 
   async #areStill(entries: readonly ModelEntry[]): Promise<boolean> {
@@ -362,4 +371,8 @@ function notPolled(name: string, why = ''): ServerError {
 function byName(a: IndexEntry, b: IndexEntry): number {
   if (a.name !== b.name) return a.name < b.name ? -1 : 1;
   return Number(a.version ?? 0) - Number(b.version ?? 0);
+}
+
+function now(): Moment {
+  return { wallMs: Date.now(), monotonicMs: nowMs() };
 }

@@ -3,8 +3,14 @@ export const SETTLE_MS = 200;
 
 interface Sight {
   readonly stamp: string;
-  /** Monotonic milliseconds of the first look that saw it so. */
+  /** Monotonic milliseconds of the end of the first look that saw it so. */
   readonly sinceMs: number;
+}
+
+/** When somebody looked, monotonic milliseconds: what was seen was so at some moment between the two. */
+export interface Look {
+  readonly beganMs: number;
+  readonly endedMs: number;
 }
 
 /** Tells whether what was seen of models has stood still long enough. */
@@ -14,13 +20,13 @@ export class Settling {
   /**
    * How long to wait before the next look, milliseconds; 0 = it has settled.
    * @param stamp of what is there, '' = nothing
-   * @param ageMs since the newest file was put there, by the clocks of the files and of this machine, which may differ
-   * @param nowMs monotonic
+   * @param ageMs from when the newest file was put there until the look began, by the clocks of the files and of this machine, which may
+   * differ
    */
-  waitMs(name: string, stamp: string, ageMs: number, nowMs: number): number {
+  waitMs(name: string, stamp: string, ageMs: number, { beganMs, endedMs }: Look): number {
     const seen = this.#seen.get(name);
-    const sinceMs = seen?.stamp === stamp ? seen.sinceMs : nowMs;
-    const stillMs = stamp === '' ? nowMs - sinceMs : Math.max(nowMs - sinceMs, ageMs);
+    const sinceMs = seen?.stamp === stamp ? seen.sinceMs : endedMs;
+    const stillMs = Math.max(0, beganMs - sinceMs, stamp === '' ? 0 : ageMs);
     if (stillMs >= SETTLE_MS) {
       this.#seen.delete(name);
       return 0;

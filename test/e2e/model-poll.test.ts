@@ -153,13 +153,15 @@ describe('folders that change', () => {
       const { OUTPUT0 } = outputsOf((await client.ask(bytesOf(infer('adder', oneNumber(1000)))))!);
       seen.add((OUTPUT0![0] as number) - 1000);
     };
-    let longestPauseMs = 0;
+    // From before one write until after the next: what a busy machine takes for the writes themselves is part of it.
+    let [longestPauseMs, writesMs] = [0, Date.now()];
     const file = await open(path('adder/1/model.onnx'), 'w');
     for (let at = 0; at < whole.length; at += 12) {
+      const beforeMs = Date.now();
       await file.write(whole.subarray(at, at + 12));
-      const writtenMs = Date.now();
-      while (Date.now() < writtenMs + 60) await ask();
-      longestPauseMs = Math.max(longestPauseMs, Date.now() - writtenMs);
+      longestPauseMs = Math.max(longestPauseMs, Date.now() - writesMs);
+      writesMs = beforeMs;
+      while (Date.now() < beforeMs + 60) await ask();
     }
     await file.close();
     await until('the new one answers', async () => {

@@ -17,7 +17,7 @@ const page = readFileSync(join(root, 'docs/proxies.md'), 'utf8');
 function block(language: string, begin: string, server: ServerProcess): string {
   const blocks = [...page.matchAll(/^```(\w+)\n(.*?)^```/gms)].filter(([, of]) => of === language);
   const found = blocks.map(([, , text]) => text!).find((text) => text.startsWith(begin))!;
-  return found.replaceAll(':8000', `:${server.httpPort}`).replaceAll(':8001', `:${server.grpcPort}`);
+  return found.replaceAll(/\b8000\b/g, `${server.httpPort}`).replaceAll(/\b8001\b/g, `${server.grpcPort}`);
 }
 
 /** '' = it is not installed. */
@@ -120,6 +120,24 @@ const proxies: readonly Proxy[] = [
         .replace('bind :81', `bind 127.0.0.1:${grpcPort}`),
     argumentsFor: (_directory, file) => ['-q', '-db', '-f', file],
   },
+  {
+    name: 'Envoy',
+    program: find('envoy'),
+    configure: (server, httpPort, grpcPort) =>
+      block('yaml', 'static_resources', server)
+        .replaceAll('0.0.0.0', '127.0.0.1')
+        .replace('port_value: 80 }', `port_value: ${httpPort} }`)
+        .replace('port_value: 81 }', `port_value: ${grpcPort} }`),
+    argumentsFor: (_directory, file) => [
+      '--concurrency',
+      '1',
+      '--disable-hot-restart',
+      '--log-level',
+      'error',
+      '-c',
+      file,
+    ],
+  },
 ];
 
 const nameOf = ({ name, program }: Proxy) => `${name}${program === '' ? ' (not installed)' : ''}`;
@@ -138,7 +156,7 @@ describe.each(proxies.map((proxy) => [nameOf(proxy), proxy] as const))(
       if (program === '') return;
       server = await ServerProcess.start({ models: ['simple'] });
       [httpPort, grpcPort] = [await freePort(), await freePort()];
-      const file = join(directory, 'proxy.conf');
+      const file = join(directory, 'proxy.yaml');
       writeFileSync(file, of.configure(server, httpPort, grpcPort));
       proxy = spawn(program, of.argumentsFor(directory, file), { stdio: ['ignore', 'ignore', 'inherit'] });
       await until(`${of.name} listens`, async () => (await isOpen(httpPort)) && (await isOpen(grpcPort)));

@@ -6,7 +6,8 @@ import { asServerError } from '../src/types/errors.js';
 import { SealedBatch } from './batch.js';
 import { BatchInputBinder } from './batch-inputs.js';
 import { type BoundInput, InputBinder } from './inputs.js';
-import { NoRoom, OutputWriter, type RunOutput } from './outputs.js';
+import { NoRoom, OutputWriter } from './outputs.js';
+import type { RunOutput } from './run-output.js';
 
 /** What a backend does in its worker: runs one execution at a time. */
 export interface Runner {

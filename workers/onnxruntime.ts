@@ -6,7 +6,7 @@ import { type OutputPlace, type Runner, serveInstance } from './loop.js';
 import { type Address, type Handle, OrtLibrary } from './ort-library.js';
 import { openSession } from './ort-session.js';
 import { type ArenaMemory, OrtValues, PlacedOutput, readOutput } from './ort-values.js';
-import type { RunOutput } from './outputs.js';
+import type { RunOutput } from './run-output.js';
 import { ImplicitStates } from './states.js';
 
 /** Names and values of a run, as the arrays of pointers that `Run` takes. */

@@ -1,7 +1,7 @@
 import type { TensorLayout } from '../src/backends/worker-protocol.js';
 import { type DataType, elementBytes } from '../src/types/datatype.js';
 import type { Address, Handle, OrtLibrary } from './ort-library.js';
-import type { RunOutput } from './outputs.js';
+import type { RunOutput } from './run-output.js';
 
 /** `ONNXTensorElementDataType`. */
 const elementTypes: Readonly<Record<DataType, number>> = {

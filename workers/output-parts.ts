@@ -3,8 +3,8 @@ import { elementBytes } from '../src/types/datatype.js';
 import { ServerError } from '../src/types/errors.js';
 import { elementCount, type Shape } from '../src/types/tensor.js';
 import type { SealedBatch } from './batch.js';
-import type { RunOutput } from './outputs.js';
 import { RequestShapes } from './request-shapes.js';
+import type { RunOutput } from './run-output.js';
 
 /** What of an output belongs to one request: `bytes` bytes from its byte `begin` on. */
 export interface OutputPart {

@@ -7,7 +7,7 @@ import { count, type Finding, sortFindings } from './finding.js';
 import { mend, replaceFile } from './fix.js';
 import { type Report, reportJson, reportText } from './report.js';
 import { type CheckedRepository, checkRepositories, refuseOther } from './repository.js';
-import type { CheckSettings } from './subject.js';
+import type { CheckSettings } from './settings.js';
 
 /** Where a command says what it has to say. */
 export interface Terminal {

@@ -6,7 +6,7 @@ import { normalizeConfig } from '../config/normalize.js';
 import type { ModelEntry } from '../repository/scan.js';
 import { firstByName } from '../repository/wanted.js';
 import type { ModelSignature } from '../types/model.js';
-import type { CheckSettings } from './subject.js';
+import type { CheckSettings } from './settings.js';
 
 /** Throws INVALID_ARGUMENT where a step cannot be done. */
 export function takeSteps(

@@ -7,7 +7,7 @@ import { applyEdits, overlap } from './edits.js';
 import { count, type Finding } from './finding.js';
 import { inspectModel } from './inspect.js';
 import type { Neighbourhood } from './neighbourhood.js';
-import type { CheckSettings } from './subject.js';
+import type { CheckSettings } from './settings.js';
 
 /** A configuration that was mended, in memory. */
 export interface Mended {

@@ -26,7 +26,8 @@ import { rateLimiterRule } from './rules-rate-limiter.js';
 import { sequenceRule } from './rules-sequence.js';
 import { versionRule } from './rules-versions.js';
 import { warmupRule } from './rules-warmup.js';
-import { type CheckedVersion, type CheckSettings, type Rule, remarkAt, remarkOn, type Subject } from './subject.js';
+import type { CheckSettings } from './settings.js';
+import { type CheckedVersion, type Rule, remarkAt, remarkOn, type Subject } from './subject.js';
 
 const rules: readonly Rule[] = [
   refusals,

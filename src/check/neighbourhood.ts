@@ -9,7 +9,7 @@ import type { ModelEntry } from '../repository/scan.js';
 import { wantedVersions } from '../repository/version-policy.js';
 import { invalid } from '../types/errors.js';
 import { takeSteps } from './effective.js';
-import type { CheckSettings } from './subject.js';
+import type { CheckSettings } from './settings.js';
 
 /** A model of the same repositories, as an ensemble sees it. */
 export interface Neighbour {

@@ -15,7 +15,8 @@ import type { Edit, Finding } from './finding.js';
 import { checkSteps } from './neighbourhood.js';
 import { preferredSizeEdits, signatureEdits } from './refusal-edits.js';
 import { remedyFor } from './remedies.js';
-import { type CheckMachine, remarkAt, type Subject } from './subject.js';
+import type { CheckMachine } from './settings.js';
+import { remarkAt, type Subject } from './subject.js';
 
 interface Group {
   readonly run: (config: ModelConfig, machine: CheckMachine) => void;

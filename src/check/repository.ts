@@ -6,7 +6,7 @@ import { invalid } from '../types/errors.js';
 import { type Finding, sortFindings } from './finding.js';
 import { inspectModel } from './inspect.js';
 import { Neighbourhood } from './neighbourhood.js';
-import type { CheckSettings } from './subject.js';
+import type { CheckSettings } from './settings.js';
 
 export interface CheckedRepository {
   readonly models: readonly ModelEntry[];

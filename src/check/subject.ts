@@ -5,21 +5,7 @@ import type { ModelEntry } from '../repository/scan.js';
 import type { ModelSignature } from '../types/model.js';
 import type { Edit, Finding, Severity } from './finding.js';
 import type { Neighbours } from './neighbourhood.js';
-
-/** What a model may expect of the machine that serves it. */
-export interface CheckMachine {
-  readonly gpus: readonly number[];
-  readonly cores: number;
-}
-
-export interface CheckSettings {
-  readonly machine: CheckMachine;
-  readonly autoComplete: boolean;
-  /** Where the model file is to say: rows of a batch at most. */
-  readonly defaultMaxBatchSize: number;
-  /** Names of backends that there are. */
-  readonly backends: readonly string[];
-}
+import type { CheckSettings } from './settings.js';
 
 /** A folder in a model's folder. */
 export interface Folder {

@@ -15,18 +15,9 @@ import { Model } from './model.js';
 import type { ModelSurroundings } from './model-parts.js';
 import { type Labels, ModelTensors } from './model-tensors.js';
 import { sequenceStates } from './sequence-states.js';
+import type { ModelVersionSource } from './version-source.js';
 import { readWarmupFiles } from './warmup-files.js';
 import { warmupSamples } from './warmup-samples.js';
-
-/** A version of a model in its repository, its configuration normalised and valid as far as it goes. */
-export interface ModelVersionSource {
-  readonly name: string;
-  readonly version: number;
-  /** Absolute paths of the model and of the version in it. */
-  readonly directory: string;
-  readonly versionDirectory: string;
-  readonly config: ModelConfig;
-}
 
 export interface LoadSettings {
   readonly backends: ReadonlyMap<string, Backend>;

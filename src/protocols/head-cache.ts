@@ -1,7 +1,8 @@
 import { checkRequest, type InferPlan } from '../core/check-request.js';
 import type { ServedModel } from '../core/served-model.js';
 import type { SequenceFlags, TensorSource } from '../types/infer.js';
-import { type DataRange, HeadTemplate, isPlainId } from './head-template.js';
+import type { DataRange } from './data-range.js';
+import { HeadTemplate, isPlainId } from './head-template.js';
 import type { PreparedReply } from './prepared-reply.js';
 import { readSequenceId } from './sequence-id-gap.js';
 import { parseInferHead } from './v2-json.js';

@@ -1,15 +1,10 @@
 import type { InferHead } from '../types/infer.js';
+import type { DataRange } from './data-range.js';
 import { DEEPEST } from './json-scanner.js';
 import { skipPlainString } from './plain-string.js';
 import { findSequenceId, skipSequenceId } from './sequence-id-gap.js';
 
 const QUOTE = 0x22;
-
-/** Where the `data` of one input lies in the body that matched last. */
-export interface DataRange {
-  start: number;
-  end: number;
-}
 
 /**
  * The text of a head around its JSON `data`, its id and that of its sequence. Requests repeat but for these: one that has the same bytes around them needs

@@ -2,9 +2,9 @@ import type { DataType } from '../types/datatype.js';
 import type { ErrorCode } from '../types/errors.js';
 import type { InferHead, ParameterValue } from '../types/infer.js';
 import type { Shape } from '../types/tensor.js';
+import type { DataRange } from './data-range.js';
 import type { GenerateModel } from './generate.js';
 import type { GenerateAnswer } from './generate-reply.js';
-import type { DataRange } from './head-template.js';
 
 export interface ParseTask {
   readonly body: SharedArrayBuffer;

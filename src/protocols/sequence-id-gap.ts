@@ -1,5 +1,5 @@
 import type { SequenceId } from '../types/infer.js';
-import type { DataRange } from './head-template.js';
+import type { DataRange } from './data-range.js';
 import { skipPlainString } from './plain-string.js';
 
 const KEY = '"sequence_id"';

@@ -5,8 +5,14 @@ import { elementBytes } from '../types/datatype.js';
 import { invalid, ServerError } from '../types/errors.js';
 import type { InferHead, InputHead, OutputHead, TensorSource } from '../types/infer.js';
 import { elementCount, type Shape, shapeText } from '../types/tensor.js';
-import type { PreparedV1Reply } from './v1-reply.js';
 import { SEQUENCE_END, SEQUENCE_START, type V1Form, type V1Input, type V1Particulars } from './v1-request.js';
+
+/** What the answers to a form begin or end with, where only their tensors and ids differ. */
+export interface PreparedV1Reply {
+  readonly line: string;
+  readonly text: string;
+  readonly binary: Uint8Array;
+}
 
 /** A form that fits its model, and what the answers to it have in common as soon as the first is written. */
 export interface V1Plan {

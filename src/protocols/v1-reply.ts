@@ -1,7 +1,7 @@
 import { bestValues } from '../core/classification.js';
 import type { InferResponse } from '../core/infer-response.js';
 import { V1Message } from './v1-messages.js';
-import type { V1Plan } from './v1-plan.js';
+import type { PreparedV1Reply, V1Plan } from './v1-plan.js';
 
 const NOTHING = new Uint8Array(0);
 
@@ -10,13 +10,6 @@ export interface V1Reply {
   readonly header: object;
   /** One for each output of the header, in its order; empty for classes and shared memory. Views, valid until the response is released. */
   readonly parts: readonly Uint8Array[];
-}
-
-/** What the answers to a form begin or end with, where only their tensors and ids differ. */
-export interface PreparedV1Reply {
-  readonly line: string;
-  readonly text: string;
-  readonly binary: Uint8Array;
 }
 
 let headerMessage: V1Message | null = null;

@@ -2,7 +2,7 @@ import { elementBytes, isDataType } from '../types/datatype.js';
 import { invalid, ServerError } from '../types/errors.js';
 import type { InferHead, InputHead, OutputHead, RegionRange, TensorSource } from '../types/infer.js';
 import { type Shape, shapeText } from '../types/tensor.js';
-import type { DataRange } from './head-template.js';
+import type { DataRange } from './data-range.js';
 import { JsonScanner, textBegin } from './json-scanner.js';
 import { shapeMismatch } from './json-tensor.js';
 import {

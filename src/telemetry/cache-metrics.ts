@@ -1,5 +1,5 @@
+import type { FamilyOf } from './metered-model.js';
 import type { MetricFamily } from './metrics.js';
-import type { FamilyOf } from './model-metrics.js';
 import type { CacheTotals } from './statistics.js';
 
 /** What the cache in memory has done since the start. Durations are sums, microseconds. */

@@ -1,4 +1,4 @@
-import { type DurationTotal, durationTotal } from './statistics-snapshot.js';
+import { type DurationTotal, durationTotal } from './duration-total.js';
 
 /** What became of one answer of a decoupled model (fact sheet 6); `cancel`: of what would have followed. */
 export type ResponseOutcome = 'success' | 'fail' | 'empty_response' | 'cancel';

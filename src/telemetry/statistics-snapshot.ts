@@ -1,14 +1,5 @@
+import type { DurationTotal } from './duration-total.js';
 import type { ResponseStatistics } from './response-counters.js';
-
-/** A number of events and how long they took together, in nanoseconds (`StatisticDuration`). */
-export interface DurationTotal {
-  readonly count: number;
-  readonly ns: number;
-}
-
-export function durationTotal(count: number, us: number): DurationTotal {
-  return { count, ns: Math.round(us * 1000) };
-}
 
 /** One element of `batch_stats`: the executions of one number of rows. */
 export interface BatchStatistics {

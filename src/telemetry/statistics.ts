@@ -1,11 +1,12 @@
 import { BatchCounters, type BatchSize } from './batch-counters.js';
 import { CLOSE_REASONS, type CloseReason } from './close-reasons.js';
 import { CustomMetrics } from './custom-metrics.js';
+import { durationTotal } from './duration-total.js';
 import { type Buckets, Histogram, LATENCY_BUCKETS_US, ROW_BUCKETS } from './histogram.js';
 import type { LatencyDetail } from './latency-detail.js';
 import { RequestCounters } from './request-counters.js';
 import { ResponseCounters, type ResponseOutcome } from './response-counters.js';
-import { type BatchStatistics, durationTotal, type StatisticsSnapshot } from './statistics-snapshot.js';
+import type { BatchStatistics, StatisticsSnapshot } from './statistics-snapshot.js';
 
 /** Why requests failed: the `reason` label of nv_inference_request_failure, all of which are always shown. */
 export const FAILURE_REASONS = ['REJECTED', 'CANCELED', 'BACKEND', 'OTHER'] as const;

@@ -1,7 +1,8 @@
 import type { Finding } from '../../src/check/finding.js';
 import { understand } from '../../src/check/inspect.js';
 import type { Neighbours } from '../../src/check/neighbourhood.js';
-import type { CheckMachine, ModelFiles, Rule, Subject } from '../../src/check/subject.js';
+import type { CheckMachine } from '../../src/check/settings.js';
+import type { ModelFiles, Rule, Subject } from '../../src/check/subject.js';
 import { parseWithSource } from '../../src/config/pbtxt.js';
 import { wantedVersions } from '../../src/repository/version-policy.js';
 import type { ModelSignature } from '../../src/types/model.js';

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { InstanceInit } from '../../src/backends/worker-protocol.js';
 import { elementCount, type Shape } from '../../src/types/tensor.js';
 import { cut, OutputParts, scatteredShape } from '../../workers/output-parts.js';
-import type { RunOutput } from '../../workers/outputs.js';
+import type { RunOutput } from '../../workers/run-output.js';
 import { BatchFixture, layoutOf, requests } from './batches.js';
 
 function output(dims: Shape, bytes: number, starts: readonly number[] = []): RunOutput {

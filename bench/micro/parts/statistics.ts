@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { LatencyDetail } from '../../../src/telemetry/latency-detail.js';
+import type { MeteredModel } from '../../../src/telemetry/metered-model.js';
 import { MetricRegistry } from '../../../src/telemetry/metrics.js';
-import { type MeteredModel, modelMetrics } from '../../../src/telemetry/model-metrics.js';
+import { modelMetrics } from '../../../src/telemetry/model-metrics.js';
 import { ModelStatistics } from '../../../src/telemetry/statistics.js';
 import type { Part, Running } from '../part.js';
 

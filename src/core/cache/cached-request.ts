@@ -4,8 +4,8 @@ import { asServerError, type ServerError } from '../../types/errors.js';
 import type { AcceptedRequest, InferResponse, Responder } from '../infer-response.js';
 import { RelayedRequest } from '../relayed-request.js';
 import { type CacheEntry, entryOf } from './cache-entry.js';
-import { CachedResponse } from './cached-response.js';
-import type { CachedModel, ModelCache } from './model-cache.js';
+import { type CachedModel, CachedResponse } from './cached-response.js';
+import type { ModelCache } from './model-cache.js';
 
 /**
  * filling: its data arrives. looking: its answer is looked for. asked: its model has it. answered: its answer waits for its turn. over: it is

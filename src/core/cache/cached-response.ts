@@ -3,10 +3,12 @@ import { alignUp, type Slot } from '../../memory/arena.js';
 import type { OutputTensor } from '../../types/infer.js';
 import type { Shape } from '../../types/tensor.js';
 import type { InferPlan } from '../check-request.js';
-import type { InferResponse } from '../infer-response.js';
-import { labelsOf } from '../labels.js';
+import type { Answerer, InferResponse } from '../infer-response.js';
+import { type LabelledModel, labelsOf } from '../labels.js';
 import type { CacheEntry } from './cache-entry.js';
-import type { CachedModel } from './model-cache.js';
+
+/** A model whose answers are kept. */
+export interface CachedModel extends Answerer, LabelledModel {}
 
 /** An answer from the cache. Its outputs are copies in the arena: everybody who reads outputs finds them there. It carries no parameters (fact sheet 5.7). */
 export class CachedResponse implements InferResponse {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { modelConfigToJson } from '../../config/config-json.js';
 import { stampFiles } from '../../repository/folder.js';
 import { isRead } from '../../repository/stamps.js';
-import type { ModelVersionSource } from '../load-model.js';
+import type { ModelVersionSource } from '../version-source.js';
 
 const CHUNK_BYTES = 1 << 20;
 

@@ -2,15 +2,11 @@ import type { Clock } from '../../base/clock.js';
 import { ResponseOrder } from '../../schedulers/response-order.js';
 import type { ModelStatistics } from '../../telemetry/statistics.js';
 import type { SequenceFlags } from '../../types/infer.js';
-import type { AcceptedRequest, Answerer, Responder } from '../infer-response.js';
-import type { LabelledModel } from '../labels.js';
+import type { AcceptedRequest, Responder } from '../infer-response.js';
 import type { ModelTensors } from '../model-tensors.js';
 import { CachedRequest } from './cached-request.js';
 import { RequestKeys } from './request-keys.js';
 import type { ResponseStore } from './response-store.js';
-
-/** A model whose answers are kept. */
-export interface CachedModel extends Answerer, LabelledModel {}
 
 /** What its cache needs of one. */
 export interface ModelCacheParts {

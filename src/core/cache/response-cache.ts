@@ -1,9 +1,9 @@
 import type { Clock } from '../../base/clock.js';
 import type { ModelConfig } from '../../config/model-config.js';
 import type { ModelStatistics } from '../../telemetry/statistics.js';
-import type { ModelVersionSource } from '../load-model.js';
 import type { ModelTensors } from '../model-tensors.js';
 import type { ServedModel } from '../served-model.js';
+import type { ModelVersionSource } from '../version-source.js';
 import { contentScope } from './content-scope.js';
 import { ModelCache } from './model-cache.js';
 import type { ResponseStore } from './response-store.js';

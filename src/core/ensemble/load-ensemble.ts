@@ -1,9 +1,10 @@
 import { checkComposing } from '../../config/check-composing.js';
 import { ModelStatistics } from '../../telemetry/statistics.js';
 import { readLabels } from '../labels.js';
-import type { LoadSettings, ModelVersionSource } from '../load-model.js';
+import type { LoadSettings } from '../load-model.js';
 import { ModelTensors } from '../model-tensors.js';
 import type { ServedModel } from '../served-model.js';
+import type { ModelVersionSource } from '../version-source.js';
 import { Ensemble, type EnsembleSurroundings } from './ensemble.js';
 import { ensembleGraph } from './graph.js';
 

@@ -2,7 +2,7 @@ import type { InferenceServer } from '../../core/server.js';
 import { invalid } from '../../types/errors.js';
 import type { BodyBudget } from '../body-buffer.js';
 import { GRPC_UNIMPLEMENTED } from '../status.js';
-import type { AdminMethod } from './admin.js';
+import type { AdminMethod } from './admin-method.js';
 import type { GrpcCall } from './engine.js';
 import { MessageType, type ProtoMessage, protoRoot } from './proto.js';
 import { endWith, WholeMessages } from './whole-messages.js';

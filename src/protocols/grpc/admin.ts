@@ -2,13 +2,11 @@ import type { ServedModel } from '../../core/served-model.js';
 import type { InferenceServer } from '../../core/server.js';
 import { invalid, ServerError } from '../../types/errors.js';
 import { loadOverrides, unloadsDependents } from '../load-request.js';
+import type { AdminMethod } from './admin-method.js';
 import { logSettings } from './log-settings.js';
 import type { ProtoMessage } from './proto.js';
 import { sharedMemoryMethods } from './shared-memory.js';
 import { traceSetting } from './trace-setting.js';
-
-/** Answers a request with a message of the method's response type; throws or rejects with ServerErrors. */
-export type AdminMethod = (server: InferenceServer, request: ProtoMessage) => object | Promise<object>;
 
 /** Every method of the inference service but inference, by name. */
 export const adminMethods: Readonly<Record<string, AdminMethod>> = {

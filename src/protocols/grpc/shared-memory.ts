@@ -1,6 +1,6 @@
 import type { ClientRegions } from '../../core/regions/client-regions.js';
 import type { RegionFacts } from '../../core/regions/region.js';
-import type { AdminMethod } from './admin.js';
+import type { AdminMethod } from './admin-method.js';
 
 /** SystemSharedMemory* and CudaSharedMemory* (fact sheet 1.6, 3.1). A name of '' is none. */
 export const sharedMemoryMethods: Readonly<Record<string, AdminMethod>> = {

@@ -2,8 +2,8 @@ import { asServerError, invalid, ServerError } from '../../types/errors.js';
 import type { BodyBudget } from '../body-buffer.js';
 import { V1Memory } from '../v1-memory.js';
 import type { V1Server } from '../v1-server.js';
-import type { AdminMethod } from './admin.js';
 import { AdminCall, type OpenCall, unaryMethod } from './admin-call.js';
+import type { AdminMethod } from './admin-method.js';
 import type { ProtoMessage } from './proto.js';
 import { V1InferEndpoint } from './v1-infer.js';
 

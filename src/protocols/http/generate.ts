@@ -6,7 +6,7 @@ import type { HttpExchange } from './engine.js';
 import { GenerateCall } from './generate-call.js';
 import { GenerateEvents } from './generate-events.js';
 import { GenerateOnce } from './generate-once.js';
-import type { InferSettings } from './infer.js';
+import type { InferSettings } from './infer-settings.js';
 
 /** `POST /v2/models/NAME[/versions/N]/generate` and `generate_stream` (fact sheet 1.12). */
 export class GenerateEndpoint {

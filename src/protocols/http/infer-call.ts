@@ -26,7 +26,7 @@ import { reservedParameter } from '../v2-json-values.js';
 import { compress, decompress } from './compress.js';
 import { chooseEncoding, type Encoding } from './encoding.js';
 import type { BodySink, ExchangeOwner, HttpExchange } from './engine.js';
-import type { InferSettings } from './infer.js';
+import type { InferSettings } from './infer-settings.js';
 import { JSON_HEADERS, replyBytes, replyError } from './reply.js';
 import { serverTiming } from './server-timing.js';
 

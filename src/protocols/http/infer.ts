@@ -2,23 +2,12 @@ import type { InferenceServer } from '../../core/server.js';
 import type { BodyBudget } from '../body-buffer.js';
 import { WHOLE_BODY } from '../body-checks.js';
 import { HeadCaches } from '../head-cache.js';
-import type { HeaderForward } from '../header-forward.js';
 import type { JsonPool } from '../json-pool.js';
 import { RefusalLog } from '../refusal-log.js';
 import type { HttpExchange } from './engine.js';
 import { parseHeaderLength } from './header-length.js';
 import { InferCall } from './infer-call.js';
-
-export interface InferSettings {
-  /** `--http-max-input-size`: JSON heads, JSON tensors, raw and decompressed bodies. */
-  readonly maxInputBytes: number;
-  /** `--server-timing` */
-  readonly serverTiming: boolean;
-  /** `/api/health` is on this port. */
-  readonly v1Health: boolean;
-  /** Null = no headers become parameters. */
-  readonly forward: HeaderForward | null;
-}
+import type { InferSettings } from './infer-settings.js';
 
 /** `POST /v2/models/NAME[/versions/N]/infer`: makes a call of each exchange, from a pool. */
 export class InferEndpoint {

@@ -8,16 +8,8 @@ import type { RefusalLog } from '../refusal-log.js';
 import { Scatter } from '../scatter.js';
 import type { V1Forms } from '../v1-forms.js';
 import type { V1HeaderReader } from '../v1-header.js';
-import { planV1, type V1Plan } from '../v1-plan.js';
-import {
-  binaryWithId,
-  buildV1Reply,
-  isAlike,
-  lineWithId,
-  type PreparedV1Reply,
-  prepareV1Reply,
-  textWithId,
-} from '../v1-reply.js';
+import { type PreparedV1Reply, planV1, type V1Plan } from '../v1-plan.js';
+import { binaryWithId, buildV1Reply, isAlike, lineWithId, prepareV1Reply, textWithId } from '../v1-reply.js';
 import type { V1Form } from '../v1-request.js';
 import type { V1Server } from '../v1-server.js';
 import { idText, V1Task } from '../v1-task.js';

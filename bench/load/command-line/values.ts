@@ -116,7 +116,11 @@ export function shape(text: string, before: Shapes | undefined): Shapes {
       'Expected INPUT:1,2,3, with dimensions greater than 0 and without that of the batch.',
     );
   }
-  return { ...before, [text.slice(0, colon)]: dimensions.map(Number) };
+  const name = text.slice(0, colon);
+  if (before !== undefined && Object.hasOwn(before, name)) {
+    throw new InvalidArgumentError(`Input '${name}' has a shape already: ${before[name]!.join(',')}.`);
+  }
+  return { ...before, [name]: dimensions.map(Number) };
 }
 
 export type Parameters = Readonly<Record<string, ParameterValue>>;
@@ -127,7 +131,11 @@ export function parameter(text: string, before: Parameters | undefined): Paramet
   if (words === null) {
     throw new InvalidArgumentError('Expected NAME:VALUE:TYPE, with one of the types int, uint, bool, string, double.');
   }
-  return { ...before, [words[1]!]: parameterValue(words[2]!, words[3]!) };
+  const [, name, value, type] = words as unknown as [string, string, string, string];
+  if (before !== undefined && Object.hasOwn(before, name)) {
+    throw new InvalidArgumentError(`Parameter '${name}' has a value already: ${before[name]}.`);
+  }
+  return { ...before, [name]: parameterValue(value, type) };
 }
 
 function parameterValue(text: string, type: string): ParameterValue {

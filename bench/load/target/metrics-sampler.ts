@@ -13,12 +13,13 @@ export interface MetricsUrl {
 }
 
 /**
- * Reads `--metrics-url`: a URL, with or without scheme and path; '' = the usual port of the server's host. Throws an Error that quotes it.
+ * Reads `--metrics-url`: a URL, with or without scheme and path; '' = the server's host. Where it names no port
+ * that is 8002. Throws an Error that quotes it.
  */
 export function parseMetricsUrl(text: string, serverHost: string): MetricsUrl {
   const given = text === '' ? authority(serverHost, USUAL_PORT) : text;
   const [, base, path = ''] = /^((?:[A-Za-z]+:\/\/)?[^/]*)(\/.*)?$/s.exec(given)!;
-  const url = parseUrl('http', base!, null);
+  const url = parseUrl('http', base!, null, USUAL_PORT);
   return { url, path: path === '' || path === '/' ? USUAL_PATH : path };
 }
 

@@ -32,15 +32,20 @@ const SYSTEM_TLS: TlsSettings = { ca: '', certificate: '', key: '', verifiesPeer
 
 /**
  * Reads `-u`: `host`, `host:port`, `[IPv6]:port`, or with a scheme before it; '' = localhost. A port that is left out is the usual one
- * of the protocol, with a secure scheme 443. A secure scheme means TLS with the system's certificates where `tls` is null.
+ * (absent = that of the protocol), with a secure scheme 443. A secure scheme means TLS with the system's certificates where `tls` is null.
  * Throws an Error that quotes the URL.
  */
-export function parseUrl(protocol: UrlProtocol, url: string, tls: TlsSettings | null): TargetUrl {
+export function parseUrl(
+  protocol: UrlProtocol,
+  url: string,
+  tls: TlsSettings | null,
+  usualPort = USUAL_PORTS[protocol],
+): TargetUrl {
   const [, scheme = '', rest = ''] = /^(?:([A-Za-z][A-Za-z0-9+.-]*):\/\/)?(.*)$/s.exec(url.trim())!;
   const isSecure = isSecureScheme(protocol, scheme.toLowerCase(), tls, url);
   const { host, port } = parseAuthority(rest.replace(/\/$/, ''), url);
   const secureTls = tls ?? SYSTEM_TLS;
-  const known = port ?? (scheme !== '' && isSecure ? SECURE_PORT : USUAL_PORTS[protocol]);
+  const known = port ?? (scheme !== '' && isSecure ? SECURE_PORT : usualPort);
   const [plain, secure] = SCHEMES[protocol];
   return {
     host,

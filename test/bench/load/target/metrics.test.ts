@@ -90,6 +90,8 @@ test.each([
   ['', 'gpu-7', 'http://gpu-7:8002', '/metrics'],
   ['', '::1', 'http://[::1]:8002', '/metrics'],
   ['gpu-8:9/prom', 'gpu-7', 'http://gpu-8:9', '/prom'],
+  ['gpu-8', 'gpu-7', 'http://gpu-8:8002', '/metrics'],
+  ['http://gpu-8/prom', 'gpu-7', 'http://gpu-8:8002', '/prom'],
   ['https://gpu-8/', 'gpu-7', 'https://gpu-8:443', '/metrics'],
 ])('the URL %j of metrics of a server on %s', (text, host, url, path) => {
   const place = parseMetricsUrl(text, host);

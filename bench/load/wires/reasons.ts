@@ -2,8 +2,9 @@
 export function reasonOf(error: Error): string {
   // Where a name has several addresses there is a message for each, and none of its own.
   if (error instanceof AggregateError) return [...new Set(error.errors.map(reasonOf))].join(', ');
-  if ((error as NodeJS.ErrnoException).code?.startsWith('HPE_'))
-    return `no HTTP/1.1 is spoken there (${error.message})`;
+  const { code } = error as NodeJS.ErrnoException;
+  if (code?.startsWith('HPE_')) return `no HTTP/1.1 is spoken there (${error.message})`;
+  if (code === 'EMFILE') return 'this process may not open more files and connections (EMFILE): raise `ulimit -n`';
   return tlsReason(error.message) ?? error.message;
 }
 

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -68,4 +69,15 @@ test('of TLS files, the one that is of no use is named', () => {
     });
   expect(() => connect('nothing', '')).toThrow(/^TLS: the certificate of the client cannot be used: .*; a PEM file is/);
   expect(() => connect('', 'nothing')).toThrow(/^TLS: the private key of the client cannot be used: .*; a PEM file is/);
+});
+
+test('too many connections for this process: the limit is named', async () => {
+  const program = `const { connect } = require('node:net');
+    for (let nth = 0; nth < 200; nth++)
+      connect(${place.split(':')[1]}, '127.0.0.1').on('error', ({ message, code }) => { console.log(JSON.stringify({ message, code })); process.exit(); });`;
+  const line = execFileSync('sh', ['-c', 'ulimit -n 60; exec "$0" -e "$1"', process.execPath, program], {
+    encoding: 'utf8',
+  });
+  const { message, code } = JSON.parse(line) as { message: string; code: string };
+  expect(reasonOf(Object.assign(new Error(message), { code }))).toContain('raise `ulimit -n`');
 });

@@ -71,7 +71,7 @@ test('of TLS files, the one that is of no use is named', () => {
   expect(() => connect('', 'nothing')).toThrow(/^TLS: the private key of the client cannot be used: .*; a PEM file is/);
 });
 
-test('too many connections for this process: the limit is named', async () => {
+test('too many connections for this process: the limit is named', () => {
   const program = `const { connect } = require('node:net');
     for (let nth = 0; nth < 200; nth++)
       connect(${place.split(':')[1]}, '127.0.0.1').on('error', ({ message, code }) => { console.log(JSON.stringify({ message, code })); process.exit(); });`;

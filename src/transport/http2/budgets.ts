@@ -37,7 +37,10 @@ export class Budgets {
    * Each answer that went through earns one, so that a busy client may cancel a lot.
    */
   readonly resets = new Budget('requests reset before their answer', 1000, 100);
-  /** SETTINGS, PING, PRIORITY and frames of unknown type: each costs us time and some an answer (CVE-2019-9512, -9513, -9515). */
+  /**
+   * SETTINGS, PING, PRIORITY and frames of unknown type: each costs us time and some an answer (CVE-2019-9512, -9513, -9515). What is
+   * sent of answers earns some: clients measure the bandwidth by a PING for each piece that they read (grpc-go, grpc-java).
+   */
   readonly controls = new Budget('control frames', 1000, 200);
   /** DATA without bytes that ends nothing (CVE-2019-9518). */
   readonly emptyFrames = new Budget('empty DATA frames', 200, 50);

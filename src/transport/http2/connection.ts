@@ -24,6 +24,9 @@ export interface ConnectionHost extends StreamLayerHost {
   readMs(): number;
 }
 
+/** Clients read at least so much of a large answer at once, and may send a PING for each read. */
+const READ_BYTES_MIN = 16_384;
+
 /** Payloads of our PINGs: their acknowledgements are told apart by them. */
 const KEEPALIVE_PING = Buffer.from('keepaliv', 'latin1');
 const DRAIN_PING = Buffer.from('draining', 'latin1');
@@ -122,7 +125,10 @@ export class Connection implements FrameSink {
   /** All that was written since the last call; null = nothing. To be settled, in order. */
   takeOutput(): OutputBatch | null {
     const batch = this.#output.take();
-    if (batch !== null && batch.bytes > batch.controlBytes) this.#pings.forgive();
+    if (batch !== null && batch.bytes > batch.controlBytes) {
+      this.#pings.forgive();
+      this.#budgets.controls.earn(1 + Math.floor(batch.bytes / READ_BYTES_MIN));
+    }
     return batch;
   }
 

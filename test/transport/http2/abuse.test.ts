@@ -41,6 +41,36 @@ describe('floods end with ENHANCE_YOUR_CALM', () => {
     expect(rounds).toBe(5000);
   });
 
+  test('nor for one that measures the bandwidth by a PING for each piece of an answer that it reads', () => {
+    const peer = Peer.open();
+    const rounds = sendUntilEnd(
+      peer,
+      (round) => {
+        peer.streams.get(2 * round - 1)?.answer(Buffer.alloc(10));
+        peer.frames();
+        return Buffer.concat([wire.ping, wire.windowUpdate(0, 10), wire.headers(2 * round + 1, wire.END_STREAM)]);
+      },
+      5000,
+    );
+    expect(rounds).toBe(5000);
+  });
+
+  test('nor where the pieces are those of one large answer', () => {
+    const peer = Peer.open();
+    peer.send(wire.headers(1, wire.END_STREAM));
+    peer.streams.get(1)!.answer(Buffer.alloc(64 << 20));
+    const pieces = [wire.windowUpdate(0, 65_536), wire.windowUpdate(1, 65_536), wire.ping, wire.ping, wire.ping];
+    const rounds = sendUntilEnd(
+      peer,
+      () => {
+        peer.frames();
+        return Buffer.concat(pieces);
+      },
+      1000,
+    );
+    expect(rounds).toBe(1000);
+  });
+
   test('nor for one that cancels now and then', () => {
     const peer = Peer.open();
     let id = 1;

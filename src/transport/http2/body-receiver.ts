@@ -13,6 +13,8 @@ export interface BodyHost {
   readonly receiveWindow: ReceiveWindow;
   /** Opens the connection's window again for bytes that nobody gets. */
   giveBack(bytes: number): void;
+  /** Something came for a stream that the client had reset itself. */
+  onLate(streamId: number): void;
   /** 5.4.2. `stream` is open. */
   streamError(stream: Stream, code: number, message: string): void;
 }
@@ -90,10 +92,10 @@ export class BodyReceiver {
     const standing = streams.standing(streamId);
     if (standing === 'idle')
       throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, `DATA came for the idle stream ${streamId}`);
-    if (standing !== 'reset') {
+    if (standing === 'cancelled') this.#host.onLate(streamId);
+    else if (standing !== 'reset')
       throw new ConnectionError(ErrorCode.STREAM_CLOSED, `DATA came for the closed stream ${streamId}`);
-    }
-    if (!streams.takeReset(streamId, length)) throw overrun(`the reset stream ${streamId}`, length);
+    else if (!streams.takeReset(streamId, length)) throw overrun(`the reset stream ${streamId}`, length);
     this.#host.giveBack(length);
   }
 

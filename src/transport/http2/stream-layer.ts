@@ -79,8 +79,15 @@ export class StreamLayer implements StreamHost, HeadHost, BodyHost {
   }
 
   onLateHead(streamId: number, section: Section): void {
-    this.budgets.controls.spend();
+    if (this.streams.standing(streamId) === 'cancelled') this.onLate(streamId);
+    else this.budgets.controls.spend();
     if (section.endsStream) this.streams.forgetReset(streamId);
+  }
+
+  /** 5.1, 6.1: costs the stream alone. Netty sends what it has queued for a stream behind its RST_STREAM. */
+  onLate(streamId: number): void {
+    writeReset(this.#output, streamId, ErrorCode.STREAM_CLOSED);
+    this.budgets.controls.spend();
   }
 
   giveBack(bytes: number): void {
@@ -126,12 +133,14 @@ export class StreamLayer implements StreamHost, HeadHost, BodyHost {
   resetByPeer(streamId: number, code: number): void {
     const stream = this.streams.get(streamId);
     if (stream !== undefined) {
+      if (stream.state !== 'half-closed (remote)') this.streams.rememberCancel(streamId);
       stream.die(code);
       this.budgets.resets.spend();
       return;
     }
-    if (this.streams.standing(streamId) === 'idle') throw onIdle('RST_STREAM', streamId);
-    this.streams.forgetReset(streamId);
+    const standing = this.streams.standing(streamId);
+    if (standing === 'idle') throw onIdle('RST_STREAM', streamId);
+    if (standing === 'reset') this.streams.rememberCancel(streamId);
     this.budgets.controls.spend();
   }
 

@@ -1,15 +1,18 @@
 import type { Stream } from './open-stream.js';
 
-/** Streams we reset whose client may not know yet; the oldest are forgotten first. */
+/** Streams that were reset and may still get frames; the oldest are forgotten first. */
 const RESETS_MAX = 1024;
 /** Runs of stream ids that a client left out; they are closed too (5.1.1), and only one error code tells them apart. */
 const GAPS_MAX = 16;
 
 /**
- * What a stream id stands for. `reset`: closed by us, and the client may not have heard of it. `skipped`: closed because a later
- * one was used.
+ * What a stream id stands for. `reset`: closed by us, and the client may not have heard of it. `cancelled`: closed by the client in the
+ * middle of its request. `skipped`: closed because a later one was used.
  */
-export type StreamStanding = 'idle' | 'open' | 'reset' | 'skipped' | 'closed';
+export type StreamStanding = 'idle' | 'open' | 'reset' | 'cancelled' | 'skipped' | 'closed';
+
+/** Instead of the bytes that may still come. */
+const CANCELLED = Number.NEGATIVE_INFINITY;
 
 /** The streams of a connection by id. Memory for closed ones is bounded: what is not known of an id follows from `lastId`. */
 export class StreamTable {
@@ -17,7 +20,7 @@ export class StreamTable {
   lastId = 0;
 
   readonly #open = new Map<number, Stream>();
-  /** By id: bytes that the client may still have sent before it heard of the reset. */
+  /** By id: bytes that the client may still have sent before it heard of the reset; CANCELLED where it was its own. */
   readonly #resets = new Map<number, number>();
   readonly #gaps: { readonly from: number; readonly to: number }[] = [];
 
@@ -36,7 +39,8 @@ export class StreamTable {
   standing(id: number): StreamStanding {
     if (id > this.lastId || id % 2 === 0) return 'idle';
     if (this.#open.has(id)) return 'open';
-    if (this.#resets.has(id)) return 'reset';
+    const bytesLeft = this.#resets.get(id);
+    if (bytesLeft !== undefined) return bytesLeft === CANCELLED ? 'cancelled' : 'reset';
     return this.#gaps.some(({ from, to }) => id >= from && id <= to) ? 'skipped' : 'closed';
   }
 
@@ -57,8 +61,12 @@ export class StreamTable {
 
   /** @param bytesLeft what the client's window for the stream still allowed */
   rememberReset(id: number, bytesLeft: number): void {
-    if (this.#resets.size >= RESETS_MAX) this.#resets.delete(this.#resets.keys().next().value!);
-    this.#resets.set(id, bytesLeft);
+    this.#remember(id, bytesLeft);
+  }
+
+  /** The client gave up a request that it had not sent to its end. */
+  rememberCancel(id: number): void {
+    this.#remember(id, CANCELLED);
   }
 
   /** Bytes came for a stream that was reset; false = more than was allowed. */
@@ -71,5 +79,10 @@ export class StreamTable {
   /** The client ended it too: nothing may follow. */
   forgetReset(id: number): void {
     this.#resets.delete(id);
+  }
+
+  #remember(id: number, bytesLeft: number): void {
+    if (this.#resets.size >= RESETS_MAX) this.#resets.delete(this.#resets.keys().next().value!);
+    this.#resets.set(id, bytesLeft);
   }
 }

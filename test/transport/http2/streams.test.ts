@@ -66,8 +66,48 @@ describe('RFC 9113, 5.1 closed streams', () => {
     ).toBeNull();
   });
 
-  test('DATA behind RST_STREAM of the client ends the connection', () => {
-    expect(endAfter(wire.headers(1), wire.reset(1), wire.data(1, 'x'))?.code).toBe('STREAM_CLOSED');
+  test.each([
+    ['RST_STREAM of the client', (peer: Peer) => peer.send(wire.reset(1))],
+    [
+      'RST_STREAM of both',
+      (peer: Peer) => {
+        peer.recorder(1).stream.reset(8);
+        peer.send(wire.reset(1));
+      },
+    ],
+  ])('DATA behind %s costs the stream alone: Netty sends what it has queued', (_name, reset) => {
+    const peer = Peer.open({ limits: { streamWindowBytes: 65_535, connectionWindowBytes: 65_535 } });
+    peer.send(wire.headers(1));
+    reset(peer);
+    peer.frames();
+    const events = [...peer.recorder(1).events];
+    peer.send(
+      wire.data(1, 'x'.repeat(16_000)),
+      wire.data(1, 'x'.repeat(16_000)),
+      wire.data(1, 'x'.repeat(1000), wire.END_STREAM),
+    );
+    const frames = peer.frames();
+    expect(frames.filter(({ type }) => type === wire.RST_STREAM)).toHaveLength(3);
+    expect(frames.filter(({ type }) => type === wire.WINDOW_UPDATE)).toMatchObject([{ streamId: 0 }]);
+    expect(peer.recorder(1).events).toEqual(events);
+    peer.send(wire.headers(3, wire.END_STREAM));
+    expect(peer.recorder(3).events).toEqual(['end']);
+  });
+
+  test('and so do late fields, which keep the table right', () => {
+    const peer = Peer.open();
+    peer.send(wire.headers(1), wire.reset(1));
+    peer.send(wire.frame(wire.HEADERS, 5, 1, Buffer.from('400178017a', 'hex')));
+    expect(peer.resets()).toEqual({ 1: 'STREAM_CLOSED' });
+    peer.send(wire.frame(wire.HEADERS, 5, 3, Buffer.concat([wire.block(...wire.requestFields), Buffer.of(0x80 | 62)])));
+    expect(peer.recorder(3).fields).toEqual([['x', 'z']]);
+  });
+
+  test('but a flood of them ends the connection', () => {
+    const peer = Peer.open();
+    peer.send(wire.headers(1), wire.reset(1));
+    for (let nth = 0; nth < 1001; nth++) peer.send(wire.data(1, 'x'));
+    expect(peer.goaway()?.code).toBe('ENHANCE_YOUR_CALM');
   });
 
   test('whatever comes for a stream that we reset is dropped, its table entries and windows kept', () => {

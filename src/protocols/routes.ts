@@ -133,8 +133,9 @@ const v1Families: Readonly<Record<string, V1Endpoint>> = {
   sharedmemorycontrol: 'v1-memory-control',
 };
 
-/** Paths repeat: matched ones are remembered, up to this many. */
+/** Paths repeat: matched ones are remembered, up to this many, of up to so many characters: longer ones would fill the memory. */
 const REMEMBERED_PATHS = 4096;
+const LONGEST_REMEMBERED_PATH = 512;
 
 /** Matches paths against the routes of V2 (fact sheet 1.1) and V1; the query string is not part of a path here. */
 export class Router {
@@ -155,7 +156,7 @@ export class Router {
     const known = this.#remembered.get(path);
     if (known !== undefined) return known;
     const route = matchPath(path);
-    if (route === null) return null;
+    if (route === null || path.length > LONGEST_REMEMBERED_PATH) return route;
     if (this.#remembered.size >= REMEMBERED_PATHS) this.#remembered.clear();
     this.#remembered.set(path, route);
     return route;

@@ -14,6 +14,9 @@ import { isWanted, type UpgradeRequest, upgradeRequest } from './upgrade.js';
 /** Requests of one connection that are worked on; no more are read before one of them is answered. */
 const PIPELINED_MAX = 64;
 
+/** Requests of one connection that are taken up in a row; then it is the turn of the others, however many have come in one piece. */
+const REQUESTS_PER_TURN = 64;
+
 /** Answers put together before they are written, where many requests come in one chunk. */
 const UNWRITTEN_BYTES_MAX = 256 * 1024;
 
@@ -50,6 +53,10 @@ export class Http1Connection {
   /** While it is upgrading: what the taker gets. */
   #upgrade: { readonly request: UpgradeRequest; readonly rest: Buffer } | null = null;
   #isBusy = false;
+  /** Requests taken up in this turn. */
+  #taken = 0;
+  /** It has had its turn, and waits for the next. */
+  #isTurnOver = false;
   #isWorking = false;
   #isScheduled = false;
   #isPaused = false;
@@ -133,6 +140,7 @@ export class Http1Connection {
       this.#write();
     } while (this.#parser.hasInput && this.#mayRead());
     this.#isWorking = false;
+    this.#endTurn();
     this.#pause(this.#state === 'open' && this.#parser.hasInput);
     this.#noteInside();
     this.#settle();
@@ -167,6 +175,7 @@ export class Http1Connection {
   readonly #onBytes = (bytes: Buffer, end: number): void => {
     if (this.#state !== 'open') return;
     this.#parser.push(bytes, end);
+    this.#taken = 0;
     this.work();
     if (this.#parser.hasInput) this.#parser.keep();
   };
@@ -176,8 +185,18 @@ export class Http1Connection {
     if (this.#state !== 'open') return false;
     if (this.#reading !== null) return true;
     const { open, bytes } = this.#answers;
-    if (this.#isBlocked || bytes > UNWRITTEN_BYTES_MAX) return false;
+    if (this.#isBlocked || bytes > UNWRITTEN_BYTES_MAX || this.#taken >= REQUESTS_PER_TURN) return false;
     return open === 0 || (open < PIPELINED_MAX && !this.#host.isDraining);
+  }
+
+  #endTurn(): void {
+    if (this.#taken < REQUESTS_PER_TURN || !this.#parser.hasInput || this.#isTurnOver) return;
+    this.#isTurnOver = true;
+    setImmediate(() => {
+      this.#isTurnOver = false;
+      this.#taken = 0;
+      if (this.#state !== 'closed') this.work();
+    });
   }
 
   /** False = no more can be read now. */
@@ -202,6 +221,7 @@ export class Http1Connection {
   }
 
   #onHead(): void {
+    this.#taken++;
     if (this.#parser.head.upgrades.length > 0 && this.#beginUpgrade()) return;
     const hasBody = this.#parser.head.contentLength !== 0;
     const exchange = this.#host.accept(this);
@@ -288,7 +308,7 @@ export class Http1Connection {
 
   /** Where everything is answered and written. */
   #settle(): void {
-    if (this.#answers.open > 0 || this.#answers.bytes > 0 || this.#isBlocked) return;
+    if (this.#answers.open > 0 || this.#answers.bytes > 0 || this.#isBlocked || this.#isTurnOver) return;
     if (this.#state === 'finishing' || (this.#host.isDraining && !this.#parser.isInside)) this.#hangUp();
     if (this.#isBusy) {
       this.#isBusy = false;

@@ -148,6 +148,21 @@ describe('our own HTTP/1.1', () => {
       }
     });
 
+    test('9112 9.3.2: requests that came together in thousands do not keep others waiting', async () => {
+      const came: string[] = [];
+      const client = await start((exchange) => {
+        came.push(exchange.path);
+        // Is in the kernel when it returns, as the rest of the many is.
+        if (came.length === 1) other.socket.write(get('/other'));
+        name(exchange);
+      });
+      const other = await fixture.connect();
+      client.socket.write(get('/').repeat(1500));
+      expect(text(await other.answer())).toBe('GET /other');
+      expect(came.indexOf('/other')).toBeLessThan(300);
+      for (let nth = 0; nth < 1500; nth++) expect(text(await client.answer())).toBe('GET /');
+    });
+
     test('9112 9.3.2: answers to requests that came together leave together', async () => {
       const client = await start(name);
       let chunks = 0;
@@ -471,6 +486,25 @@ describe('our own HTTP/1.1', () => {
     expect(answers.map((answer) => answer!.headers.get('connection'))).toEqual([undefined, 'close']);
     expect(await client.answer()).toBeNull();
     await fixture.listener.idle();
+  });
+
+  test('drains: a request that came together with many others is answered, and the next is not read', async () => {
+    const client = await start((exchange) => {
+      // The last of its turn.
+      if (exchange.path === '/64') queueMicrotask(() => fixture.listener.drain());
+      name(exchange);
+    });
+    const paths = Array.from({ length: 66 }, (_, index) => `/${index + 1}`);
+    client.socket.write(paths.map((path) => get(path)).join(''));
+    for (const path of paths.slice(0, 65)) {
+      const answer = await client.answer();
+      expect([text(answer), answer!.headers.get('connection')]).toEqual([
+        `GET ${path}`,
+        path === '/65' ? 'close' : undefined,
+      ]);
+    }
+    await client.closed;
+    expect(await client.answer()).toBeNull();
   });
 
   test('drains: is idle only when a slow reader has its small answers', async () => {

@@ -21,7 +21,7 @@ export interface SocketRequest {
   readonly path: string;
   /** Behind the question mark; '' = none. */
   readonly query: string;
-  /** By lower-case name, '' where absent. */
+  /** By lower-case name, '' where absent. Where it came several times: all of it, as one list (RFC 9110, 5.3). */
   header(name: string): string;
 }
 

@@ -1,9 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { WebSocketServer } from 'ws';
+import { headText } from '../../transport/http1/answer-head.js';
 import type { Head } from '../../transport/http1/head.js';
 import type { Slab } from '../../transport/http1/slab.js';
-import type { UpgradeRequest, UpgradeTaker } from '../../transport/http1/upgrade.js';
+import { joinedHeaders, type UpgradeRequest, type UpgradeTaker } from '../../transport/http1/upgrade.js';
 import { WorkQueue } from '../../transport/work-queue.js';
 import type { SocketDecision, SocketHandler, SocketLimits } from '../web-socket.js';
 import type { HttpExchange } from './engine.js';
@@ -42,8 +43,10 @@ export class NetSockets implements UpgradeTaker, NetSocketHost {
   }
 
   wants(head: Head, protocol: string): boolean {
-    const header = (name: string) => head.header(name);
-    if (protocol !== 'websocket' || !asksForSocket(header)) return false;
+    if (protocol !== 'websocket') return false;
+    const headers = joinedHeaders(head);
+    const header = (name: string) => headers[name] ?? '';
+    if (!asksForSocket(header)) return false;
     const decision = this.#handler.decide({ path: head.path, query: queryOf(head.target), header });
     if (decision.kind === 'refuse') this.#refusal = decision;
     return decision.kind === 'accept';
@@ -60,14 +63,15 @@ export class NetSockets implements UpgradeTaker, NetSocketHost {
 
   take(request: UpgradeRequest, socket: Socket, rest: Buffer): void {
     const [path, query = ''] = split(request.url);
+    const { headers } = request;
     // Asked again: much may have happened while answers before it were sent.
-    const decision = this.#handler.decide({ path, query, header: (name) => request.headers[name] ?? '' });
+    const decision = this.#handler.decide({ path, query, header: (name) => headers[name] ?? '' });
     if (decision.kind !== 'accept') {
-      socket.destroy();
+      refuseLate(socket, decision);
       return;
     }
     this.#protocol = decision.protocol;
-    this.#server.handleUpgrade(request as unknown as IncomingMessage, socket, rest, (webSocket) => {
+    this.#server.handleUpgrade(handshake(request, decision.protocol), socket, rest, (webSocket) => {
       const connection = new NetSocket(webSocket, socket, this);
       connection.start(decision.open(connection));
     });
@@ -75,6 +79,32 @@ export class NetSockets implements UpgradeTaker, NetSocketHost {
 
   /** Whoever has the connection closes it. */
   onDrain(): void {}
+}
+
+/**
+ * What the package reads of a request, with all that was decided: it refuses lists that RFC 9110, 5.6.1.2, has readers accept, and
+ * its refusals are HTML.
+ */
+function handshake(request: UpgradeRequest, protocol: string): IncomingMessage {
+  const headers: Record<string, string> = { ...request.headers, upgrade: 'websocket' };
+  if (protocol === '') delete headers['sec-websocket-protocol'];
+  else headers['sec-websocket-protocol'] = protocol;
+  return { ...request, headers } as unknown as IncomingMessage;
+}
+
+/** The connection is none of HTTP any more: it ends behind this answer. */
+function refuseLate(socket: Socket, decision: Exclude<SocketDecision, { kind: 'accept' }>): void {
+  if (decision.kind === 'pass') {
+    socket.destroy();
+    return;
+  }
+  const { status, body } = decision;
+  const closing = ['Date', new Date().toUTCString(), 'Content-Length', String(body.length), 'Connection', 'close'];
+  const head = headText(status, [...decision.headers, ...closing]);
+  // Closed with unread bytes it would be reset, and the answer lost.
+  socket.resume();
+  socket.once('finish', () => socket.destroy());
+  socket.end(Buffer.concat([Buffer.from(`HTTP/1.1 ${head}\r\n\r\n`), body]));
 }
 
 function queryOf(target: string): string {

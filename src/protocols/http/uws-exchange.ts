@@ -110,7 +110,7 @@ export class UwsExchange implements HttpExchange, UwsStreamOwner {
   }
 
   query(): string {
-    return this.#request!.getQuery();
+    return this.#request!.getQuery() ?? '';
   }
 
   header(name: string): string {

@@ -1,5 +1,6 @@
 import type { HttpRequest, HttpResponse, us_socket_context_t, WebSocketBehavior } from 'uWebSockets.js';
 import { Slab } from '../../transport/http1/slab.js';
+import { joinedHeaders } from '../../transport/http1/upgrade.js';
 import { WorkQueue } from '../../transport/work-queue.js';
 import type { SocketHandler, SocketLimits } from '../web-socket.js';
 import type { HttpHandler } from './engine.js';
@@ -49,9 +50,11 @@ export class UwsSockets implements UwsSocketHost {
     context: us_socket_context_t,
     head: RequestHead,
   ): HttpHandler | undefined | null {
-    const header = (name: string) => head.header(name);
-    if (header('upgrade').toLowerCase() !== 'websocket' || !asksForSocket(header)) return undefined;
-    const decision = this.#handler.decide({ path: request.getUrl(), query: request.getQuery(), header });
+    if (head.header('upgrade').toLowerCase() !== 'websocket') return undefined;
+    const headers = joinedHeaders(head);
+    const header = (name: string) => headers[name] ?? '';
+    if (!asksForSocket(header)) return undefined;
+    const decision = this.#handler.decide({ path: request.getUrl(), query: request.getQuery() ?? '', header });
     if (decision.kind === 'pass') return undefined;
     if (decision.kind === 'refuse') {
       const { status, headers, body } = decision;

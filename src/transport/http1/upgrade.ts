@@ -31,12 +31,16 @@ export function isWanted(head: Head, taker: UpgradeTaker): boolean {
 }
 
 export function upgradeRequest(head: Head): UpgradeRequest {
+  return { method: head.method, url: head.target, httpVersion: '1.1', headers: joinedHeaders(head) };
+}
+
+/** By lower-case name. Those that came several times are one list (RFC 9110, 5.3; of cookies RFC 6265, 5.4). */
+export function joinedHeaders(head: Pick<Head, 'each'>): Readonly<Record<string, string>> {
   // Without a prototype: clients choose the names.
   const headers: Record<string, string> = Object.create(null);
   head.each((name, value) => {
     const before = headers[name];
-    // RFC 9110, 5.3, and RFC 6265, 5.4.
     headers[name] = before === undefined ? value : `${before}${name === 'cookie' ? '; ' : ', '}${value}`;
   });
-  return { method: head.method, url: head.target, httpVersion: '1.1', headers };
+  return headers;
 }

@@ -66,6 +66,17 @@ export function runEngineContract({ makeEngine, skip }: ContractOptions): void {
       expect(seen).toEqual(['POST', '/a%2Fb/', 0, 'two words', '', headers]);
     });
 
+    it('carry the query as sent, which is empty where there is none', async () => {
+      const client = await start((exchange) => exchange.reply(200, plain, Buffer.from(`<${exchange.query()}>`)));
+      for (const [target, query] of [
+        ['/a?b=%20c?d', '<b=%20c?d>'],
+        ['/a?', '<>'],
+        ['/a', '<>'],
+      ] as const) {
+        expect(text(await client.ask(get(target)))).toBe(query);
+      }
+    });
+
     it('with a chunked body have length -1', async () => {
       const lengths: number[] = [];
       const client = await start((exchange) => {

@@ -66,6 +66,29 @@ export function runSocketContract({ makeEngine, skip }: ContractOptions): void {
       expect(fixture.handler.requests.at(-1)).toEqual({ path: '/ws', query: 'a=b&c', cookie: 'k=v' });
     });
 
+    it('has headers that came several times as one list', async () => {
+      await start();
+      const raw = await fixture.engine.connect();
+      const lines = 'Cookie: a=1\r\nCookie: b=2\r\nSec-WebSocket-Protocol: first\r\nSec-WebSocket-Protocol: second\r\n';
+      await raw.write(upgradeHead('/ws', lines));
+      const answer = await raw.answer(true);
+      expect([answer!.status, answer!.headers.get('sec-websocket-protocol')]).toEqual([101, 'first']);
+      expect(fixture.handler.requests.at(-1)).toEqual({ path: '/ws', query: '', cookie: 'a=1; b=2' });
+    });
+
+    it('may have a list of protocols with empty members (RFC 9110, 5.6.1.2)', async () => {
+      await start();
+      for (const [list, protocol] of [
+        ['first,, second,', 'first'],
+        ['', undefined],
+      ] as const) {
+        const raw = await fixture.engine.connect();
+        await raw.write(upgradeHead('/ws', `Sec-WebSocket-Protocol: ${list}\r\n`));
+        const answer = await raw.answer(true);
+        expect([answer!.status, answer!.headers.get('sec-websocket-protocol')]).toEqual([101, protocol]);
+      }
+    });
+
     it('that is refused is answered, and the connection goes on', async () => {
       await start();
       const raw = await fixture.engine.connect();
@@ -84,6 +107,8 @@ export function runSocketContract({ makeEngine, skip }: ContractOptions): void {
         ['Version: 13', 'Version: 8'],
         ['dGhlIHNhbXBsZSBub25jZQ==', 'short'],
         ['Upgrade: websocket', 'Upgrade: other'],
+        ['\r\n\r\n', '\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n'],
+        ['\r\n\r\n', '\r\nSec-WebSocket-Version: 8\r\n\r\n'],
       ] as const) {
         const raw = await fixture.engine.connect();
         await raw.write(upgradeHead('/ws').replace(from, to));

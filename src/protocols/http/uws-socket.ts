@@ -10,6 +10,9 @@ import { type MessageSocket, type PartsHolder, type SocketLimits, type SocketOwn
  */
 const FRAGMENT_BYTES = 8 * 1024;
 
+/** Answers to pings that the kernel has not taken, with what they wait behind: a client that only writes would fill the memory with them. */
+const UNREAD_PONGS_MAX = 1024;
+
 const NUMBER_BYTES = 4;
 
 /** What a connection needs of the listener, which all of them share. */
@@ -37,6 +40,8 @@ export class UwsSocket implements MessageSocket {
   #sending: Sending | null = null;
   #closing: { readonly code: number; readonly reason: string } | null = null;
   #isScheduled = false;
+  /** Since the kernel had everything. */
+  #unreadPongs = 0;
 
   constructor(host: UwsSocketHost, open: (socket: MessageSocket) => SocketOwner) {
     this.#host = host;
@@ -118,7 +123,14 @@ export class UwsSocket implements MessageSocket {
     this.#owner!.onMessage(Buffer.from(message), !isBinary);
   }
 
+  /** uWebSockets has answered it. */
   onPing(): void {
+    this.#unreadPongs = this.#isTaken ? 0 : this.#unreadPongs + 1;
+    if (this.#unreadPongs > UNREAD_PONGS_MAX) this.terminate();
+    else this.#owner!.onPing();
+  }
+
+  onPong(): void {
     this.#owner!.onPing();
   }
 

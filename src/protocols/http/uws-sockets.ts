@@ -38,7 +38,7 @@ export class UwsSockets implements UwsSocketHost {
       message: (webSocket, message, isBinary) => webSocket.getUserData().connection.onMessage(message, isBinary),
       drain: (webSocket) => webSocket.getUserData().connection.onDrain(),
       ping: (webSocket) => webSocket.getUserData().connection.onPing(),
-      pong: (webSocket) => webSocket.getUserData().connection.onPing(),
+      pong: (webSocket) => webSocket.getUserData().connection.onPong(),
       close: (webSocket) => webSocket.getUserData().connection.onClose(),
     };
   }

@@ -407,6 +407,18 @@ export function runSocketContract({ makeEngine, skip }: ContractOptions): void {
       recorder.socket.ping();
       await until(() => client.pings === 1 && recorder.pings === 2);
     });
+
+    it('of a client that does not read end its connection', async () => {
+      await start();
+      const { socket, recorder } = await fixture.raw();
+      socket.pause();
+      const pings = Buffer.concat(Array.from({ length: 1000 }, () => clientFrame(9, Buffer.alloc(125))));
+      while (recorder.closes === 0 && recorder.pings < 400_000) {
+        if (socket.writableLength === 0) socket.write(pings);
+        await turn();
+      }
+      expect(recorder.closes).toBe(1);
+    });
   });
 
   describe('a close', () => {

@@ -50,6 +50,8 @@ interface RawInput {
   /** Where the `data` array lies; 0 = nowhere. */
   start: number;
   end: number;
+  /** `data` is null: not there, where there is another source. */
+  isDataNull: boolean;
 }
 
 class HeadReader {
@@ -90,7 +92,7 @@ class HeadReader {
     };
   }
 
-  /** Unknown members are ignored; of doubled ones the first counts. */
+  /** Unknown members are ignored; of doubled ones the first counts. Those that may be left out may be null: MLServer's clients write them. */
   #member(name: string): void {
     const scanner = this.#scanner;
     if (name === 'inputs' && this.#inputs === null) this.#inputs = this.#readInputs();
@@ -100,11 +102,13 @@ class HeadReader {
     else scanner.value();
   }
 
-  #readId(): string {
+  #readId(): string | null {
     const scanner = this.#scanner;
     scanner.peek();
     const start = scanner.at;
-    const id = asString(scanner.value(), 'id');
+    const value = scanner.value();
+    if (value === null) return null;
+    const id = asString(value, 'id');
     if (this.#idRange !== null) {
       this.#idRange.start = start;
       this.#idRange.end = scanner.at;
@@ -131,6 +135,7 @@ class HeadReader {
       parameters: NO_MEMBERS,
       start: 0,
       end: 0,
+      isDataNull: false,
     };
     for (let index = 0; scanner.next(index, 0x7d); index++) readInputMember(scanner, scanner.key(), raw);
     const name = asString(raw.name, 'name');
@@ -142,8 +147,9 @@ class HeadReader {
     return { name, datatype, shape, source };
   }
 
-  #readOutputs(): OutputHead[] {
+  #readOutputs(): OutputHead[] | null {
     const value = this.#scanner.value();
+    if (value === null) return null;
     if (!Array.isArray(value)) throw typeError('outputs', 'attempt to access JSON non-array as array');
     const outputs = value.map((element) => readOutput(asMembers(element, 'outputs')));
     checkDistinct(outputs, 'output');
@@ -153,14 +159,19 @@ class HeadReader {
   }
 }
 
-function requestParameters(value: unknown): Members {
-  if (value instanceof Map) return value as Members;
+function requestParameters(value: unknown): Members | null {
+  if (value === null || value instanceof Map) return value as Members | null;
   throw typeError('parameters', 'failed to get request params.: attempt to get members for non-object');
 }
 
 function readInputMember(scanner: JsonScanner, key: string, raw: RawInput): void {
   if (key === 'data') {
-    if (scanner.peek() !== 0x5b) throw typeError('data', 'attempt to access JSON non-array as array');
+    const first = scanner.peek();
+    if (first === 0x6e) {
+      raw.isDataNull = scanner.value() === null;
+      return;
+    }
+    if (first !== 0x5b) throw dataIsNoArray();
     const start = scanner.at;
     scanner.skipArray();
     if (raw.end === 0) {
@@ -175,6 +186,10 @@ function readInputMember(scanner: JsonScanner, key: string, raw: RawInput): void
   else if (key === 'shape' && raw.shape === undefined) raw.shape = value;
   // Parameters of an input that are no object are ignored (fact sheet 13 item 12).
   else if (key === 'parameters' && raw.parameters === NO_MEMBERS && value instanceof Map) raw.parameters = value;
+}
+
+function dataIsNoArray(): ServerError {
+  return typeError('data', 'attempt to access JSON non-array as array');
 }
 
 function asShape(value: unknown, name: string): Shape {
@@ -218,6 +233,7 @@ function readSource(raw: RawInput, name: string): TensorSource {
   if (raw.end > 0) found.push("'data'");
   if (parameters.has('binary_data_size')) found.push("'binary_data_size'");
   if (parameters.has('shared_memory_region')) found.push("'shared_memory_region'");
+  if (found.length === 0 && raw.isDataNull) throw dataIsNoArray();
   if (found.length !== 1) {
     throw invalid(
       "Input must set only one of the following fields: 'data', 'binary_data_size' in 'parameters', 'shared_memory_region' in " +
@@ -251,7 +267,8 @@ export function sharedMemoryRefused(tensor: string): ServerError {
 
 function readOutput(members: Members): OutputHead {
   const name = asString(members.get('name'), 'name');
-  const given = members.has('parameters') ? asMembers(members.get('parameters'), 'parameters') : NO_MEMBERS;
+  const parameters = members.get('parameters') ?? null;
+  const given = parameters === null ? NO_MEMBERS : asMembers(parameters, 'parameters');
   const shared = readShared(given);
   const classCount = readClassCount(given);
   const binary = given.has('binary_data') && asBoolean(given.get('binary_data'), 'binary_data');

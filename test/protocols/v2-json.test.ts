@@ -98,6 +98,19 @@ test('unknown members, and parameters of an input that are no object, are ignore
   ).toHaveLength(1);
 });
 
+test('members that may be left out may be null, as MLServer writes them; so may data beside another source, as KServe does', () => {
+  const plain = parse({ inputs: [binary], outputs: [{ name: 'o' }] });
+  const nulls = {
+    id: null,
+    parameters: null,
+    inputs: [{ ...binary, data: null }],
+    outputs: [{ name: 'o', parameters: null }],
+  };
+  expect(parse(nulls)).toEqual(plain);
+  expect(parse({ inputs: [{ data: null, ...binary }], outputs: null }).outputs).toEqual([]);
+  expect(parse({ inputs: [{ ...input, parameters: null }] }).inputs[0]!.source.kind).toBe('json');
+});
+
 describe('64-bit integers are exact', () => {
   test.each([
     ['9007199254740993', 9007199254740993n],
@@ -152,6 +165,7 @@ describe('is refused by name:', () => {
     ['"x"', "Unable to parse 'inputs': attempt to access non-existing object member 'inputs'"],
     ['null', "Unable to parse 'inputs': attempt to access non-existing object member 'inputs'"],
     ['7', "Unable to parse 'inputs': attempt to access non-existing object member 'inputs'"],
+    ['{"inputs":[{"data":nul}]}', 'failed to parse the request JSON buffer: Invalid value. at 19'],
     [{}, "Unable to parse 'inputs': attempt to access non-existing object member 'inputs'"],
     [{ inputs: {} }, "Unable to parse 'inputs': attempt to access JSON non-array as array"],
     [{ inputs: null }, "Unable to parse 'inputs': attempt to access JSON non-array as array"],

@@ -80,6 +80,7 @@ export function parseInferRequest(bytes: Buffer, begin: number, end: number): Wi
   };
   const reader = new WireReader(bytes, begin, end);
   while (!reader.isDone) readField(reader, request);
+  if (request.raw.length > 0) request.inputs.forEach(dropEmptyContents);
   if (request.rawBegin < 0) request.rawBegin = end;
   if (request.idField.begin < 0) request.idField = { begin: request.rawBegin, end: request.rawBegin };
   return request;
@@ -101,6 +102,11 @@ function readField(reader: WireReader, request: WireInferRequest): void {
   else if (tag === INPUTS) bounded(request.inputs, 'inputs').push(readInput(reader));
   else if (tag === OUTPUTS) bounded(request.outputs, 'outputs').push(readOutput(reader));
   else reader.skip(tag & 7);
+}
+
+/** Beside raw entries `contents` without an element says nothing: MLServer's converter leaves it there. */
+function dropEmptyContents({ contents }: WireInput): void {
+  if (contents.every(({ begin, end }) => begin === end)) contents.length = 0;
 }
 
 function readId(reader: WireReader, request: WireInferRequest, begin: number): void {

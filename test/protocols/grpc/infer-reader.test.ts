@@ -145,6 +145,18 @@ test('an input may have contents without elements', () => {
   expect(take(reader, encodeRequest({ model_name: 'empty', inputs })).inputs).toEqual([Buffer.alloc(0)]);
 });
 
+test('contents without elements beside raw entries say nothing, as MLServer writes them', () => {
+  const reader = new InferReader(serverOf(numbers));
+  const inputs = [
+    { name: 'A', datatype: 'INT32', shape: [1, 2], contents: {} },
+    { name: 'B', datatype: 'UINT8', shape: [1, 3], contents: {} },
+  ];
+  for (const id of ['a', 'b']) {
+    const read = take(reader, encodeRequest(numbersRequest(id, 1, { inputs })));
+    expect(read).toEqual(take(reader, encodeRequest(numbersRequest(id, 1))));
+  }
+});
+
 describe('parameters', () => {
   const read = (parameters: TwinRequest['parameters']) => {
     const reader = new InferReader(serverOf(numbers));

@@ -1,6 +1,6 @@
 import type { ServedModel } from '../../core/served-model.js';
 import type { InferenceServer } from '../../core/server.js';
-import { invalid, ServerError } from '../../types/errors.js';
+import { asServerError, invalid, ServerError } from '../../types/errors.js';
 import { loadOverrides, unloadsDependents } from '../load-request.js';
 import type { AdminMethod } from './admin-method.js';
 import { logSettings } from './log-settings.js';
@@ -12,7 +12,7 @@ import { traceSetting } from './trace-setting.js';
 export const adminMethods: Readonly<Record<string, AdminMethod>> = {
   ServerLive: (server) => ({ live: server.isLive }),
   ServerReady: (server) => ({ ready: server.isReady }),
-  ModelReady: (server, { name, version }) => ({ ready: server.isModelReady(name as string, version as string) }),
+  ModelReady: (server, { name, version }) => ({ ready: isModelReady(server, name as string, version as string) }),
   ServerMetadata: (server) => server.metadata(),
   ModelMetadata: (server, { name, version }) => server.modelMetadata(name as string, version as string),
   ModelConfig: (server, { name, version }) => ({ config: server.find(name as string, version as string).config }),
@@ -30,6 +30,17 @@ export const adminMethods: Readonly<Record<string, AdminMethod>> = {
   TraceSetting: traceSetting,
   LogSettings: logSettings,
 };
+
+/** Clients get `ready: false` for what is unknown or does not serve, not a status (fact sheet 13 item 1): examples of tritonclient ask so after an unload. */
+function isModelReady(server: InferenceServer, name: string, version: string): boolean {
+  try {
+    return server.isModelReady(name, version);
+  } catch (error) {
+    const { code } = asServerError(error);
+    if (code === 'NOT_FOUND' || code === 'UNAVAILABLE') return false;
+    throw error;
+  }
+}
 
 function modelStatistics(server: InferenceServer, { name, version }: ProtoMessage): object {
   const models = name === '' ? server.loaded() : server.loadedVersions(name as string, version as string);

@@ -30,8 +30,11 @@ describe('the inference service tells', () => {
     expect(await ask(client, 'ServerReady')).toEqual({ ready: true });
     expect(await ask(client, 'ModelReady', { name: 'simple_b64' })).toEqual({ ready: true });
     expect(await ask(client, 'ModelReady', { name: 'multi_version', version: '2' })).toEqual({ ready: true });
-    await expect(ask(client, 'ModelReady', { name: 'none' })).rejects.toThrow(
-      `${status.NOT_FOUND}: Request for unknown model: 'none' is not found`,
+    // A false is not sent.
+    expect(await ask(client, 'ModelReady', { name: 'none' })).toEqual({});
+    expect(await ask(client, 'ModelReady', { name: 'multi_version', version: '9' })).toEqual({});
+    await expect(ask(client, 'ModelReady', { name: 'multi_version', version: 'x' })).rejects.toThrow(
+      `${status.INVALID_ARGUMENT}: `,
     );
   });
 

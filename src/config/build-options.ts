@@ -106,7 +106,7 @@ function httpOptions(values: FlagValues) {
     httpBodyTimeoutSecs: values.number('http-body-timeout-secs'),
     httpHeaderForwardPattern: namePattern(values, 'http-header-forward-pattern'),
     serverTiming: values.boolean('server-timing'),
-    httpRestrictedApi: readRestrictedApis('http-restricted-api', values.list('http-restricted-api'), ''),
+    httpRestrictedApi: readRestrictedApis('http-restricted-api', 'api', values.list('http-restricted-api'), ''),
   };
 }
 
@@ -160,6 +160,7 @@ function grpcOptions(values: FlagValues) {
     grpcHeaderForwardPattern: namePattern(values, 'grpc-header-forward-pattern'),
     grpcRestrictedProtocol: readRestrictedApis(
       'grpc-restricted-protocol',
+      'protocol',
       values.list('grpc-restricted-protocol'),
       'triton-grpc-protocol-',
     ),

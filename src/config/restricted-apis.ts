@@ -26,9 +26,15 @@ export type RestrictedApis = ReadonlyMap<ApiCategory, ApiKey>;
 
 /**
  * Texts `API[,API...]:KEY=VALUE` of a flag. Throws INVALID_ARGUMENT, in which no value stands.
+ * @param noun what Triton calls them in the errors of this flag
  * @param prefix of the headers
  */
-export function readRestrictedApis(flag: string, texts: readonly string[], prefix: string): RestrictedApis {
+export function readRestrictedApis(
+  flag: string,
+  noun: 'api' | 'protocol',
+  texts: readonly string[],
+  prefix: string,
+): RestrictedApis {
   const restricted = new Map<ApiCategory, ApiKey>();
   for (const [nth, text] of texts.entries()) {
     const match = /^([^:=]+):([^=]*)=(.+)$/s.exec(text);
@@ -38,10 +44,10 @@ export function readRestrictedApis(flag: string, texts: readonly string[], prefi
     if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name)) throw badOption(flag, `'${key}' is no name of a header`);
     for (const category of categories!.split(',').map((word) => word.trim())) {
       if (!isCategory(category)) {
-        throw badOption(flag, `unknown restricted api '${category}': expected ${API_CATEGORIES.join(', ')}`);
+        throw badOption(flag, `unknown restricted ${noun} '${category}': expected ${API_CATEGORIES.join(', ')}`);
       }
       if (restricted.has(category)) {
-        throw badOption(flag, `restricted api '${category}' can not be specified in multiple config groups`);
+        throw badOption(flag, `restricted ${noun} '${category}' can not be specified in multiple config groups`);
       }
       restricted.set(category, { header: prefix + name, value: value! });
     }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { readRestrictedApis } from '../../src/config/restricted-apis.js';
 
-const read = (...texts: string[]) => readRestrictedApis('http-restricted-api', texts, 'x-');
+const read = (...texts: string[]) => readRestrictedApis('http-restricted-api', 'api', texts, 'x-');
 
 describe('restricted APIs', () => {
   test('each category has its header and value; all behind the first = is the value', () => {
@@ -30,5 +30,14 @@ describe('restricted APIs', () => {
     expect(said).toContain('--http-restricted-api');
     expect(said).toContain(message);
     expect(said).not.toContain('secret');
+  });
+
+  test('those of gRPC are called protocols, as by Triton', () => {
+    const readProtocols = (text: string) => () =>
+      readRestrictedApis('grpc-restricted-protocol', 'protocol', [text], 'triton-grpc-protocol-');
+    expect(readProtocols('infer:k=v')).toThrow("unknown restricted protocol 'infer': expected health");
+    expect(readProtocols('health,health:k=v')).toThrow(
+      "restricted protocol 'health' can not be specified in multiple config groups",
+    );
   });
 });

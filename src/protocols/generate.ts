@@ -129,7 +129,7 @@ class GenerateReader {
     }
     if (this.#parameters.has(name)) return;
     if (name === 'id' && isOuter) this.#id = asString(value, name);
-    this.#parameters.set(name, customParameter(value, name));
+    this.#parameters.set(name, customParameter(value, name, isOuter ? '' : `Converting keyword: '${NESTED}': `));
   }
 
   #readTensor({ name, datatype, dims }: GenerateInput): void {

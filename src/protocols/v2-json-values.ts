@@ -74,8 +74,8 @@ function asParameter(value: unknown, key: string): ParameterValue {
   return customParameter(value, key);
 }
 
-/** A value that is handed to the backend (fact sheet 1.11). */
-export function customParameter(value: unknown, key: string): ParameterValue {
+/** A value that is handed to the backend (fact sheet 1.11). @param where in front of the text of a refusal */
+export function customParameter(value: unknown, key: string, where = ''): ParameterValue {
   if (
     typeof value === 'string' ||
     typeof value === 'number' ||
@@ -84,7 +84,7 @@ export function customParameter(value: unknown, key: string): ParameterValue {
   ) {
     return value;
   }
-  throw invalid(`parameter '${key}' has invalid type. It should be either 'int', 'bool', or 'string'.`);
+  throw invalid(`${where}parameter '${key}' has invalid type. It should be either 'int', 'bool', or 'string'.`);
 }
 
 function asSequenceId(value: unknown): InferHead['sequenceId'] {

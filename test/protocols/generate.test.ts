@@ -119,7 +119,7 @@ describe('members', () => {
     for (const value of [null, [1], { a: 1 }]) {
       const text = "parameter 'x' has invalid type. It should be either 'int', 'bool', or 'string'.";
       expect(refused({ x: value })).toBe(text);
-      expect(refused({ parameters: { x: value } })).toBe(text);
+      expect(refused({ parameters: { x: value } })).toBe(`Converting keyword: 'parameters': ${text}`);
     }
     expect(refused({ parameters: { parameters: {} } })).toContain("parameter 'parameters' has invalid type");
   });

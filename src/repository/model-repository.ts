@@ -334,10 +334,10 @@ export class ModelRepository<Loaded extends object> {
   }
 }
 
-/** A name becomes part of a path. */
+/** A name becomes part of a path. Dots beside other characters lead nowhere, and Triton takes `m..1` (its QA says so). */
 function checkName(name: string): void {
   if (name.trim() === '') throw invalid('Model name cannot be empty. Please enter a valid name to deploy.');
-  if (!/[/\\\0]/.test(name) && name !== '.' && !name.includes('..')) return;
+  if (!/[/\\\0]/.test(name) && !['.', '..'].includes(name.trim())) return;
   throw invalid(`invalid model name '${name}', model name must not contain path traversal characters`);
 }
 

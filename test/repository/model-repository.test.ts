@@ -120,12 +120,21 @@ describe('requests', () => {
   it.each([
     ['', 'Model name cannot be empty. Please enter a valid name to deploy.'],
     [' \n', 'Model name cannot be empty. Please enter a valid name to deploy.'],
-    ...['..', '.', '../m', 'a/b', '/m', 'a\\b', 'a\0', 'm..'].map((name) => [
+    ...['..', ' ..', '.. ', '.', '../m', 'a/../b', 'm/..', 'a/b', '/m', 'm/', 'a\\b', 'a\0'].map((name) => [
       name,
       `invalid model name '${name}', model name must not contain path traversal characters`,
     ]),
   ])('are refused for the name %j', async (name, text) => {
     expect(await stage.loads(name)).toBe(`INVALID_ARGUMENT ${text}`);
+  });
+
+  it('may have dots that lead to no other folder', async () => {
+    const names = ['m..1', 'm....1', 'm.version1'];
+    stage.models(Object.fromEntries(names.map((name) => [name, name])));
+    for (const name of names) expect(await stage.loads(name)).toBe('');
+    expect(stage.served).toHaveLength(names.length);
+    // Folders whose names begin with a dot hold no models.
+    expect(await stage.loads('...')).toBe("INTERNAL failed to load '...', failed to poll from model repository");
   });
 
   it('are refused for a model that is in two repositories', async () => {

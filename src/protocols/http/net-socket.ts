@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
+import { Fifo } from '../../base/fifo.js';
 import { Outgoing } from '../../transport/http1/outgoing.js';
 import { PartCursor } from '../../transport/http1/part-cursor.js';
 import type { Slab } from '../../transport/http1/slab.js';
@@ -8,6 +9,9 @@ import { type MessageSocket, type PartsHolder, type SocketLimits, type SocketOwn
 
 /** Of a large message so much is one fragment: between them pings are answered, and what a client takes can be seen. */
 const FRAGMENT_BYTES = 256 * 1024;
+
+/** Messages, pings and pongs of one client that are taken in a row; then it is the turn of the others, however many have come in one piece. */
+const MESSAGES_PER_TURN = 256;
 
 /** First byte of a frame (RFC 6455, 5.2). */
 const FINAL = 0x80;
@@ -39,9 +43,14 @@ export class NetSocket implements MessageSocket {
   #owner!: SocketOwner;
   #sending: Sending | null = null;
   #closing: { readonly code: number; readonly reason: string } | null = null;
+  /** Its owner wants no messages. */
   #isPaused = false;
-  /** Messages that ws had read already when it was paused. */
-  #unread: { readonly message: Buffer; readonly isText: boolean }[] = [];
+  /** Messages, pings and pongs taken in this turn. */
+  #taken = 0;
+  /** It has had its turn, and waits for the next. */
+  #isTurnOver = false;
+  /** Messages that ws had read already when it was told to stop; null = none, and no memory for any. */
+  #unread: Fifo<{ readonly message: Buffer; readonly isText: boolean }> | null = null;
   #isScheduled = false;
   #isWorking = false;
   /** The kernel has not taken all we have written. */
@@ -58,8 +67,8 @@ export class NetSocket implements MessageSocket {
     this.#owner = owner;
     const webSocket = this.#webSocket;
     webSocket.on('message', (message: Buffer, isBinary: boolean) => this.#deliver(message, !isBinary));
-    webSocket.on('ping', () => owner.onPing());
-    webSocket.on('pong', () => owner.onPing());
+    webSocket.on('ping', () => this.#onPing());
+    webSocket.on('pong', () => this.#onPing());
     // What was wrong it tells the client itself, with its code.
     webSocket.on('error', () => {});
     webSocket.on('close', () => this.#onClose());
@@ -119,10 +128,7 @@ export class NetSocket implements MessageSocket {
   resume(): void {
     if (!this.#isPaused) return;
     this.#isPaused = false;
-    const unread = this.#unread;
-    this.#unread = [];
-    for (const { message, isText } of unread) this.#deliver(message, isText);
-    if (!this.#isPaused) this.#webSocket.resume();
+    this.#readOn();
   }
 
   close(code: number, reason: string): void {
@@ -201,13 +207,50 @@ export class NetSocket implements MessageSocket {
       this.#webSocket.close(this.#closing.code, this.#closing.reason);
   }
 
+  /** Messages may be handed on. */
+  get #isReading(): boolean {
+    return !this.#isPaused && !this.#isTurnOver;
+  }
+
   #deliver(message: Buffer, isText: boolean): void {
-    if (this.#isPaused) this.#unread.push({ message, isText });
-    else this.#owner.onMessage(message, isText);
+    if (!this.#isReading) {
+      this.#unread ??= new Fifo();
+      this.#unread.push({ message, isText });
+      return;
+    }
+    this.#owner.onMessage(message, isText);
+    this.#count();
+  }
+
+  #onPing(): void {
+    this.#owner.onPing();
+    this.#count();
+  }
+
+  #count(): void {
+    if (++this.#taken < MESSAGES_PER_TURN || this.#isTurnOver) return;
+    this.#isTurnOver = true;
+    this.#webSocket.pause();
+    setImmediate(this.#nextTurn);
+  }
+
+  readonly #nextTurn = (): void => {
+    this.#isTurnOver = false;
+    this.#taken = 0;
+    this.#readOn();
+  };
+
+  #readOn(): void {
+    while (this.#unread !== null && this.#isReading) {
+      const { message, isText } = this.#unread.shift();
+      if (this.#unread.length === 0) this.#unread = null;
+      this.#deliver(message, isText);
+    }
+    if (this.#isReading) this.#webSocket.resume();
   }
 
   #onClose(): void {
-    this.#unread = [];
+    this.#unread = null;
     const sending = this.#sending;
     this.#sending = null;
     sending?.holder.onPartsReleased();

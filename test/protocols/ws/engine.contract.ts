@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { HttpEngine } from '../../../src/protocols/http/engine.js';
 import { type SocketLimits, TEXT } from '../../../src/protocols/web-socket.js';
+import { Deferred } from '../http/engine-fixture.js';
 import {
   CountingHolder,
   clientFrame,
@@ -180,6 +181,22 @@ export function runSocketContract({ makeEngine, skip }: ContractOptions): void {
         }),
         { numRuns: 30 },
       );
+    });
+
+    it('that came in thousands in one piece do not keep those of others waiting', async () => {
+      await start(() => {});
+      const many = await fixture.raw();
+      const one = await fixture.raw();
+      const before = new Deferred<number>();
+      const { messages } = many.recorder;
+      one.recorder.onEach = () => before.resolve(messages.length);
+      // Is in the kernel when it returns.
+      many.recorder.onEach = () => messages.length === 1 && one.socket.write(clientFrames('one'));
+      const texts = Array.from({ length: 15_000 }, (_, nth) => String(nth));
+      many.socket.write(clientFrames(...texts));
+      expect(await before.promise).toBeLessThan(2000);
+      await until(() => messages.length === texts.length);
+      expect(many.recorder.texts()).toEqual(texts);
     });
 
     it('leave in the order they were sent in, from memory that is used again', async () => {

@@ -97,8 +97,16 @@ function numberText(value: number, scalar: string): string | null {
 }
 
 function expected(what: string, path: string, found: unknown) {
-  const text = shorten(JSON.stringify(found) ?? String(found));
-  return invalid(`field '${path}': expected ${what}, found ${text}`);
+  return invalid(`field '${path}': expected ${what}, found ${shorten(shownJson(found))}`);
+}
+
+/** A value that `JSON.parse` has read, as JSON: it reads what `JSON.stringify` has not the stack to write. */
+export function shownJson(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return 'what nests too deeply';
+  }
 }
 
 function join(path: string, name: string): string {

@@ -1,3 +1,4 @@
+import { shownJson } from '../config/config-from-json.js';
 import type { LoadOverrides } from '../repository/overrides.js';
 import { invalid, ServerError } from '../types/errors.js';
 
@@ -64,7 +65,7 @@ export function parametersOf({ parameters = {} }: Json): Json {
 
 function objectOf(value: unknown, what: string): Json {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Json;
-  throw invalid(`expected ${what} to be an object, found ${JSON.stringify(value).slice(0, 80)}`);
+  throw invalid(`expected ${what} to be an object, found ${shownJson(value).slice(0, 80)}`);
 }
 
 /**

@@ -88,6 +88,11 @@ describe('what is refused, and where', () => {
     ['text', '"x"', 'field \'\': expected an object, found "x"'],
     ['null', 'null', "field '': expected an object, found null"],
     [
+      'a list too deep to be written',
+      '['.repeat(100_000) + ']'.repeat(100_000),
+      "field '': expected an object, found what nests too deeply",
+    ],
+    [
       'an unknown field',
       { max_batch_sise: 1 },
       "ModelConfig has no field 'max_batch_sise'; did you mean 'max_batch_size'?",

@@ -112,6 +112,13 @@ describe('a body', () => {
     );
   });
 
+  it('is refused as a list that nests too deeply to be shown', () => {
+    const deep = '['.repeat(100_000) + ']'.repeat(100_000);
+    expect(refusal(() => read(deep))).toBe(
+      'INVALID_ARGUMENT expected the body of the request to be an object, found what nests too deeply',
+    );
+  });
+
   it('is refused where it is no JSON', () => {
     expect(refusal(() => read('{'))).toMatch(/^INVALID_ARGUMENT failed to parse the request JSON buffer: /);
   });

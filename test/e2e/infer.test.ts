@@ -314,6 +314,13 @@ onEachEngine((engine) => {
       expect(outputsOf((await client.ask(bytesOf(infer('simple', simpleInputs(1)))))!)).toEqual(simpleOutputs(1));
     });
 
+    test('of a kind that there is not is refused before the body has come', async () => {
+      const client = await connect();
+      const head =
+        'POST /v2/models/simple/infer HTTP/1.1\r\nHost: a\r\nContent-Encoding: br\r\nContent-Length: 1000000\r\n\r\n';
+      expect((await client.ask(head))!.status).toBe(501);
+    });
+
     test('that is broken is refused', async () => {
       const request = infer('simple', simpleInputs(7), { headers: { 'Content-Encoding': 'gzip' } });
       expect((await ask(server.httpPort, request)).status).toBe(400);

@@ -3,17 +3,20 @@ import { invalid, type ServerError } from '../../types/errors.js';
 import { inflateAll } from '../inflate.js';
 import { UnsupportedEncoding } from './encoding.js';
 
+/** Throws where `decompress` cannot undo this Content-Encoding: before the body has come. */
+export function checkEncoding(encoding: string): void {
+  if (encoding !== 'gzip' && encoding !== 'deflate') throw new UnsupportedEncoding();
+}
+
 /**
  * Undoes a request's Content-Encoding outside the main thread. `deflate` is the zlib container; which of the two it really is,
  * the bytes tell (fact sheet 1.2). `limit` bounds the result in bytes.
  */
 export function decompress(
-  encoding: string,
   body: Buffer,
   limit: number,
   done: (error: ServerError | null, bytes: Buffer) => void,
 ): void {
-  if (encoding !== 'gzip' && encoding !== 'deflate') throw new UnsupportedEncoding();
   if (body.length === 0) throw invalid('nothing to be decompressed');
   inflateAll(unzip, body, limit, (error, bytes) => {
     done(error === null ? null : decompressionError(error, limit), bytes);

@@ -23,7 +23,7 @@ import { JSON_ALONE } from '../prepared-reply.js';
 import { rawContent, rawHead } from '../raw-request.js';
 import type { RefusalLog } from '../refusal-log.js';
 import { reservedParameter } from '../v2-json-values.js';
-import { compress, decompress } from './compress.js';
+import { checkEncoding, compress, decompress } from './compress.js';
 import { chooseEncoding, type Encoding } from './encoding.js';
 import type { BodySink, ExchangeOwner, HttpExchange } from './engine.js';
 import type { InferSettings } from './infer-settings.js';
@@ -191,6 +191,7 @@ export class InferCall extends BodyInfer implements BodySink, ExchangeOwner {
     const announced = exchange.contentLength;
     this.#headerLength = this.#endpoint.headerLength(exchange.header('inference-header-content-length'), announced);
     this.#contentEncoding = contentCoding(exchange.header('content-encoding'));
+    if (this.#contentEncoding !== '') checkEncoding(this.#contentEncoding);
     this.#replyEncoding = chooseEncoding(exchange.header('accept-encoding'));
     const streams = this.#headerLength > 0 && this.#contentEncoding === '' && isLong(announced);
     this.#state = streams ? 'head' : 'whole';
@@ -219,7 +220,7 @@ export class InferCall extends BodyInfer implements BodySink, ExchangeOwner {
     }
     const use = this.use;
     this.#state = 'working';
-    decompress(this.#contentEncoding, body, this.#endpoint.settings.maxInputBytes, (error, bytes) => {
+    decompress(body, this.#endpoint.settings.maxInputBytes, (error, bytes) => {
       if (use !== this.use) return;
       try {
         if (error !== null) throw error;

@@ -20,7 +20,7 @@ import type {
   GrpcTls,
 } from './engine.js';
 import { parseTimeoutUs } from './grpc-timeout.js';
-import { httpRefusal, trailersOnly } from './header-blocks.js';
+import { httpRefusal, metadataTooLarge, trailersOnly } from './header-blocks.js';
 import { type Algorithm, isAlgorithm } from './message-codec.js';
 
 /** Tensors of megabytes come in larger frames and need not wait for windows so often; what has come is taken at once. */
@@ -29,6 +29,7 @@ export const engineLimits: ConnectionLimits = {
   maxFrameBytes: 256 * 1024,
   streamWindowBytes: 4 << 20,
   connectionWindowBytes: 16 << 20,
+  headerListTooLarge: metadataTooLarge(defaultLimits.maxHeaderListBytes),
 };
 
 /** A client may think about what it has got for long; one that never reads again must not hold tensors for ever. */

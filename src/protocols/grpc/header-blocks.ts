@@ -1,4 +1,5 @@
 import { encodeFields, encodeFrequent, type HeaderBlock } from '../../transport/http2/hpack/encoder.js';
+import { GRPC_RESOURCE_EXHAUSTED } from '../status.js';
 import type { Algorithm } from './message-codec.js';
 
 const CONTENT_TYPE = ['content-type', 'application/grpc'] as const;
@@ -21,6 +22,12 @@ export function statusTrailers(status: number, message: string): HeaderBlock {
 /** A status without messages: one field section is the whole answer (gRPC over HTTP/2, "Trailers-Only"). */
 export function trailersOnly(status: number, message: string): HeaderBlock {
   return encodeFields([[':status', '200'], CONTENT_TYPE, ACCEPTS, ...statusFields(status, message)]);
+}
+
+/** C-core's server has this status too; 431, which HTTP has for it, clients know as UNKNOWN. */
+export function metadataTooLarge(mostBytes: number): HeaderBlock {
+  const counted = `${mostBytes} bytes of metadata at most: names, values, and 32 for each entry`;
+  return trailersOnly(GRPC_RESOURCE_EXHAUSTED, `a call may have ${counted}. It has more: send less`);
 }
 
 /** An answer to what is no call of gRPC: 415 for another content type, 405 for another method. */

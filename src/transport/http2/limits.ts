@@ -1,4 +1,5 @@
 import { assert } from '../../base/assert.js';
+import { encodeFields, type HeaderBlock } from './hpack/encoder.js';
 import { noPingLimits, type PingLimits } from './ping-policy.js';
 import { FRAME_BYTES_MAX, FRAME_BYTES_MIN, HEADER_TABLE_BYTES_INITIAL, WINDOW_BYTES_MAX } from './wire.js';
 
@@ -12,8 +13,10 @@ export interface ConnectionLimits {
   readonly connectionWindowBytes: number;
   /** Largest frame that is taken, 16,384 to 16,777,215. Bodies are handed on as they come, whatever the size of their frames. */
   readonly maxFrameBytes: number;
-  /** Size of a field section as RFC 9113, 6.5.2 counts it; a larger one is answered 431. */
+  /** Size of a field section as RFC 9113, 6.5.2 counts it; a larger one is answered `headerListTooLarge`. */
   readonly maxHeaderListBytes: number;
+  /** The whole of that answer: RFC 6585, 5, unless the protocol on top has another. */
+  readonly headerListTooLarge: HeaderBlock;
   /** Encoded size of a field section over HEADERS and CONTINUATION; a larger one ends the connection. */
   readonly maxHeaderBlockBytes: number;
   /** Beside the bound on control frames of all kinds, which always holds. */
@@ -26,6 +29,7 @@ export const defaultLimits: ConnectionLimits = {
   connectionWindowBytes: 4 << 20,
   maxFrameBytes: FRAME_BYTES_MIN,
   maxHeaderListBytes: 16_384,
+  headerListTooLarge: encodeFields([[':status', '431']]),
   maxHeaderBlockBytes: 65_536,
   pings: noPingLimits,
 };

@@ -21,8 +21,6 @@ export interface StreamLayerHost {
   onViolation(message: string): void;
 }
 
-/** RFC 6585, 5. */
-const headerListTooLarge = encodeFields([[':status', '431']]);
 /** 8.5: there is nothing behind us to connect to. */
 const connectNotSupported = encodeFields([[':status', '501']]);
 
@@ -62,7 +60,7 @@ export class StreamLayer implements StreamHost, HeadHost, BodyHost {
     const refusal = refuseRequest(fields, section, this.streams.size, this.#limits);
     if (refusal !== null) this.#refuse(streamId, section, refusal);
     else if (section.listBytes > this.#limits.maxHeaderListBytes)
-      this.#answerOnly(streamId, section, headerListTooLarge);
+      this.#answerOnly(streamId, section, this.#limits.headerListTooLarge);
     else if (fields.method === 'CONNECT') this.#answerOnly(streamId, section, connectNotSupported);
     else this.#open(streamId, fields, section.endsStream);
   }

@@ -4,9 +4,22 @@ import type { GrpcKeepalive } from '../../../src/protocols/grpc/engine.js';
 import { RawClient } from '../../transport/http2/echo-server.js';
 import * as wire from '../../transport/http2/frames.js';
 import { runGrpcContract } from './engine.contract.js';
-import { GrpcFixture, status, UNARY, usualKeepalive } from './engine-fixture.js';
+import { BytesClient, GrpcFixture, status, UNARY, usualKeepalive } from './engine-fixture.js';
 
 runGrpcContract({ makeEngine: () => new ConchEngine(), skip: {} });
+
+test('metadata over the limit ends its call with RESOURCE_EXHAUSTED, and the connection goes on', async () => {
+  const fixture = await GrpcFixture.start(new ConchEngine(), (call) => call.end(status.OK, ''));
+  const client = new BytesClient(fixture.listener.port);
+  const { code, details } = await client.unary(UNARY, Buffer.alloc(0), { metadata: { 'x-a': 'y'.repeat(20_000) } });
+  expect([code, details]).toEqual([
+    status.RESOURCE_EXHAUSTED,
+    'a call may have 16384 bytes of metadata at most: names, values, and 32 for each entry. It has more: send less',
+  ]);
+  expect((await client.unary(UNARY, Buffer.alloc(0))).code).toBe(status.OK);
+  client.close();
+  await fixture.stop();
+});
 
 /** Triton hands these flags to gRPC C-core (`ping_abuse_policy.cc`). */
 describe('pings of a client', () => {

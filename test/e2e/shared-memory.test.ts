@@ -451,11 +451,13 @@ onEachEngine((http) => {
     expect((await say(post(`${BASE}/region/s/unregister`, '')))[0]).toBe(200);
     expect((await say(get(`${BASE}/region/s/status`)))[0]).toBe(200);
     expect((await register('s', facts))[0]).toBe(400);
-    expect((await inferJson('slow', head('third', 's')))[0]).toBe(404);
+    const third = inferJson('slow', head('third', 's'));
     const answer = JSON.parse((await socket.received(2))[1]!.bytes.toString());
     expect(answer).toMatchObject({ id: 'first', outputs: [{ name: 'OUTPUT0' }] });
     expect(slow.read(4, 4)).not.toEqual(Buffer.alloc(4));
+    expect((await third)[0]).toBe(200);
     expect((await say(get(`${BASE}/region/s/status`)))[0]).toBe(404);
+    expect((await inferJson('slow', head('fourth', 's')))[0]).toBe(404);
     socket.webSocket.terminate();
     slow.remove();
   });

@@ -38,7 +38,10 @@ export class ClientRegions {
     throw invalid(`failed to register CUDA shared memory region: '${name}', GPUs not supported`);
   }
 
-  /** A region in use goes with the last request that uses it. An unknown one is gone already. Throws as `checkAllowed`. */
+  /**
+   * A region in use goes with the last request that uses it; until then requests find it, as Triton's (its QA says so). An unknown one is
+   * gone already. Throws as `checkAllowed`.
+   */
   unregister(name: string): void {
     this.checkAllowed();
     const region = this.#regions.get(name);
@@ -60,8 +63,7 @@ export class ClientRegions {
 
   /** It is registered, and tensors may lie in it. */
   has(name: string): boolean {
-    const region = this.#regions.get(name);
-    return region !== undefined && !region.isLeaving;
+    return this.#regions.has(name);
   }
 
   /** All that are registered, by name. */
@@ -94,7 +96,7 @@ export class ClientRegions {
   /** The region of a tensor, which `letGo` must follow. Throws NOT_FOUND, and INVALID_ARGUMENT for what lies outside of it. */
   hold({ region: name, offset, byteSize }: RegionRange): Region {
     const region = this.#regions.get(name);
-    if (region === undefined || region.isLeaving) {
+    if (region === undefined) {
       throw new ServerError('NOT_FOUND', `Unable to find shared memory region: '${name}'`);
     }
     const size = region.facts.byteSize;

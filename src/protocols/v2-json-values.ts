@@ -117,7 +117,7 @@ export function asCount(value: unknown, member: string): number {
 }
 
 /** A whole number of 64 bits; beyond 2^53 the differences between them mean nothing here. */
-function asLong(value: unknown, member: string): number {
+export function asLong(value: unknown, member: string): number {
   if (typeof value === 'bigint' && value >= 0n) return Number.MAX_SAFE_INTEGER;
   return asCount(value, member);
 }

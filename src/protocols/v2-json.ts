@@ -8,6 +8,7 @@ import { shapeMismatch } from './json-tensor.js';
 import {
   asBoolean,
   asCount,
+  asLong,
   asMembers,
   asString,
   type Members,
@@ -246,15 +247,15 @@ function readSource(raw: RawInput, name: string): TensorSource {
   return { kind: 'binary', byteSize: asCount(parameters.get('binary_data_size'), 'binary_data_size') };
 }
 
-/** The shared-memory trio of an input or output (fact sheet 1.6); null = it has none. */
+/** The shared-memory trio of an input or output (fact sheet 1.6), for which regions beyond 2^53 are all too short; null = it has none. */
 function readShared(parameters: Members): RegionRange | null {
   if (!parameters.has('shared_memory_region')) return null;
   const offset = parameters.get('shared_memory_offset');
   if (!parameters.has('shared_memory_byte_size')) throw missingMember('shared_memory_byte_size');
   return {
     region: asString(parameters.get('shared_memory_region'), 'shared_memory_region'),
-    byteSize: asCount(parameters.get('shared_memory_byte_size'), 'shared_memory_byte_size'),
-    offset: offset === undefined ? 0 : asCount(offset, 'shared_memory_offset'),
+    byteSize: asLong(parameters.get('shared_memory_byte_size'), 'shared_memory_byte_size'),
+    offset: offset === undefined ? 0 : asLong(offset, 'shared_memory_offset'),
   };
 }
 

@@ -292,6 +292,19 @@ describe('shared memory', () => {
     expect(head.outputs[0]!.shared).toEqual({ region: 'q', byteSize: 4, offset: 0 });
   });
 
+  test('may be said to lie beyond 2^53, where no region reaches', () => {
+    const text = JSON.stringify(body).replace(
+      '"shared_memory_offset":16',
+      '"shared_memory_offset":18446744073709551584',
+    );
+    const head = parse(
+      text.replace('"shared_memory_byte_size":4', '"shared_memory_byte_size":18446744073709551584'),
+      true,
+    );
+    expect(head.inputs[0]!.source).toMatchObject({ region: 'r', offset: Number.MAX_SAFE_INTEGER });
+    expect(head.outputs[0]!.shared).toMatchObject({ region: 'q', byteSize: Number.MAX_SAFE_INTEGER });
+  });
+
   test.each([{ inputs: body.inputs }, { inputs: [input], outputs: body.outputs }])(
     'is refused where it is not, naming the flag',
     (request) => {

@@ -173,6 +173,13 @@ describe('values', () => {
     expect(error('m', '--http-port=x', '--http-port=2')).toContain("got 'x'");
   });
 
+  test('case counts in a pattern of headers behind (?-i) alone, and never without', () => {
+    const pattern = (text: string) => options(`--grpc-header-forward-pattern=${text}`).grpcHeaderForwardPattern!;
+    expect([pattern('MY_.*'), pattern('(?i)MY_.*')].map((it) => it.test('my_key'))).toEqual([true, true]);
+    expect(pattern('(?-i)MY_.*').test('my_key')).toBe(false);
+    expect(pattern('(?-i)my_.*').test('my_key')).toBe(true);
+  });
+
   test('an address of IPv6 loses its brackets', () => {
     expect(options('--http-address=ipv6:[::1]').httpAddress).toBe('::1');
     expect(options('--http-address=[::]', '--metrics-port=1').httpAddress).toBe('::');

@@ -110,12 +110,12 @@ function httpOptions(values: FlagValues) {
   };
 }
 
-/** Null = the flag is not given. Case does not matter; Triton's users may say so themselves in the way of RE2, which JavaScript does not know. */
+/** Null = the flag is not given. Case does not matter but behind `(?-i)`: RE2 has this and `(?i)` in front, JavaScript has neither. */
 function namePattern(values: FlagValues, flag: string): RegExp | null {
   const text = values.text(flag);
   if (text === '') return null;
   try {
-    return new RegExp(text.replace(/^\(\?i\)/, ''), 'i');
+    return new RegExp(text.replace(/^\(\?-?i\)/, ''), text.startsWith('(?-i)') ? '' : 'i');
   } catch (error) {
     throw badOption(flag, (error as Error).message);
   }

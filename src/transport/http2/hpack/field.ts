@@ -63,21 +63,26 @@ export function kindOfName(name: string): FieldKind {
 }
 
 export function kindOfField(nameKind: FieldKind, value: string): FieldKind {
-  if (!isFieldValue(value)) return FieldKind.MALFORMED;
+  if (!isFieldValue(value) || (nameKind !== FieldKind.OTHER && isPadded(value))) return FieldKind.MALFORMED;
   // 8.2.2: the only coding that may be asked for.
   return nameKind === FieldKind.TE && value !== 'trailers' ? FieldKind.MALFORMED : nameKind;
 }
 
-/** 8.2.1: no NUL, CR, LF; no blanks around it. */
+/** 8.2.1: no NUL, CR, LF. */
 function isFieldValue(value: string): boolean {
-  const { length } = value;
-  if (length === 0) return true;
-  if (isBlank(value.charCodeAt(0)) || isBlank(value.charCodeAt(length - 1))) return false;
-  for (let at = 0; at < length; at++) {
+  for (let at = 0; at < value.length; at++) {
     const code = value.charCodeAt(at);
     if (code <= 0x0d && (code === 0x0d || code === 0x0a || code === 0)) return false;
   }
   return true;
+}
+
+/**
+ * 8.2.1 forbids blanks around any value. Around those that mean nothing here they stay: clients of gRPC send metadata as it is given to
+ * them, and servers of gRPC's own library take it.
+ */
+function isPadded(value: string): boolean {
+  return value !== '' && (isBlank(value.charCodeAt(0)) || isBlank(value.charCodeAt(value.length - 1)));
 }
 
 function isBlank(code: number): boolean {

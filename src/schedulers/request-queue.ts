@@ -32,6 +32,9 @@ export interface QueueSettings {
   readonly levelPolicies: ReadonlyMap<number, QueuePolicy>;
 }
 
+/** Empty levels are kept up to this number of all: there may be 2^64 - 1, which a client may go through. */
+const LEVELS_KEPT = 64;
+
 interface Waiting {
   readonly request: InferRequest;
   /** Monotonic microseconds; Infinity = never. */
@@ -40,11 +43,14 @@ interface Waiting {
 
 /** One priority level: first those in time, then those that waited too long and were put off. */
 class Level {
+  /** 1 = served first. */
+  readonly priority: number;
   readonly policy: QueuePolicy;
   readonly waiting = new Fifo<Waiting>();
   readonly delayed = new Fifo<Waiting>();
 
-  constructor(policy: QueuePolicy) {
+  constructor(priority: number, policy: QueuePolicy) {
+    this.priority = priority;
     this.policy = policy;
   }
 
@@ -67,19 +73,20 @@ class Level {
  * what has expired is given to the caller.
  */
 export class RequestQueue implements PendingView {
-  readonly #levels: readonly Level[];
+  readonly #settings: QueueSettings;
+  readonly #levelCount: number;
   readonly #defaultLevel: number;
+  /** Those that have been asked for, in serving order. */
+  #levels: Level[] = [];
   #length = 0;
   /** No deadline is earlier than this. */
   #nextDeadlineUs = Number.POSITIVE_INFINITY;
 
   constructor(settings: QueueSettings) {
-    const count = Math.max(1, settings.levels);
-    this.#levels = Array.from(
-      { length: count },
-      (_, index) => new Level(settings.levelPolicies.get(index + 1) ?? settings.defaultPolicy),
-    );
-    this.#defaultLevel = Math.min(Math.max(1, settings.defaultLevel), count);
+    this.#settings = settings;
+    this.#levelCount = Math.max(1, settings.levels);
+    this.#defaultLevel = Math.min(Math.max(1, settings.defaultLevel), this.#levelCount);
+    this.#open(this.#defaultLevel);
   }
 
   get length(): number {
@@ -184,8 +191,19 @@ export class RequestQueue implements PendingView {
 
   #levelOf(request: InferRequest): Level {
     const { priority } = request;
-    const inRange = priority >= 1 && priority <= this.#levels.length;
-    return this.#levels[(inRange ? priority : this.#defaultLevel) - 1]!;
+    if (this.#levelCount === 1) return this.#levels[0]!;
+    const inRange = priority >= 1 && priority <= this.#levelCount;
+    const wanted = inRange ? priority : this.#defaultLevel;
+    return this.#levels.find((level) => level.priority === wanted) ?? this.#open(wanted);
+  }
+
+  #open(priority: number): Level {
+    if (this.#levels.length >= LEVELS_KEPT) this.#levels = this.#levels.filter((level) => level.length > 0);
+    const { levelPolicies, defaultPolicy } = this.#settings;
+    const level = new Level(priority, levelPolicies.get(priority) ?? defaultPolicy);
+    const behind = this.#levels.findIndex((other) => other.priority > priority);
+    this.#levels.splice(behind === -1 ? this.#levels.length : behind, 0, level);
+    return level;
   }
 }
 

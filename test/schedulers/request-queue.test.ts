@@ -33,6 +33,18 @@ describe('priorities', () => {
     queue.push(new FakeRequest('first', { priority: 1 }), 0);
     expect(names(queue)).toBe('first none beyond');
   });
+
+  test('there may be 2^64 - 1, of which those that are empty cost nothing', () => {
+    const queue = queueOf(2 ** 64 - 1, {}, new Map([[2 ** 32, { ...OPEN_POLICY, maxSize: 1 }]]));
+    queue.push(new FakeRequest('last'), 0);
+    queue.push(new FakeRequest('own', { priority: 2 ** 32 }), 0);
+    for (let priority = 1000; priority > 0; priority--) {
+      queue.push(new FakeRequest(String(priority), { priority }), 0);
+      expect((queue.shift() as FakeRequest).name).toBe(String(priority));
+    }
+    expect(() => queue.push(new FakeRequest('b', { priority: 2 ** 32 }), 0)).toThrow('Exceeds maximum queue size');
+    expect(names(queue)).toBe('own last');
+  });
 });
 
 describe('queue size', () => {

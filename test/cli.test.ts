@@ -180,6 +180,12 @@ describe('values', () => {
     expect(pattern('(?-i)my_.*').test('my_key')).toBe(true);
   });
 
+  test('the name of a configuration is not empty', () => {
+    expect(options('--model-config-name=h100').modelConfigName).toBe('h100');
+    expect(error('models', '--model-config-name=')).toContain('found an empty one');
+    expect(error('models', '--model-config-name', '')).toContain('--model-config-name');
+  });
+
   test('an address of IPv6 loses its brackets', () => {
     expect(options('--http-address=ipv6:[::1]').httpAddress).toBe('::1');
     expect(options('--http-address=[::]', '--metrics-port=1').httpAddress).toBe('::');

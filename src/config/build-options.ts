@@ -48,7 +48,7 @@ function serverOptions(values: FlagValues) {
 function modelOptions(values: FlagValues, folders: readonly string[]) {
   return {
     modelRepositories: repositories([...values.list('model-repository'), ...folders]),
-    modelConfigName: values.text('model-config-name'),
+    modelConfigName: configName(values),
     disableAutoCompleteConfig: values.boolean('disable-auto-complete-config') || values.boolean('strict-model-config'),
     ...modelControl(values),
     modelNamespacing: values.boolean('model-namespacing'),
@@ -108,6 +108,16 @@ function httpOptions(values: FlagValues) {
     serverTiming: values.boolean('server-timing'),
     httpRestrictedApi: readRestrictedApis('http-restricted-api', 'api', values.list('http-restricted-api'), ''),
   };
+}
+
+/** '' = the flag is not given. An empty name is that of a variable without a value. */
+function configName(values: FlagValues): string {
+  const name = values.text('model-config-name');
+  if (name !== '' || !values.isGiven('model-config-name')) return name;
+  throw badOption(
+    'model-config-name',
+    "expected the name of a file in the models' folders configs, found an empty one",
+  );
 }
 
 /** Null = the flag is not given. Case does not matter but behind `(?-i)`: RE2 has this and `(?i)` in front, JavaScript has neither. */

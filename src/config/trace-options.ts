@@ -32,6 +32,14 @@ const numbers = new Map<string, Range>([
   ['opentelemetry,bsp_schedule_delay', counts],
   ['opentelemetry,bsp_max_export_batch_size', sizes],
 ]);
+/** What Triton takes too, in any case, from the times of `MIN` and `MAX`. */
+const olderLevels = new Map([
+  ['false', 'OFF'],
+  ['true', 'TIMESTAMPS'],
+  ['on', 'TIMESTAMPS'],
+  ['min', 'TIMESTAMPS'],
+  ['max', 'TIMESTAMPS'],
+]);
 const words = new Map<string, readonly string[]>([
   ['mode', modes],
   ['level', levels],
@@ -116,7 +124,7 @@ class GivenSettings {
   constructor(flags: FlagValues) {
     for (const text of flags.list('trace-config')) this.#add(text);
     for (const [key, flag] of older) {
-      if (flags.isGiven(flag) && !this.#values.has(key)) this.#values.set(key, [flags.asText(flag)]);
+      if (flags.isGiven(flag) && !this.#values.has(key)) this.#values.set(key, [checked(key, flags.asText(flag))]);
     }
   }
 
@@ -150,9 +158,14 @@ function checked(key: string, value: string): string {
   }
   const choices = words.get(key);
   if (choices === undefined) return value;
-  const found = choices.find((choice) => choice.toLowerCase() === value.toLowerCase());
+  const word = value.toLowerCase();
+  const found = choices.find((choice) => choice.toLowerCase() === word) ?? levelOf(key, word);
   if (found === undefined) throw badOption('trace-config', `expected ${key}=${choices.join('|')}, got '${value}'`);
   return found;
+}
+
+function levelOf(key: string, word: string): string | undefined {
+  return key === 'level' ? olderLevels.get(word) : undefined;
 }
 
 function isNumberIn([min, max]: Range, text: string): boolean {

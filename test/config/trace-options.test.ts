@@ -75,6 +75,19 @@ describe('--trace-config', () => {
     expect(read(['rate=9', 'triton,file=g'], before).settings).toEqual({ ...expected, rate: 9, file: 'g' });
   });
 
+  test.each([
+    ['MIN', ['TIMESTAMPS']],
+    ['max', ['TIMESTAMPS']],
+    ['On', ['TIMESTAMPS']],
+    ['true', ['TIMESTAMPS']],
+    ['tensors', ['TENSORS']],
+    ['false', []],
+    ['off', []],
+  ])('the level %s of before is still understood', (level, levels) => {
+    expect(read([], { 'trace-file': 'f', 'trace-level': level }).settings.levels).toEqual(levels);
+    expect(read([`level=${level}`, 'triton,file=f']).settings.levels).toEqual(levels);
+  });
+
   test('the flags of before name their successor', () => {
     expect(parseCommandLine(['dir', '--trace-rate=5'])).toMatchObject({
       notes: ['--trace-rate is deprecated: use --trace-config rate=N'],

@@ -19,6 +19,7 @@ import {
   scanNamesakes,
   scanOneModel,
   scanRepositories,
+  TWICE,
 } from './scan.js';
 import { Settling } from './settling.js';
 import { stampOfEntry } from './stamps.js';
@@ -354,7 +355,7 @@ function throwUnlessServed(name: string, outcome: Outcome, { blocksReadiness }: 
     case 'unfit':
       throw invalid(`load failed for model '${name}': ${withoutClass(outcome.problem)}\n`);
     case 'refused':
-      if (!blocksReadiness) throw notPolled(name, `: ${outcome.problem}`);
+      if (!blocksReadiness || outcome.problem === TWICE) throw notPolled(name, `: ${outcome.problem}`);
       throw invalid(`load failed for model '${name}': ${withoutClass(outcome.problem)}\n`);
   }
 }

@@ -188,7 +188,7 @@ describe('two repositories', () => {
   test('with one name have none of it', async () => {
     await startBoth();
     expect(briefly(await load(server, 'adder'))).toBe(
-      "400 load failed for model 'adder': model appears in two or more repositories\n",
+      "500 failed to load 'adder', failed to poll from model repository: model appears in two or more repositories",
     );
     expect(await indexOf(server)).toEqual([
       { name: 'adder', state: 'UNAVAILABLE', reason: 'model appears in two or more repositories' },

@@ -141,7 +141,7 @@ describe('requests', () => {
     await use({ repositories: ['r1', 'r2'] });
     stage.models({ 'r1/m': 'x', 'r2/m': 'y' });
     expect(await stage.loads('m')).toBe(
-      "INVALID_ARGUMENT load failed for model 'm': model appears in two or more repositories\n",
+      "INTERNAL failed to load 'm', failed to poll from model repository: model appears in two or more repositories",
     );
   });
 

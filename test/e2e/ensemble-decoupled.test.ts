@@ -4,7 +4,7 @@ import { countsOf, ensembleFiles, ways } from './ensembles.js';
 import { memoryUsed } from './metrics.js';
 import { ask, askJson, bytesOf, get, type HttpRequest, post, type Tensor } from './requests.js';
 import { ServerProcess } from './server.js';
-import { SocketClient } from './socket-client.js';
+import { type Answer, SocketClient } from './socket-client.js';
 import { until } from './until.js';
 
 // Each answer of the decoupled step goes through two more, side by side.
@@ -70,6 +70,25 @@ test.each([
   ['unawaited', 30, upTo(30)],
 ])('answers of a decoupled step go on one by one, in their order: %s, %i times', async (how, count, expected) => {
   expect(await hear(count, how)).toEqual(expected);
+});
+
+test('the last answer says that it is the last, and nothing follows it', async () => {
+  const client = await SocketClient.open(server.httpPort, '/v2/models/told/infer');
+  const inputs = [
+    { name: 'COUNT', datatype: 'INT32', shape: [1, 1], data: [4] },
+    { name: 'HOW', datatype: 'BYTES', shape: [1, 1], data: ['final'] },
+  ];
+  const parameters = { triton_enable_empty_final_response: true };
+  client.send(JSON.stringify({ id: 'a', inputs, parameters }));
+  const first = await client.answers(4);
+  client.send(JSON.stringify({ id: 'b', inputs, parameters }));
+  const all = [...first, ...(await client.answers(8)).slice(4)];
+  const flags = all.map((answer) => {
+    const { id, parameters: said, values } = answer as Answer & { parameters: Record<string, boolean> };
+    return [id, said.triton_final_response, values.NTH];
+  });
+  expect(flags).toEqual(['a', 'b'].flatMap((id) => [0, 1, 2, 3].map((nth): unknown[] => [id, nth === 3, [nth]])));
+  client.webSocket.close();
 });
 
 test('an output that an answer leaves out is missing in that of the ensemble', async () => {

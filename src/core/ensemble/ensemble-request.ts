@@ -190,15 +190,15 @@ export class EnsembleRequest implements AcceptedRequest, FlowOwner, AnsweredRequ
     if (this.#runs.length === 0 && this.#error !== null) this.#deliverError(this.#error);
   }
 
-  onAnswer(flow: Flow): void {
+  onAnswer(flow: Flow, isLast: boolean): void {
     const isOnly = this.steps.route.depth === 0;
     if (isOnly && this.steps.route.outputs.some((tensor) => flow.sources[tensor] === null)) {
       this.#unset(flow);
       return;
     }
-    if (isOnly) this.#succeed();
+    if (isLast) this.#succeed();
     else this.#held++;
-    this.#responder.onResponse(new EnsembleResponse(this, flow, isOnly));
+    this.#responder.onResponse(new EnsembleResponse(this, flow, isLast));
   }
 
   onReleased(): void {

@@ -85,7 +85,7 @@ export class EnsembleResponse implements InferResponse {
 
   get hasFixedOutputs(): boolean {
     const { model, plan } = this;
-    if (!this.isFinal || this.parameters !== null) return false;
+    if (this.flow.level > 0 || this.parameters !== null) return false;
     return plan.outputs.every(({ index, classCount }) => classCount === 0 && model.hasFixedOutput(index));
   }
 

@@ -22,8 +22,8 @@ export interface FlowOwner {
   onStalled(run: StepRun): boolean;
   /** What a step's answer took. */
   addTimes(response: InferResponse): void;
-  /** All that was asked for is there, or is known to be missing. */
-  onAnswer(flow: Flow): void;
+  /** All that was asked for is there, or is known to be missing. `isLast`: no further answer can come. */
+  onAnswer(flow: Flow, isLast: boolean): void;
   /** Every step is over, and all answers are given. */
   onOver(): void;
 }
@@ -124,7 +124,7 @@ export class Flow implements StepOwner {
       if (!this.#isTurn()) return;
       this.#isAnswered = true;
       this.#unread++;
-      this.#request.onAnswer(this);
+      this.#request.onAnswer(this, this.#isLast());
     }
     if (this.isOver) this.#end();
   }
@@ -132,7 +132,11 @@ export class Flow implements StepOwner {
   onResponse(run: StepRun, response: InferResponse): void {
     this.#request.addTimes(response);
     const isDecoupled = this.#stepOf(run).step.model.isDecoupled;
-    if (response.isFinal) this.#request.runEnded(run);
+    if (response.isFinal) {
+      this.#request.runEnded(run);
+      // Before its answer goes on, which may be the last of the ensemble.
+      this.#openSteps--;
+    }
     if (this.#request.isAborted) response.release();
     else if (isDecoupled) this.#takePart(run, response);
     else this.#take(run, response);
@@ -176,6 +180,13 @@ export class Flow implements StepOwner {
   #isTurn(): boolean {
     const parent = this.#parent;
     return parent === null || (parent.#passes[parent.#firstOpen] === this && parent.#isTurn());
+  }
+
+  /** It is the only pass that is not over, and there will be no more. Only where it is its turn. */
+  #isLast(): boolean {
+    const parent = this.#parent;
+    if (parent === null) return true;
+    return parent.#openSteps === 0 && parent.#firstOpen === parent.#passes.length - 1 && parent.#isLast();
   }
 
   /** Nothing comes into it any more. */
@@ -269,7 +280,6 @@ export class Flow implements StepOwner {
 
   #stepEnded(run: StepRun): void {
     if (this.#request.isAborted) return;
-    this.#openSteps--;
     if (this.#stepOf(run).step.model.isDecoupled) this.#answersEnd(run);
     this.proceed();
   }

@@ -60,6 +60,14 @@ export class BodyBuffer {
     this.#length = needed;
   }
 
+  /** Holds `bytes` instead, which are nobody else's. Throws RESOURCE_EXHAUSTED. */
+  become(bytes: Buffer): void {
+    this.clear();
+    this.#budget.take(bytes.length);
+    this.#bytes = bytes;
+    this.#length = bytes.length;
+  }
+
   clear(): void {
     if (this.#bytes === nothing) return;
     this.#budget.give(this.#bytes.length);

@@ -4,7 +4,12 @@ import { inflateAll } from '../../src/protocols/inflate.js';
 
 function inflated(run: typeof gunzip, bytes: Buffer, limit = 100): Promise<string> {
   return new Promise((resolve) => {
-    inflateAll(run, bytes, limit, (error, plain) => resolve(error === null ? plain.toString() : error.message));
+    inflateAll(
+      run,
+      () => bytes,
+      limit,
+      (error, plain) => resolve(error === null ? plain.toString() : error.message),
+    );
   });
 }
 
@@ -28,9 +33,28 @@ test('several members of gzip are one text', async () => {
   expect(await inflated(gunzip, Buffer.concat([gzipSync('a'), gzipSync('b')]))).toBe('ab');
 });
 
-test('the bytes may change as soon as it was called', async () => {
+test('the bytes may change as soon as they were given', async () => {
   const bytes = Buffer.from(deflateSync(text));
   const done = inflated(inflate, bytes);
   bytes.fill(0);
   expect(await done).toBe(text);
+});
+
+test('a few are inflated at a time, and those that nobody waits for never', async () => {
+  const bytes = deflateSync(text);
+  let asked = 0;
+  const done: Promise<string>[] = [];
+  for (let nth = 0; nth < 20; nth++) {
+    const bytesOf = () => {
+      asked++;
+      return nth % 2 === 0 ? bytes : null;
+    };
+    const one = new Promise<string>((resolve) => inflateAll(inflate, bytesOf, 100, () => resolve(`${asked}`)));
+    if (nth % 2 === 0) done.push(one);
+    else void one.then(() => expect.unreachable());
+  }
+  // Four of those that are waited for, and what stands before the fifth.
+  expect(asked).toBe(7);
+  await Promise.all(done);
+  expect(asked).toBe(20);
 });

@@ -35,10 +35,16 @@ export function inflateMessage(
     done(null, message);
     return;
   }
-  inflateAll(run, message, Math.max(1, maxBytes), (error, plain) => {
-    if (error === null) done(null, plain);
-    else done(error.code === 'ERR_BUFFER_TOO_LARGE' ? 'too-large' : 'broken', Buffer.alloc(0));
-  });
+  const copy = Buffer.from(message);
+  inflateAll(
+    run,
+    () => copy,
+    Math.max(1, maxBytes),
+    (error, plain) => {
+      if (error === null) done(null, plain);
+      else done(error.code === 'ERR_BUFFER_TOO_LARGE' ? 'too-large' : 'broken', Buffer.alloc(0));
+    },
+  );
 }
 
 /** Off the main thread; null = it could not be done. */

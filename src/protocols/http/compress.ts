@@ -11,14 +11,14 @@ export function checkEncoding(encoding: string): void {
 /**
  * Undoes a request's Content-Encoding outside the main thread. `deflate` is the zlib container; which of the two it really is,
  * the bytes tell (fact sheet 1.2). `limit` bounds the result in bytes.
+ * @param bodyOf when its turn comes; null = nobody waits for it any more
  */
 export function decompress(
-  body: Buffer,
+  bodyOf: () => Buffer | null,
   limit: number,
   done: (error: ServerError | null, bytes: Buffer) => void,
 ): void {
-  if (body.length === 0) throw invalid('nothing to be decompressed');
-  inflateAll(unzip, body, limit, (error, bytes) => {
+  inflateAll(unzip, bodyOf, limit, (error, bytes) => {
     done(error === null ? null : decompressionError(error, limit), bytes);
   });
 }

@@ -203,28 +203,30 @@ export class InferCall extends BodyInfer implements BodySink, ExchangeOwner {
   }
 
   #takeWhole(chunk: Uint8Array, last: boolean): void {
-    if (last && this.#body.length === 0) {
-      this.#decode(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+    if (last && this.#body.length === 0 && this.#contentEncoding === '') {
+      this.#takeBody(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
       return;
     }
     this.#body.append(chunk);
     if (this.#headerLength <= 0 && this.#contentEncoding === '')
       checkBodySize(this.#body.length, this.#headerLength, this.#endpoint.settings.maxInputBytes);
-    if (last) this.#decode(this.#body.view);
+    if (!last) return;
+    if (this.#contentEncoding === '') this.#takeBody(this.#body.view);
+    else this.#decompress();
   }
 
-  #decode(body: Buffer): void {
-    if (this.#contentEncoding === '') {
-      this.#takeBody(body);
-      return;
-    }
+  /** The body stays where it is until its turn comes, and then what it has become takes its place: both count among what bodies may hold. */
+  #decompress(): void {
+    if (this.#body.length === 0) throw invalid('nothing to be decompressed');
     const use = this.use;
     this.#state = 'working';
-    decompress(body, this.#endpoint.settings.maxInputBytes, (error, bytes) => {
+    const bodyOf = () => (use === this.use ? this.#body.view : null);
+    decompress(bodyOf, this.#endpoint.settings.maxInputBytes, (error, bytes) => {
       if (use !== this.use) return;
       try {
         if (error !== null) throw error;
-        this.#takeBody(bytes);
+        this.#body.become(bytes);
+        this.#takeBody(this.#body.view);
       } catch (failure) {
         this.fail(failure);
       }

@@ -25,6 +25,22 @@ def test_an_all_json_request_gets_a_flat_json_answer(server):
     assert outputs["OUTPUT1"]["data"] == [0] * 16
 
 
+def test_optional_members_may_be_null_as_the_types_of_mlserver_write_them(server):
+    inputs = [{"name": name, **ONES, "parameters": None} for name in ("INPUT0", "INPUT1")]
+    outputs = [{"name": "OUTPUT0", "parameters": None}]
+    answer = post_json(server, INFER, {"id": None, "parameters": None, "inputs": inputs, "outputs": outputs})
+    assert answer.json["outputs"] == [{"name": "OUTPUT0", "datatype": "INT32", "shape": [1, 16], "data": [2] * 16}]
+    assert "id" not in answer.json
+    everything = post_json(server, INFER, {"id": None, "parameters": None, "inputs": inputs, "outputs": None})
+    assert [output["name"] for output in everything.json["outputs"]] == ["OUTPUT0", "OUTPUT1"]
+
+
+def test_a_tensor_without_elements_has_null_for_data_as_the_client_of_kserve_writes_it(server):
+    empty = {"name": "INPUT0", "datatype": "FP32", "shape": [2, 0], "parameters": {"binary_data_size": 0}, "data": None}
+    answer = post_json(server, "/v2/models/identity_fp32/infer", {"inputs": [empty]})
+    assert answer.json["outputs"] == [{"name": "OUTPUT0", "datatype": "FP32", "shape": [2, 0], "data": []}]
+
+
 def test_nested_data_is_read_row_by_row(server):
     nested = {"datatype": "INT32", "shape": [2, 16], "data": [list(range(16)), list(range(16, 32))]}
     answer = post_json(server, INFER, {"inputs": [{"name": "INPUT0", **nested}, {"name": "INPUT1", **nested}]})

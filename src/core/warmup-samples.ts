@@ -153,27 +153,33 @@ function beginning({ kind, datatype, no, yes }: ControlSpec): Uint8Array {
   return kind === 'CONTROL_SEQUENCE_END' ? no : yes;
 }
 
-/** As the sample gives it, whose dims are all dimensions; else as it is when a sequence begins. */
+/** As the sample gives it; else as it is when a sequence begins. */
 function fedTensor(model: WarmupModel, sample: ModelWarmup, fed: Fed, line: number): WarmupTensor {
   const { name, datatype, defaultDims, defaultData } = fed;
   const input = sample.inputs[name];
   if (input === undefined) return { line, datatype, dims: defaultDims, bytes: defaultData.length, data: defaultData };
-  const { dims } = input;
-  named(sample, () => checkFed(model.config.name, requestTag(sample.name), fed, input));
+  const dims = named(sample, () => fedDims(model, requestTag(sample.name), fed, input));
   return { line, datatype, dims, ...dataOf(model, sample, { name, datatype, elements: elementCount(dims) }) };
 }
 
-function checkFed(model: string, tag: string, { name, datatype, dims }: Fed, input: SampleInput): void {
+/** All dimensions of it: where the model batches a sample may leave out the first, which is 1. */
+function fedDims(
+  model: WarmupModel,
+  tag: string,
+  { name, datatype, dims }: Fed,
+  input: SampleInput,
+): readonly number[] {
+  const own = model.config.name;
   const given = datatypeOf(input.data_type);
   if (given !== datatype) {
     const got = given ?? '<invalid>';
-    throw invalid(`${tag}inference input '${name}' data-type is '${got}', but model '${model}' expects '${datatype}'`);
+    throw invalid(`${tag}inference input '${name}' data-type is '${got}', but model '${own}' expects '${datatype}'`);
   }
-  const fits = input.dims.length === dims.length && dims.every((dim, i) => dim === -1 || dim === input.dims[i]);
-  if (fits) return;
+  const full = model.tensors.maxBatchSize > 0 && input.dims.length < dims.length ? [1, ...input.dims] : input.dims;
+  if (full.length === dims.length && dims.every((dim, i) => dim === -1 || dim === full[i])) return full;
   throw invalid(
-    `${tag}unexpected shape for input '${name}' for model '${model}'. Expected ${shapeText(dims)}, got ${shapeText(input.dims)}. ` +
-      'NOTE: dims of an input that the server feeds are all of its dimensions, that of the batch too.',
+    `${tag}unexpected shape for input '${name}' for model '${own}'. Expected ${shapeText(dims)}, got ${shapeText(full)}. ` +
+      'NOTE: the first dimension is that of the batch where the model batches, and may be left out.',
   );
 }
 

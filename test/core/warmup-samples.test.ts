@@ -120,10 +120,22 @@ test('controls and states are taken as the sample gives them', () => {
   expect(tensors[5]).toEqual({ line: 5, datatype: 'INT32', dims: [1, 5], bytes: 20, data: 'random' });
 });
 
+test('the batch dimension of controls and states may be left out', () => {
+  const given = [
+    input('N', 'INT32', '1, 2'),
+    input('START', 'INT32', '1'),
+    input('S', 'INT32', '5', 'random_data: true'),
+  ];
+  const text = `${NUMBERS} ${SEQUENCES} ${warmup(`batch_size: 2 ${given.join(' ')}`)}`;
+  const { tensors } = only(text, { states: [STATE] });
+  expect(tensors[1]).toEqual({ line: 1, datatype: 'INT32', dims: [1, 1], bytes: 4, data: 'zero' });
+  expect(tensors[5]).toEqual({ line: 5, datatype: 'INT32', dims: [1, 5], bytes: 20, data: 'random' });
+});
+
 const failed = (text: string) => `Invalid argument: failed to run warmup sample 's': ${text}; `;
 const N = input('N', 'INT32', '1, 2');
 const FILE = 'input_data_file: "f"';
-const KEPT = 'NOTE: dims of an input that the server feeds are all of its dimensions, that of the batch too.';
+const KEPT = 'NOTE: the first dimension is that of the batch where the model batches, and may be left out.';
 
 test.each([
   [
@@ -175,9 +187,9 @@ test.each([
     failed("[request id: s] inference input 'START' data-type is 'FP32', but model 'm' expects 'INT32'"),
   ],
   [
-    'with a control without its batch dimension',
-    `${NUMBERS} ${SEQUENCES} ${warmup(`batch_size: 1 ${N} ${input('START', 'INT32', '1')}`)}`,
-    failed(`[request id: s] unexpected shape for input 'START' for model 'm'. Expected [1,1], got [1]. ${KEPT}`),
+    'with a control of two elements',
+    `${NUMBERS} ${SEQUENCES} ${warmup(`batch_size: 1 ${N} ${input('START', 'INT32', '2')}`)}`,
+    failed(`[request id: s] unexpected shape for input 'START' for model 'm'. Expected [1,1], got [1,2]. ${KEPT}`),
   ],
   [
     'with a state of more than one row',

@@ -100,7 +100,8 @@ export class ModelManager<Loaded extends object> {
     const others = [...this.#models.keys()].filter((other) => other.endsWith(NAMESPACE_MARK + name));
     if (others.length > 0) {
       throw invalid(
-        `model '${name}' is in several repositories: ask for ${others.map((it) => `'${it}'`).join(' or ')}`,
+        `There are ${others.length} identifiers of model '${name}' in global map, model namespace must be provided to resolve ambiguity. ` +
+          `Ask for ${others.map((it) => `'${it}'`).join(' or ')}.`,
       );
     }
     throw notFound(name, version, record?.versions.map((known) => known.version) ?? []);

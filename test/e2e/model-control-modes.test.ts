@@ -206,7 +206,9 @@ describe('two repositories', () => {
     for (const space of spaces) expect(briefly(await load(server, `${space}::adder`))).toBe('200');
     expect(await addsOf(server, `${spaces[0]}::adder`)).toBe(1);
     expect(await addsOf(server, `${spaces[1]}::adder`)).toBe(20);
-    expect(await addsOf(server, 'adder')).toMatch(/^400 model 'adder' is in several repositories: ask for /);
+    expect(await addsOf(server, 'adder')).toMatch(
+      /^400 There are 2 identifiers of model 'adder' .* to resolve ambiguity\. Ask for /,
+    );
     await load(server, 'alone');
     expect(await addsOf(server, 'alone')).toBe(3);
     await unload(server, `${spaces[1]}::adder`);

@@ -162,7 +162,9 @@ describe('a lookup', () => {
 
   it('names the models of the repositories where the name alone is in several', async () => {
     await stage.apply(model('x::a', [1]), model('y::a', [1]), model('y::ba', [1]));
-    expect(stage.find('a')).toBe("INVALID_ARGUMENT model 'a' is in several repositories: ask for 'x::a' or 'y::a'");
+    expect(stage.find('a')).toBe(
+      "INVALID_ARGUMENT There are 2 identifiers of model 'a' in global map, model namespace must be provided to resolve ambiguity. Ask for 'x::a' or 'y::a'.",
+    );
     expect(stage.find('y::a')).toBe('y::a/1:a');
     expect(stage.find('a::a')).toBe("NOT_FOUND Request for unknown model: 'a::a' is not found");
   });

@@ -18,6 +18,7 @@ import {
 import type { FailureReason, ModelStatistics, WarmupTime } from '../telemetry/statistics.js';
 import type { ServerError } from '../types/errors.js';
 import { fillRandom } from './random-data.js';
+import { readNote } from './response-note.js';
 import { type WarmupSample, type WarmupTensor, warmupFailed } from './warmup-samples.js';
 
 export interface WarmupSettings {
@@ -54,6 +55,8 @@ class WarmupRequest extends InferRequest {
   readonly #slot: Slot;
   readonly #surroundings: WarmupSurroundings;
   #left: number;
+  /** Of the first that failed. */
+  #error: ServerError | null = null;
 
   constructor(slot: Slot, state: number, requests: number, surroundings: WarmupSurroundings) {
     super();
@@ -68,13 +71,15 @@ class WarmupRequest extends InferRequest {
     });
   }
 
-  override complete(outputs: BatchOutputs): void {
+  override complete(outputs: BatchOutputs, index: number): void {
+    const { error } = readNote(outputs, index);
     const { statistics } = this.#surroundings;
     const { startUs, inputsUs, inferUs, endUs } = outputs.batch.times;
     const queueUs = Math.max(0, startUs - this.queuedUs);
-    statistics.requestSucceeded(1, this.#ageUs, queueUs, inputsUs - startUs, inferUs - inputsUs, endUs - inferUs);
+    if (error !== null) statistics.requestFailed('BACKEND', this.#ageUs);
+    else statistics.requestSucceeded(1, this.#ageUs, queueUs, inputsUs - startUs, inferUs - inputsUs, endUs - inferUs);
     outputs.release();
-    this.#end(null);
+    this.#end(error);
   }
 
   /** Nobody waits for what a decoupled model says. */
@@ -92,9 +97,10 @@ class WarmupRequest extends InferRequest {
   }
 
   #end(error: ServerError | null): void {
+    this.#error ??= error;
     if (--this.#left > 0) return;
     this.#surroundings.arena.give(this.#slot);
-    this.#settle(error);
+    this.#settle(this.#error);
   }
 }
 

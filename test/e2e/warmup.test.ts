@@ -259,6 +259,28 @@ test('a model whose sample fails or does not fit is not served, and the index sa
   await server.stop();
 });
 
+test('a model in JavaScript that fails a request of its warm-up is not served', async () => {
+  const config = Buffer.from(`backend: "javascript" max_batch_size: 4
+    input { name: "N" data_type: TYPE_INT32 dims: [ 1 ] } output { name: "M" data_type: TYPE_INT32 dims: [ 1 ] }
+    ${sample('s', `batch_size: 2 ${input('N', 'INT32', '1', zero)}`)}`);
+  const code = (body: string) => Buffer.from(`export async function execute({ requests }) { ${body} }`);
+  const fail = "request.fail('not today', 'UNAVAILABLE')";
+  const server = await ServerProcess.start({
+    models: [],
+    flags: ['--exit-on-error=false'],
+    files: {
+      'all/config.pbtxt': config,
+      'all/1/model.mjs': code(`for (const request of requests) ${fail};`),
+      'second/config.pbtxt': config,
+      'second/1/model.mjs': code(`const [first, request] = requests; first.output('M', [1, 1]); ${fail};`),
+    },
+  });
+  const text = "Invalid argument: failed to run warmup sample 's': not today; ";
+  expect(await reasonsOf(server)).toEqual({ all: text, second: text });
+  expect(await memoryUsed(server)).toBe(0);
+  await server.stop();
+});
+
 test('a model whose worker dies of its warm-up is not served, and not tried again', async () => {
   const server = await ServerProcess.start({
     models: ['slow'],

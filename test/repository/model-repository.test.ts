@@ -87,7 +87,7 @@ describe('the start', () => {
     expect(await stage.index()).toEqual(['r1::m/1 READY', 'r2::m/']);
     expect(await stage.loads('r2::m')).toBe('');
     expect(stage.served).toEqual(['r1::m/1 x', 'r2::m/1 y']);
-    expect(() => stage.manager.find('m', '')).toThrow("ask for 'r1::m' or 'r2::m'");
+    expect(() => stage.manager.find('m', '')).toThrow("Ask for 'r1::m' or 'r2::m'");
   });
 });
 

@@ -102,8 +102,10 @@ function numberOf(env: Environment, variable: string): number | undefined {
   return value >= 1 && value <= MAX_INT32 ? value : undefined;
 }
 
+/** Without a scheme it is HTTP, as in Triton. */
 function readUrl(text: string): string {
-  if (URL.canParse(text) && /^https?:/i.test(text)) return text;
+  const url = text.includes('://') ? text : `http://${text}`;
+  if (URL.canParse(url) && /^https?:/i.test(url)) return url;
   throw badOption('trace-config', `expected opentelemetry,url=http://HOST:PORT/PATH, got '${text}'`);
 }
 

@@ -88,6 +88,12 @@ describe('--trace-config', () => {
     expect(read([`level=${level}`, 'triton,file=f']).settings.levels).toEqual(levels);
   });
 
+  test('an URL without a scheme is one of HTTP', () => {
+    expect(read(['opentelemetry,url=localhost:10000/v1/traces']).openTelemetry.url).toBe(
+      'http://localhost:10000/v1/traces',
+    );
+  });
+
   test('the flags of before name their successor', () => {
     expect(parseCommandLine(['dir', '--trace-rate=5'])).toMatchObject({
       notes: ['--trace-rate is deprecated: use --trace-config rate=N'],
@@ -103,7 +109,8 @@ describe('--trace-config', () => {
     ['rate=1.5', "got '1.5'"],
     ['level=SOME', 'expected level=OFF|TIMESTAMPS|TENSORS'],
     ['mode=jaeger', 'expected mode=triton|opentelemetry'],
-    ['opentelemetry,url=host:4318', 'expected opentelemetry,url=http://HOST:PORT/PATH'],
+    ['opentelemetry,url=grpc://host:4318', 'expected opentelemetry,url=http://HOST:PORT/PATH'],
+    ['opentelemetry,url=host:http', "got 'host:http'"],
     ['opentelemetry,resource=name', 'expected opentelemetry,resource=KEY=VALUE'],
     ['opentelemetry,bsp_max_queue_size=0', 'a whole number from 1 to'],
     ['level=TIMESTAMPS', 'Attempting to set invalid trace setting :trace file name is not given'],

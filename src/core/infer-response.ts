@@ -10,6 +10,8 @@ import type { Explanation } from './explanation.js';
 export interface Answerer {
   readonly name: string;
   readonly version: number;
+  /** It may answer any number of times. */
+  readonly isDecoupled: boolean;
   /** Where the outputs lie. */
   readonly arena: Arena;
 }

@@ -83,6 +83,8 @@ export class CallTrace {
   /** Who has counted it where it is taken: a model, or null = the server. */
   readonly #scope: string | null;
   #trace: Trace | null = null;
+  /** Its model stamps each of its answers itself. */
+  #isDecoupled = false;
 
   constructor(
     tracing: Tracing,
@@ -100,7 +102,8 @@ export class CallTrace {
 
   /** The request is complete and about to be submitted. @param id '' = none */
   begin(request: AcceptedRequest, id: string): void {
-    const { name, version } = request.model;
+    const { name, version, isDecoupled } = request.model;
+    this.#isDecoupled = isDecoupled;
     const isTaken = this.#state === 'taken' || this.#tracing.take(name, this.#context);
     this.#state = 'decided';
     if (!isTaken) return;
@@ -113,7 +116,11 @@ export class CallTrace {
 
   /** An answer, or the error in its place, is about to be sent. */
   sending(): void {
-    this.#trace?.stamp(this.#frontEnd.sending, nowNs());
+    const trace = this.#trace;
+    if (trace === null) return;
+    const now = nowNs();
+    if (!this.#isDecoupled) trace.stamp('INFER_RESPONSE_COMPLETE', now);
+    trace.stamp(this.#frontEnd.sending, now);
   }
 
   /** The last byte of the last one is sent, or nobody wants it any more. */

@@ -55,7 +55,7 @@ onEachEngine((engine) => {
     expect((await ask(server.httpPort, request)).status).toBe(200);
     await server.stop();
     expect(story()).toBe(
-      `HTTP_RECV_START HTTP_RECV_END ${accepted} COMPUTE_OUTPUT_START COMPUTE_END REQUEST_END HTTP_SEND_START HTTP_SEND_END`,
+      `HTTP_RECV_START HTTP_RECV_END ${accepted} COMPUTE_OUTPUT_START COMPUTE_END REQUEST_END INFER_RESPONSE_COMPLETE HTTP_SEND_START HTTP_SEND_END`,
     );
     expect(traces.read()[0]).toMatchObject({ model_name: 'identity_bytes', request_id: 'r' });
   });

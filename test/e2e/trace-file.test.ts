@@ -23,8 +23,8 @@ function storiesOf(objects: readonly TraceObject[]): Record<string, string> {
 }
 
 const model = 'REQUEST_START QUEUE_START COMPUTE_START COMPUTE_INPUT_END COMPUTE_OUTPUT_START COMPUTE_END REQUEST_END';
-const http = `HTTP_RECV_START HTTP_RECV_END ${model} HTTP_SEND_START HTTP_SEND_END`;
-const grpc = `GRPC_WAITREAD_START GRPC_WAITREAD_END ${model} GRPC_SEND_START GRPC_SEND_END`;
+const http = `HTTP_RECV_START HTTP_RECV_END ${model} INFER_RESPONSE_COMPLETE HTTP_SEND_START HTTP_SEND_END`;
+const grpc = `GRPC_WAITREAD_START GRPC_WAITREAD_END ${model} INFER_RESPONSE_COMPLETE GRPC_SEND_START GRPC_SEND_END`;
 
 onEachEngine((engine) => {
   test('requests over HTTP, WebSocket and gRPC are traced from their first byte to the last of their answers', async () => {
@@ -72,7 +72,8 @@ test('steps of an ensemble are children, with tensors at level TENSORS', async (
   await server.stop();
   const objects = traces.read();
   expect(storiesOf(objects)).toEqual({
-    'chain ': 'HTTP_RECV_START HTTP_RECV_END REQUEST_START REQUEST_END HTTP_SEND_START HTTP_SEND_END',
+    'chain ':
+      'HTTP_RECV_START HTTP_RECV_END REQUEST_START REQUEST_END INFER_RESPONSE_COMPLETE HTTP_SEND_START HTTP_SEND_END',
     'first ': model,
     'second ': model,
     'third ': model,
@@ -86,6 +87,11 @@ test('steps of an ensemble are children, with tensors at level TENSORS', async (
     activity: 'TENSOR_QUEUE_INPUT',
     tensor: { name: 'INPUT1', data: ones, shape: '1,16', dtype: 'INT32' },
   });
+  const made = objects.filter(({ id, activity }) => id === root!.id && activity === 'TENSOR_BACKEND_OUTPUT');
+  expect(made.map(({ tensor }) => [tensor!.name, tensor!.shape])).toEqual([
+    ['OUTPUT0', '1,16'],
+    ['OUTPUT1', '1,16'],
+  ]);
   const kinds = objects.filter(({ id, tensor }) => id === heads[1]!.id && tensor !== undefined);
   expect(kinds.map(({ activity, tensor }) => `${activity} ${tensor!.name}`)).toEqual([
     'TENSOR_QUEUE_INPUT INPUT0',

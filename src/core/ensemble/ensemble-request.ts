@@ -8,7 +8,7 @@ import { checkInputStrings } from '../check-strings.js';
 import { type Explanation, explainSteps } from '../explanation.js';
 import type { AcceptedRequest, InferResponse, Responder } from '../infer-response.js';
 import type { PlacedTensor, RequestInputs, SourceReader } from '../request-inputs.js';
-import { nanoseconds, traceInputs } from '../request-trace.js';
+import { nanoseconds, traceInputs, traceOutputs } from '../request-trace.js';
 import type { EnsemblePlan } from './ensemble-plan.js';
 import { type AnsweredRequest, type AnsweringEnsemble, EmptyResponse, EnsembleResponse } from './ensemble-response.js';
 import { Flow, type FlowOwner } from './flow.js';
@@ -196,9 +196,11 @@ export class EnsembleRequest implements AcceptedRequest, FlowOwner, AnsweredRequ
       this.#unset(flow);
       return;
     }
+    const response = new EnsembleResponse(this, flow, isLast);
+    this.#traceOutputs(response);
     if (isLast) this.#succeed();
     else this.#held++;
-    this.#responder.onResponse(new EnsembleResponse(this, flow, isLast));
+    this.#responder.onResponse(response);
   }
 
   onReleased(): void {
@@ -238,6 +240,7 @@ export class EnsembleRequest implements AcceptedRequest, FlowOwner, AnsweredRequ
       return;
     }
     this.addTimes(response);
+    this.#traceOutputs(response);
     this.#succeed();
     this.#responder.onResponse(response);
   }
@@ -305,6 +308,10 @@ export class EnsembleRequest implements AcceptedRequest, FlowOwner, AnsweredRequ
       run.flow.onInputsRead(run.place);
       this.runEnded(run);
     }
+  }
+
+  #traceOutputs(response: InferResponse): void {
+    if (this.trace !== null) traceOutputs(this.trace, response, this.model.tensors.outputs);
   }
 
   #unset(flow: Flow): void {

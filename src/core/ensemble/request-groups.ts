@@ -113,6 +113,7 @@ function hostOfGroups(ensemble: GroupedEnsemble): EnsembleHost {
   return {
     name,
     version,
+    isDecoupled: false,
     arena,
     tensors,
     graph,

@@ -16,12 +16,9 @@ const compute: ReadonlySet<Activity> = new Set([
   'COMPUTE_OUTPUT_START',
   'COMPUTE_END',
 ]);
-const model: ReadonlySet<Activity> = new Set([
-  'REQUEST_START',
-  'QUEUE_START',
-  'REQUEST_END',
-  'INFER_RESPONSE_COMPLETE',
-]);
+const model: ReadonlySet<Activity> = new Set(['REQUEST_START', 'QUEUE_START', 'REQUEST_END']);
+/** Of a step or a call, which have no span of a protocol. */
+const inner: ReadonlySet<Activity> = new Set([...model, 'INFER_RESPONSE_COMPLETE']);
 
 /**
  * Fact sheet 8.3: `InferRequest` has what the protocol saw, below it is a span for each model, and in that one for its computation. Ours, which
@@ -29,13 +26,17 @@ const model: ReadonlySet<Activity> = new Set([
  */
 export function planSpans(root: Trace): SpanPlan | null {
   const events = root.stamps.filter(({ activity }) => !compute.has(activity) && !model.has(activity));
-  return plan('InferRequest', {}, events, [planModel(root)]);
+  return plan('InferRequest', {}, events, [planModel(root, model)]);
 }
 
-function planModel(trace: Trace): SpanPlan | null {
-  const events = trace.stamps.filter(({ activity }) => model.has(activity));
+function planModel(trace: Trace, own: ReadonlySet<Activity>): SpanPlan | null {
+  const events = trace.stamps.filter(({ activity }) => own.has(activity));
   const computed = trace.stamps.filter(({ activity }) => compute.has(activity));
-  const children = [planQueue(trace.stamps), plan('compute', {}, computed, []), ...trace.children.map(planModel)];
+  const children = [
+    planQueue(trace.stamps),
+    plan('compute', {}, computed, []),
+    ...trace.children.map((child) => planModel(child, inner)),
+  ];
   return plan(trace.modelName, attributesOf(trace), events, children);
 }
 

@@ -57,7 +57,7 @@ function request(tensors: ModelTensors, { inputs = [A, B], ...settings }: Settin
     return slot.offset;
   });
   return {
-    ...{ model: { name: 'm', version: 1, arena }, plan },
+    ...{ model: { name: 'm', version: 1, isDecoupled: false, arena }, plan },
     trace: null,
     requestId: '',
     isTimed: false,

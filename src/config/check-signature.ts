@@ -99,7 +99,8 @@ function checkOutput(config: ModelConfig, output: ModelOutput, outputs: Tensors)
   const model = findTensor('output', output.name, outputs);
   checkType(config, `output '${output.name}'`, output.data_type, model);
   const isScattered = config.batch_output.some(({ target_name }) => target_name.includes(output.name));
-  if (!isScattered) checkShape(config, output, model, sameShape);
+  // Triton compares with what ONNX Runtime infers, which is often more than the file says. Whether it is so shows when the model runs.
+  if (!isScattered) checkShape(config, output, model, isStricter);
 }
 
 /** Types only: a state has the shape that the model gave it. */
@@ -144,7 +145,7 @@ function canBe(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((dim, i) => dim === b[i] || dim === -1 || b[i] === -1);
 }
 
-/** An input may be stricter than the model, where the model leaves a dimension open. */
+/** The configuration may be stricter than the model, where the model leaves a dimension open. */
 function isStricter(config: Shape, model: Shape): boolean {
   return config.length === model.length && config.every((dim, i) => dim === model[i] || model[i] === -1);
 }

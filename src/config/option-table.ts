@@ -297,13 +297,14 @@ const working: readonly Flag[] = [
       'mode, level, rate, count; triton,file; triton,log-frequency; opentelemetry,url; opentelemetry,resource; opentelemetry,bsp_*: docs/tracing.md.',
     ),
     deprecated(text('trace-file', '', 'FILE', 'Use --trace-config triton,file=FILE.')),
-    deprecated(
-      choice(
+    deprecated({
+      ...choice(
         'trace-level',
         ['OFF', 'TIMESTAMPS', 'TENSORS', 'MIN', 'MAX', 'ON', 'true', 'false'],
         'Use --trace-config level=LEVEL; MIN, MAX, ON and true are TIMESTAMPS.',
       ),
-    ),
+      repeatable: true,
+    }),
     deprecated(integer('trace-rate', 1000, count, 'Use --trace-config rate=N.')),
     deprecated(integer('trace-count', -1, { ...count, min: -1 }, 'Use --trace-config count=N; -1 = without limit.')),
     deprecated(integer('trace-log-frequency', 0, count, 'Use --trace-config triton,log-frequency=N.')),

@@ -126,7 +126,11 @@ class GivenSettings {
   constructor(flags: FlagValues) {
     for (const text of flags.list('trace-config')) this.#add(text);
     for (const [key, flag] of older) {
-      if (flags.isGiven(flag) && !this.#values.has(key)) this.#values.set(key, [checked(key, flags.asText(flag))]);
+      if (!flags.isGiven(flag) || this.#values.has(key)) continue;
+      this.#values.set(
+        key,
+        flags.list(flag).map((text) => checked(key, text)),
+      );
     }
   }
 

@@ -129,6 +129,7 @@ const ours: Readonly<Record<string, FlagValue | null>> = {
 };
 
 const repeatable = [
+  'trace-level', // TIMESTAMPS and TENSORS, one after the other
   'model-repository',
   'load-model',
   'http-restricted-api',

@@ -94,6 +94,13 @@ describe('--trace-config', () => {
     );
   });
 
+  test('--trace-level may be given twice', () => {
+    const line = ['dir', '--trace-file=f', '--trace-level=TENSORS', '--trace-level=MIN'];
+    expect(parseCommandLine(line)).toMatchObject({
+      options: { trace: { settings: { levels: ['TIMESTAMPS', 'TENSORS'] } } },
+    });
+  });
+
   test('the flags of before name their successor', () => {
     expect(parseCommandLine(['dir', '--trace-rate=5'])).toMatchObject({
       notes: ['--trace-rate is deprecated: use --trace-config rate=N'],

@@ -46,6 +46,13 @@ def value_of(parameter):
     return getattr(parameter, parameter.WhichOneof("parameter_choice"))
 
 
+def without_end(answers: list, model: str) -> list:
+    """Those of `until_final` that have outputs. The last of an ensemble says itself that it is, if that is known when it is sent."""
+    *others, last = answers
+    assert is_empty(last) or model == "repeat_negated"
+    return others if is_empty(last) else answers
+
+
 def until_final(stream: Stream) -> list:
     """All answers up to the one that is marked as the last: of one request that asked for such a mark."""
     answers = [stream.result()]

@@ -16,6 +16,7 @@ from decoupled import (
     text_inputs,
     text_of,
     until_final,
+    without_end,
 )
 from grpc_tensors import final_mark, grpc_input, simple_grpc_inputs, wait_until
 from streams import WAIT_SECONDS, Stream
@@ -33,14 +34,14 @@ def stream(grpc_client):
 def test_each_element_is_an_answer_in_order(stream, model, sign):
     values = [4, 2, 0, 1, 8]
     stream.send(model, repeat_inputs(values), request_id="mine", enable_empty_final_response=True)
-    answers = until_final(stream)
-    assert is_empty(answers.pop())
+    heard = until_final(stream)
+    assert [final_mark(answer) for answer in heard] == [False] * (len(heard) - 1) + [True]
+    answers = without_end(heard, model)
     assert [number_of(answer) for answer in answers] == [sign * value for value in values]
     assert [number_of(answer, "IDX") for answer in answers] == [0, 1, 2, 3, 4]
     for answer in answers:
         response = answer.get_response()
         assert (response.id, response.model_name, response.model_version) == ("mine", model, "1")
-        assert final_mark(answer) is False
 
 
 @pytest.mark.parametrize("model", ["repeat_int32", "repeat_negated"])
@@ -90,11 +91,13 @@ def test_requests_side_by_side_each_get_their_own_answers(stream):
     while finals < 60:
         answer = stream.result()
         request_id = answer.get_response().id
-        heard[request_id].append(None if is_empty(answer) else number_of(answer))
+        heard[request_id].append(answer)
         finals += final_mark(answer)
     for number in range(1, 31):
-        assert heard[str(number)] == [number] * number + [None]
-        assert heard[f"r{number}"] == [-value for value in range(number)] + [None]
+        squares = without_end(heard[str(number)], "square_int32")
+        assert [number_of(answer) for answer in squares] == [number] * number
+        negated = without_end(heard[f"r{number}"], "repeat_negated")
+        assert [number_of(answer) for answer in negated] == [-value for value in range(number)]
 
 
 def test_answers_come_as_they_are_made_and_do_not_hold_up_others(stream):
@@ -131,7 +134,7 @@ def test_an_error_in_a_step_behind_a_decoupled_one_names_the_ensemble(stream):
     assert heard[-1] == "in ensemble 'repeat_negated', 1313 is no number"
     assert heard[:-1] in ([], [-1])
     stream.send("repeat_negated", repeat_inputs([5]), enable_empty_final_response=True)
-    assert [is_empty(answer) for answer in until_final(stream)] == [False, True]
+    assert [number_of(answer) for answer in without_end(until_final(stream), "repeat_negated")] == [-5]
 
 
 def test_errors_before_the_model_has_it(stream):
@@ -156,7 +159,7 @@ def test_an_error_can_end_the_stream_by_its_status(grpc_client):
 def test_only_the_outputs_that_were_asked_for(stream, model, names):
     outputs = [grpcclient.InferRequestedOutput(name) for name in names]
     stream.send(model, repeat_inputs([7]), outputs=outputs, enable_empty_final_response=True)
-    answer, _ = until_final(stream)
+    (answer,) = without_end(until_final(stream), model)
     assert sorted(output.name for output in answer.get_response().outputs) == sorted(names)
 
 

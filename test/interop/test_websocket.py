@@ -156,7 +156,9 @@ def test_a_decoupled_ensemble_answers_any_number_of_times(server, run_async):
 
     heard = run_async(ask())
     for count in range(20):
-        assert heard[str(count)] == [[-number] for number in range(count)] + [[]]
+        # The last says itself that it is, if that is known when it is sent; else an empty one follows.
+        numbers = [[-number] for number in range(count)]
+        assert heard[str(count)] in ([*numbers, []], numbers or [[]])
 
 
 def test_an_error_between_answers_is_the_last_message_to_its_request(server, run_async):

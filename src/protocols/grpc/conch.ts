@@ -20,7 +20,7 @@ import type {
   GrpcTls,
 } from './engine.js';
 import { parseTimeoutUs } from './grpc-timeout.js';
-import { httpRefusal, metadataTooLarge, trailersOnly } from './header-blocks.js';
+import { httpRefusal, metadataTooLarge, quoted, trailersOnly } from './header-blocks.js';
 import { type Algorithm, isAlgorithm } from './message-codec.js';
 
 /** Tensors of megabytes come in larger frames and need not wait for windows so often; what has come is taken at once. */
@@ -116,7 +116,8 @@ class ConchListener implements GrpcListener, ConchHost {
     if (refusal !== null) return refuse(stream, refusal);
     const timeout = fields.get('grpc-timeout');
     const timeoutUs = timeout === undefined ? 0 : parseTimeoutUs(timeout);
-    if (timeoutUs < 0) return refuse(stream, trailersOnly(GRPC_INTERNAL, `grpc-timeout is not a time: '${timeout}'`));
+    if (timeoutUs < 0)
+      return refuse(stream, trailersOnly(GRPC_INTERNAL, `grpc-timeout is not a time: '${quoted(timeout!)}'`));
     const deadlineUs = timeout === undefined ? 0 : monotonicUs() + timeoutUs;
     const call = new ConchCall(this, stream, fields, deadlineUs, encodingOf(fields));
     this.#open++;
@@ -139,10 +140,14 @@ class ConchListener implements GrpcListener, ConchHost {
   #refusal(fields: RequestFields) {
     if (fields.method !== 'POST') return httpRefusal(405);
     if (!(fields.get('content-type') ?? '').startsWith('application/grpc')) return httpRefusal(415);
-    if (!this.#methods.has(fields.path)) return trailersOnly(GRPC_UNIMPLEMENTED, `there is no method ${fields.path}`);
+    if (!this.#methods.has(fields.path))
+      return trailersOnly(GRPC_UNIMPLEMENTED, `there is no method ${quoted(fields.path)}`);
     const encoding = fields.get('grpc-encoding') ?? 'identity';
     if (isAlgorithm(encoding)) return null;
-    return trailersOnly(GRPC_UNIMPLEMENTED, `grpc-encoding '${encoding}' is not supported; gzip and deflate are`);
+    return trailersOnly(
+      GRPC_UNIMPLEMENTED,
+      `grpc-encoding '${quoted(encoding)}' is not supported; gzip and deflate are`,
+    );
   }
 }
 

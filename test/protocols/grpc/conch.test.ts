@@ -97,3 +97,38 @@ describe('pings of a client', () => {
     }
   });
 });
+
+/** A field of some KiB costs a client an octet once it is in the table: an answer that repeats it, or codes it, costs us a thousand times that. */
+test('refusals repeat little of what the client said', async () => {
+  const fixture = await GrpcFixture.start(new ConchEngine(), (call) => call.end(status.OK, ''));
+  const peer = new RawClient(fixture.listener.port);
+  peer.open();
+  const long = 'x'.repeat(4000);
+  const refused: [string, string][][] = [
+    [[':path', `/${long}`]],
+    [
+      [':path', UNARY],
+      ['grpc-encoding', long],
+    ],
+    [
+      [':path', UNARY],
+      ['grpc-timeout', long],
+    ],
+  ];
+  for (const [nth, [path, ...rest]] of refused.entries()) {
+    const begin: [string, string][] = [[':method', 'POST'], [':scheme', 'http'], path!];
+    peer.send(wire.headers(2 * nth + 1, wire.END_STREAM, [...begin, ['content-type', 'application/grpc'], ...rest]));
+  }
+  const { streamId } = await peer.frame((frame) => frame.type === wire.HEADERS && frame.streamId === 5);
+  expect(streamId).toBe(5);
+  const messages = peer.frames
+    .filter(({ type }) => type === wire.HEADERS)
+    .map(({ fields }) => new Map(fields).get('grpc-message'));
+  expect(messages).toEqual([
+    `there is no method /${'x'.repeat(99)}...`,
+    `grpc-encoding '${'x'.repeat(100)}...' is not supported; gzip and deflate are`,
+    `grpc-timeout is not a time: '${'x'.repeat(100)}...'`,
+  ]);
+  peer.socket.destroy();
+  await fixture.stop();
+});

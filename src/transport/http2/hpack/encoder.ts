@@ -19,6 +19,9 @@ const INCREMENTAL = 0x40;
 const HUFFMAN = 0x80;
 const PLAIN = 0x00;
 
+/** Longer texts are sent once: coding them costs more than their octets. */
+const HUFFMAN_OCTETS_MAX = 256;
+
 export function encodeFields(fields: readonly Field[]): HeaderBlock {
   return { bytes: Buffer.concat(fields.map(encodeField)), frequent: [] };
 }
@@ -52,7 +55,7 @@ function encodeLiteral(pattern: number, mask: number, [name, value]: Field): Buf
 
 function encodeString(text: string): Buffer {
   const plain = Buffer.from(text, 'latin1');
-  const isShorter = huffmanLength(plain) < plain.length;
+  const isShorter = plain.length <= HUFFMAN_OCTETS_MAX && huffmanLength(plain) < plain.length;
   const octets = isShorter ? encodeHuffman(plain) : plain;
   return Buffer.concat([encodeInteger(isShorter ? HUFFMAN : PLAIN, 0x7f, octets.length), octets]);
 }

@@ -39,6 +39,11 @@ export class AdminCall extends WholeMessages {
   }
 
   onMessage(call: GrpcCall, message: Buffer): void {
+    if (this.#isAsked) {
+      this.#isOver = true;
+      call.end(GRPC_UNIMPLEMENTED, `a second request message came for ${call.path}`);
+      return;
+    }
     this.#isAsked = true;
     try {
       const answer = this.#method.run(this.#server, decode(this.#method.request, message));

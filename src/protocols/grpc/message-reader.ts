@@ -1,4 +1,5 @@
 import { type BodyBudget, BodyBuffer } from '../body-buffer.js';
+import { Backlog } from './backlog.js';
 import { WHOLE_MESSAGE_BYTES } from './engine.js';
 
 /** Compressed-Flag and Message-Length of a Length-Prefixed-Message. */
@@ -42,8 +43,9 @@ export class MessageReader {
   #left = 0;
   #isHeld = false;
   #isStopped = false;
-  /** What came while it was held; null = nothing. */
-  #backlog: Buffer[] | null = null;
+  /** What came while it was held; null = nothing ever did. */
+  #backlog: Backlog | null = null;
+  #isReleasing = false;
   #hasEnded = false;
 
   constructor(sink: MessageSink, maxBytes: number, budget: BodyBudget) {
@@ -63,7 +65,7 @@ export class MessageReader {
       this.#sink.onTaken(end - start);
       return;
     }
-    if (this.#isHeld) this.#keep(bytes, start, end);
+    if (this.#mustWait() || this.#backlogLength() > 0) this.#keep(bytes, start, end);
     else this.#read(bytes, start, end);
   }
 
@@ -78,14 +80,16 @@ export class MessageReader {
     this.#isHeld = true;
   }
 
+  /** As `feed`, of what was kept. Where it is called by what the sink does with that, it goes on there. */
   release(): void {
     if (!this.#isHeld) return;
     this.#isHeld = false;
-    const backlog = this.#backlog ?? [];
-    this.#backlog = null;
-    for (const bytes of backlog) {
-      this.#budget.give(bytes.length);
-      this.feed(bytes, 0, bytes.length);
+    if (this.#isReleasing) return;
+    this.#isReleasing = true;
+    try {
+      this.#readBacklog();
+    } finally {
+      this.#isReleasing = false;
     }
     this.#tellEnd();
   }
@@ -94,35 +98,48 @@ export class MessageReader {
   stop(): void {
     if (this.#isStopped) return;
     this.#isStopped = true;
-    for (const bytes of this.#backlog ?? []) {
-      this.#budget.give(bytes.length);
-      this.#sink.onTaken(bytes.length);
-    }
-    this.#backlog = null;
+    const kept = this.#backlogLength();
+    if (kept > 0) this.#sink.onTaken(kept);
+    this.#backlog?.clear();
     this.#body?.clear();
   }
 
   #tellEnd(): void {
-    if (!this.#hasEnded || this.#isHeld || this.#isStopped || this.#backlog !== null) return;
+    if (!this.#hasEnded || this.#isHeld || this.#isStopped || this.#backlogLength() > 0) return;
     this.#hasEnded = false;
     this.#sink.onHalfClose(this.isBetween);
   }
 
+  #mustWait(): boolean {
+    return this.#isHeld && this.#state !== 'pieces';
+  }
+
+  #backlogLength(): number {
+    return this.#backlog === null ? 0 : this.#backlog.length;
+  }
+
   #read(bytes: Buffer, start: number, end: number): void {
     let at = start;
-    while (at < end && !this.#isStopped) {
-      if (this.#isHeld && this.#state !== 'pieces') break;
-      at = this.#readSome(bytes, at, end);
-    }
+    while (at < end && !this.#isStopped && !this.#mustWait()) at = this.#readSome(bytes, at, end);
     const taken = this.#isStopped ? end : at;
     if (taken > start) this.#sink.onTaken(taken - start);
     if (taken < end) this.#keep(bytes, taken, end);
   }
 
+  /** Step by step, because any of them may hold the reader, stop it, or throw: what is left stays where it is. */
+  #readBacklog(): void {
+    while (this.#backlogLength() > 0 && !this.#mustWait()) {
+      const bytes = this.#backlog!.first;
+      const at = this.#readSome(bytes, 0, bytes.length);
+      if (this.#isStopped) return;
+      this.#backlog!.drop(at);
+      this.#sink.onTaken(at);
+    }
+  }
+
   #keep(bytes: Buffer, start: number, end: number): void {
-    this.#budget.take(end - start);
-    this.#backlog ??= [];
-    this.#backlog.push(Buffer.from(bytes.subarray(start, end)));
+    this.#backlog ??= new Backlog(this.#budget);
+    this.#backlog.push(bytes, start, end);
   }
 
   /** Where it has come to. */

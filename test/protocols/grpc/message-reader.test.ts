@@ -134,3 +134,87 @@ test('what is kept is within the budget, and goes back when the call is over', (
   reader.stop();
   expect([budget.used, listener.taken]).toEqual([0, 15_000]);
 });
+
+describe('what waits', () => {
+  /** Holds the reader with each message, as a client does whose answers wait. */
+  function setUpHolding(budget: BodyBudget) {
+    const setting = setUp(budget);
+    const { listener, reader } = setting;
+    listener.onMessage = (bytes) => {
+      listener.heard.push(textOf(bytes));
+      reader.hold();
+    };
+    reader.hold();
+    return setting;
+  }
+
+  test('takes the memory of its bytes, also where they come one by one', () => {
+    const { reader, budget } = setUpHolding(new BodyBudget(1 << 22));
+    const byte = Buffer.alloc(1);
+    const before = process.memoryUsage();
+    for (let count = 0; count < 1_000_000; count++) reader.feed(byte, 0, 1);
+    const after = process.memoryUsage();
+    expect(after.heapUsed + after.external - before.heapUsed - before.external).toBeLessThan(20_000_000);
+    expect(budget.used).toBeLessThan(2_000_000);
+  });
+
+  test('is not copied again for each message that is let through', () => {
+    let takes = 0;
+    class CountingBudget extends BodyBudget {
+      override take(bytes: number): void {
+        takes++;
+        super.take(bytes);
+      }
+    }
+    const { listener, reader, budget } = setUpHolding(new CountingBudget(1 << 22));
+    const one = framed(Buffer.alloc(195));
+    const chunk = Buffer.concat(Array.from({ length: 100 }, () => one));
+    for (let count = 0; count < 100; count++) reader.feed(chunk, 0, chunk.length);
+    for (let count = 1; count <= 10_000; count++) {
+      reader.release();
+      expect(listener.heard).toHaveLength(count);
+    }
+    expect([takes <= 100, budget.used, listener.taken]).toEqual([true, 0, 2_000_000]);
+  });
+
+  test('goes back where the budget does not allow for what is put together of it', () => {
+    const limit = 200_000;
+    const { reader, budget } = setUpHolding(new BodyBudget(limit));
+    const bytes = framed(Buffer.alloc(60_000)).subarray(0, 30_000);
+    for (let at = 0; at < bytes.length; at += 10_000) reader.feed(bytes, at, at + 10_000);
+    const others = limit - budget.used;
+    budget.take(others);
+    expect(() => reader.release()).toThrow('try again later');
+    budget.give(others);
+    reader.stop();
+    expect(budget.used).toBe(0);
+  });
+
+  test('is read to its end before that is told, also by a sink that holds and releases at once', () => {
+    const { listener, reader } = setUp();
+    listener.onCompressed = () => {
+      reader.hold();
+      listener.heard.push('inflated');
+      reader.release();
+    };
+    reader.hold();
+    for (const bytes of [framed(Buffer.alloc(0), true), framed(Buffer.from('second'))]) {
+      reader.feed(bytes, 0, bytes.length);
+    }
+    reader.end();
+    reader.release();
+    expect(listener.heard).toEqual(['inflated', textOf(Buffer.from('second')), 'end']);
+  });
+
+  test('is not waited for by pieces of a message that has begun', () => {
+    const { listener, reader, budget } = setUp();
+    const long = Buffer.alloc(100_000, 1);
+    const bytes = Buffer.concat([framed(long), framed(Buffer.from('next'))]);
+    reader.feed(bytes, 0, 50_000);
+    reader.hold();
+    reader.feed(bytes, 50_000, bytes.length);
+    expect([listener.heard, budget.used]).toEqual([[textOf(long)], 9]);
+    reader.release();
+    expect(listener.heard).toEqual([textOf(long), textOf(Buffer.from('next'))]);
+  });
+});

@@ -3,7 +3,7 @@ import { ErrorCode, HEADER_TABLE_BYTES_INITIAL } from '../wire.js';
 import { DynamicTable } from './dynamic-table.js';
 import { FIELD_OVERHEAD_BYTES, type FieldKind, kindOfField, TableField } from './field.js';
 import { decodeHuffman } from './huffman.js';
-import { RecentLiteral } from './recent-literal.js';
+import { RECENT_OCTETS_MAX, RecentLiteral } from './recent-literal.js';
 import { staticFields } from './static-table.js';
 
 /** Takes the fields of one block in order. */
@@ -103,7 +103,8 @@ export class HpackDecoder {
     if (field.isAt(this.#block, start, this.#end)) this.#at += field.length;
     else {
       const value = this.#string();
-      field.become(this.#block, start, this.#at, value, this.#stringBytes);
+      if (this.#at - start > RECENT_OCTETS_MAX) return this.#unkept(staticFields[index - 1]!, value, sink, room);
+      field.become(this.#block, start, this.#at, value);
     }
     if (field.bytes <= room) sink.field(field.name, field.value, field.kind);
     return field.bytes;
@@ -113,16 +114,17 @@ export class HpackDecoder {
   #literal(index: number, isIndexed: boolean, sink: FieldSink, room: number): number {
     const named = index === 0 ? this.#newName() : this.#lookUp(index);
     const value = this.#string();
+    if (!isIndexed) return this.#unkept(named, value, sink, room);
+    const field = new TableField(named.name, value, named.nameBytes, this.#stringBytes);
+    this.#table.add(field);
+    if (field.bytes <= room) sink.field(field.name, value, field.kind);
+    return field.bytes;
+  }
+
+  /** A field whose value, the string read last, nobody asks for again. */
+  #unkept(named: TableField, value: string, sink: FieldSink, room: number): number {
     const bytes = named.nameBytes + this.#stringBytes + FIELD_OVERHEAD_BYTES;
-    let kind: FieldKind;
-    if (isIndexed) {
-      const field = new TableField(named.name, value, named.nameBytes, this.#stringBytes);
-      this.#table.add(field);
-      kind = field.kind;
-    } else {
-      kind = kindOfField(named.nameKind, value);
-    }
-    if (bytes <= room) sink.field(named.name, value, kind);
+    if (bytes <= room) sink.field(named.name, value, kindOfField(named.nameKind, value));
     return bytes;
   }
 

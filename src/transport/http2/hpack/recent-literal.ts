@@ -1,7 +1,7 @@
 import { FIELD_OVERHEAD_BYTES, FieldKind, kindOfField, type TableField } from './field.js';
 
-/** Longer values, as they are encoded, are read each time. */
-const OCTETS_MAX = 64;
+/** Of a value as it is encoded. Longer ones are read each time and not kept: there is a place for each name, on each connection. */
+export const RECENT_OCTETS_MAX = 64;
 
 /**
  * The field of one name that a client sent last without a place in the table. Some never give one to `:path` and `content-length` (those
@@ -13,10 +13,10 @@ export class RecentLiteral {
   kind: FieldKind = FieldKind.OTHER;
   /** As RFC 7541, 4.1 counts it. */
   bytes = 0;
-  /** Of the encoded value; -1 = it is not kept. */
+  /** Of the encoded value; -1 = there is none. */
   length = -1;
   readonly #named: TableField;
-  readonly #octets = new Uint8Array(OCTETS_MAX);
+  readonly #octets = new Uint8Array(RECENT_OCTETS_MAX);
 
   /** @param named the entry of the static table that the literals name */
   constructor(named: TableField) {
@@ -32,12 +32,12 @@ export class RecentLiteral {
     return true;
   }
 
-  /** @param valueBytes also where the value was too long to be kept */
-  become(block: Uint8Array, start: number, end: number, value: string, valueBytes: number): void {
+  /** `block[start, end)` is no longer than RECENT_OCTETS_MAX. */
+  become(block: Uint8Array, start: number, end: number, value: string): void {
     this.value = value;
     this.kind = kindOfField(this.#named.nameKind, value);
-    this.bytes = this.#named.nameBytes + valueBytes + FIELD_OVERHEAD_BYTES;
-    this.length = end - start > OCTETS_MAX ? -1 : end - start;
+    this.bytes = this.#named.nameBytes + value.length + FIELD_OVERHEAD_BYTES;
+    this.length = end - start;
     for (let nth = 0; nth < this.length; nth++) this.#octets[nth] = block[start + nth]!;
   }
 }

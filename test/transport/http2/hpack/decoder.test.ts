@@ -1,6 +1,9 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ConnectionError } from '../../../../src/transport/http2/errors.js';
+import { HpackDecoder } from '../../../../src/transport/http2/hpack/decoder.js';
 import { Collector } from './collect.js';
 import { DumbDecoder, DumbEncoder, dumbInteger, dumbString, type EncodeChoice, type Pair } from './dumb-hpack.js';
 
@@ -25,6 +28,9 @@ function error(decode: () => unknown): string {
   }
   return 'no error';
 }
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 const hexError = (hex: string) => error(() => new Collector().hex(hex));
 
@@ -224,6 +230,23 @@ describe('against a dumb twin', () => {
       const expected = new DumbDecoder().decode(block);
       expect(decoder.decode(block)).toEqual(expected);
     }
+  });
+
+  /** There is a place for each name of the static table. */
+  test('long strings without a place in the table are not kept', () => {
+    const value = 'x'.repeat(100_000);
+    collectGarbage();
+    const before = process.memoryUsage().heapUsed;
+    const decoders = Array.from({ length: 20 }, () => new HpackDecoder(200_000));
+    for (const decoder of decoders) {
+      for (let index = 15; index <= 61; index++) {
+        const block = Buffer.concat([dumbInteger(0, 4, index), dumbString(value)]);
+        decoder.decode(block, 0, block.length, { field: () => {} });
+      }
+    }
+    collectGarbage();
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(30_000_000);
+    expect(decoders).toHaveLength(20);
   });
 
   test('any bytes are decoded or refused by name', () => {

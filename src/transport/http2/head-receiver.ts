@@ -73,8 +73,10 @@ export class HeadReceiver {
       blockStart += PRIORITY_BYTES;
     }
     if (blockStart > blockEnd) throw protocolError('padding and priority leave HEADERS less than no room');
-    if ((flags & Flag.END_HEADERS) !== 0) this.#decode(streamId, bytes, blockStart, blockEnd);
-    else this.#beginBlock(streamId, bytes, blockStart, blockEnd);
+    if ((flags & Flag.END_HEADERS) !== 0) {
+      this.#checkSize(blockEnd - blockStart);
+      this.#decode(streamId, bytes, blockStart, blockEnd);
+    } else this.#beginBlock(streamId, bytes, blockStart, blockEnd);
   }
 
   continuation(flags: number, bytes: Buffer, start: number, end: number): void {
@@ -96,11 +98,13 @@ export class HeadReceiver {
   }
 
   #collect(bytes: Buffer, start: number, end: number): void {
-    const blockBytes = this.#block.length + end - start;
-    if (blockBytes > this.#blockBytesMax) {
-      throw tooLarge(`a header block may have ${this.#blockBytesMax} bytes, found ${blockBytes} or more`);
-    }
+    this.#checkSize(this.#block.length + end - start);
     this.#block.add(bytes, start, end);
+  }
+
+  #checkSize(blockBytes: number): void {
+    if (blockBytes <= this.#blockBytesMax) return;
+    throw tooLarge(`a header block may have ${this.#blockBytesMax} bytes, found ${blockBytes} or more`);
   }
 
   /** 5.1, 5.1.1: the errors that cost the connection. */

@@ -253,6 +253,15 @@ describe('field blocks are bounded', () => {
     });
   });
 
+  test('also where they are one frame', () => {
+    const peer = Peer.open({ limits: { maxFrameBytes: 1 << 18 } });
+    peer.send(wire.frame(wire.HEADERS, wire.END_HEADERS, 1, Buffer.alloc(65_537, 0x82)));
+    expect(peer.goaway()).toMatchObject({
+      code: 'ENHANCE_YOUR_CALM',
+      reason: 'a header block may have 65536 bytes, found 65537 or more',
+    });
+  });
+
   test('CONTINUATION without bytes', () => {
     const peer = Peer.open();
     peer.send(begun);

@@ -14,6 +14,8 @@ export interface FieldSink {
 /** 5.1: so many octets may follow a full prefix. 28 bits are more than any length or index we take. */
 const INTEGER_OCTETS_MAX = 4;
 
+const nothing = Buffer.alloc(0);
+
 const STATIC_LENGTH = staticFields.length;
 
 /** A Huffman code has at least five bits. */
@@ -32,8 +34,8 @@ export class HpackDecoder {
 
   /** By the index of their name in the static table. */
   readonly #recent: RecentLiteral[] = [];
-  #scratch = Buffer.alloc(0);
-  #block: Buffer = this.#scratch;
+  #scratch: Buffer = nothing;
+  #block: Buffer = nothing;
   #at = 0;
   #end = 0;
   /** Of the string read last; it counts also where the text is not kept. */
@@ -61,6 +63,8 @@ export class HpackDecoder {
     this.#sizeUpdates();
     let listBytes = 0;
     while (this.#at < this.#end) listBytes += this.#field(sink, this.#listBytesMax - listBytes);
+    // A long one is not held until the next comes.
+    this.#block = nothing;
     return listBytes;
   }
 

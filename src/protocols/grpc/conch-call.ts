@@ -194,6 +194,10 @@ export class ConchCall implements GrpcCall, StreamHandler, MessageSink, Expiring
     this.#giveUp(GRPC_RESOURCE_EXHAUSTED, text);
   }
 
+  onBadFlag(flag: number): void {
+    this.#giveUp(GRPC_INTERNAL, `expected 0 or 1 as the compressed-flag of a message, found ${flag}`);
+  }
+
   onCompressed(message: Buffer): void {
     if (this.#encoding === 'identity') {
       this.#giveUp(GRPC_INTERNAL, 'a message is marked as compressed, but the call has no grpc-encoding');

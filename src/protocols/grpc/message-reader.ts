@@ -18,6 +18,8 @@ export interface MessageSink {
   onTaken(bytes: number): void;
   /** A message of `length` bytes was announced, which is over the limit; the reader is to be stopped. */
   onTooLarge(length: number): void;
+  /** A message begins with what is neither 0 nor 1: nobody knows what follows; the reader is to be stopped. */
+  onBadFlag(flag: number): void;
   /** The client has said all, at the end of a message, or within one. */
   onHalfClose(isComplete: boolean): void;
 }
@@ -37,7 +39,8 @@ export class MessageReader {
   #body: BodyBuffer | null = null;
   #state: ReaderState = 'prefix';
   #prefix = 0;
-  #isCompressed = false;
+  /** Compressed-Flag. */
+  #flag = 0;
   #length = 0;
   /** Bytes of the message that are still to come. */
   #left = 0;
@@ -150,7 +153,7 @@ export class MessageReader {
 
   #readPrefix(bytes: Buffer, begin: number, end: number): number {
     if (this.#prefix === 0 && end - begin >= PREFIX_BYTES) {
-      this.#isCompressed = bytes[begin] !== 0;
+      this.#flag = bytes[begin]!;
       this.#length = bytes.readUInt32BE(begin + 1);
       return this.#beginMessage(bytes, begin + PREFIX_BYTES, end);
     }
@@ -158,7 +161,7 @@ export class MessageReader {
     for (; at < end && this.#prefix < PREFIX_BYTES; at++) {
       const byte = bytes[at]!;
       if (this.#prefix === 0) {
-        this.#isCompressed = byte !== 0;
+        this.#flag = byte;
         this.#length = 0;
       } else {
         this.#length = this.#length * 256 + byte;
@@ -172,16 +175,20 @@ export class MessageReader {
 
   #beginMessage(bytes: Buffer, at: number, end: number): number {
     const length = this.#length;
+    if (this.#flag > 1) {
+      this.#sink.onBadFlag(this.#flag);
+      return at;
+    }
     if (length > this.#maxBytes) {
       this.#sink.onTooLarge(length);
       return at;
     }
-    if (length <= end - at && (length <= WHOLE_MESSAGE_BYTES || this.#isCompressed)) {
+    if (length <= end - at && (length <= WHOLE_MESSAGE_BYTES || this.#isCompressed())) {
       this.#deliver(bytes.subarray(at, at + length));
       return at + length;
     }
     this.#left = length;
-    this.#state = length > WHOLE_MESSAGE_BYTES && !this.#isCompressed ? 'pieces' : 'message';
+    this.#state = length > WHOLE_MESSAGE_BYTES && !this.#isCompressed() ? 'pieces' : 'message';
     if (this.#state === 'pieces') this.#sink.onMessageBegin(length);
     return at;
   }
@@ -209,8 +216,12 @@ export class MessageReader {
     return at + part;
   }
 
+  #isCompressed(): boolean {
+    return this.#flag !== 0;
+  }
+
   #deliver(message: Buffer): void {
-    if (this.#isCompressed) this.#sink.onCompressed(message);
+    if (this.#isCompressed()) this.#sink.onCompressed(message);
     else this.#sink.onMessage(message);
   }
 }

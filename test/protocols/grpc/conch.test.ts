@@ -4,7 +4,7 @@ import type { GrpcKeepalive } from '../../../src/protocols/grpc/engine.js';
 import { RawClient } from '../../transport/http2/echo-server.js';
 import * as wire from '../../transport/http2/frames.js';
 import { runGrpcContract } from './engine.contract.js';
-import { BytesClient, GrpcFixture, status, UNARY, usualKeepalive } from './engine-fixture.js';
+import { BytesClient, GrpcFixture, status, TestOwner, UNARY, usualKeepalive } from './engine-fixture.js';
 
 runGrpcContract({ makeEngine: () => new ConchEngine(), skip: {} });
 
@@ -97,6 +97,34 @@ describe('pings of a client', () => {
     }
   });
 });
+
+test.each(['identity', 'gzip'])(
+  'with %s, a compressed-flag that is neither 0 nor 1 ends the call',
+  async (encoding) => {
+    const owner = new TestOwner();
+    const fixture = await GrpcFixture.start(new ConchEngine(), (call) => {
+      call.owner = owner;
+    });
+    const peer = new RawClient(fixture.listener.port);
+    peer.open();
+    const fields: [string, string][] = [
+      [':method', 'POST'],
+      [':scheme', 'http'],
+      [':path', UNARY],
+      ['content-type', 'application/grpc'],
+      ['grpc-encoding', encoding],
+    ];
+    peer.send(wire.headers(1, 0, fields), wire.data(1, Buffer.of(2, 0, 0, 0, 0)));
+    const answer = new Map((await peer.frame(({ type }) => type === wire.HEADERS)).fields);
+    expect([answer.get('grpc-status'), answer.get('grpc-message')]).toEqual([
+      String(status.INTERNAL),
+      'expected 0 or 1 as the compressed-flag of a message, found 2',
+    ]);
+    expect(owner.events).toEqual(['cancel']);
+    peer.socket.destroy();
+    await fixture.stop();
+  },
+);
 
 /** A field of some KiB costs a client an octet once it is in the table: an answer that repeats it, or codes it, costs us a thousand times that. */
 test('refusals repeat little of what the client said', async () => {

@@ -32,6 +32,9 @@ class Listener implements MessageSink {
   onTooLarge(length: number): void {
     this.heard.push(`too large: ${length}`);
   }
+  onBadFlag(flag: number): void {
+    this.heard.push(`bad flag: ${flag}`);
+  }
   onHalfClose(isComplete: boolean): void {
     this.heard.push(isComplete ? 'end' : 'end within a message');
   }
@@ -113,6 +116,20 @@ test('a length over the limit is told before anything of it is kept', () => {
   reader.feed(prefix, 0, prefix.length);
   expect(listener.heard).toEqual([`too large: ${2 ** 32 - 1}`]);
   expect(budget.used).toBe(0);
+});
+
+test.each([2, 128, 255])('a flag of %i is no flag, however its prefix is cut', (flag) => {
+  for (let cut = 1; cut < 6; cut++) {
+    const { listener, reader } = setUp();
+    const bytes = Buffer.from([flag, 0, 0, 0, 1, 7]);
+    listener.onBadFlag = () => {
+      listener.heard.push('bad flag');
+      reader.stop();
+    };
+    reader.feed(bytes, 0, cut);
+    reader.feed(bytes, cut, bytes.length);
+    expect(listener.heard).toEqual(['bad flag']);
+  }
 });
 
 test('an end within a message is told as such', () => {

@@ -82,9 +82,10 @@ export class StreamLayer implements StreamHost, HeadHost, BodyHost {
     if (section.endsStream) this.streams.forgetReset(streamId);
   }
 
-  /** 5.1, 6.1: costs the stream alone. Netty sends what it has queued for a stream behind its RST_STREAM. */
+  /** 5.1, 6.1: costs the stream alone, and is answered once (5.4.2). Netty sends what it has queued for a stream behind its RST_STREAM. */
   onLate(streamId: number): void {
     writeReset(this.#output, streamId, ErrorCode.STREAM_CLOSED);
+    this.streams.rememberReset(streamId, this.#receiveWindowBytes);
     this.budgets.controls.spend();
   }
 
@@ -136,9 +137,7 @@ export class StreamLayer implements StreamHost, HeadHost, BodyHost {
       this.budgets.resets.spend();
       return;
     }
-    const standing = this.streams.standing(streamId);
-    if (standing === 'idle') throw onIdle('RST_STREAM', streamId);
-    if (standing === 'reset') this.streams.rememberCancel(streamId);
+    if (this.streams.standing(streamId) === 'idle') throw onIdle('RST_STREAM', streamId);
     this.budgets.controls.spend();
   }
 

@@ -61,12 +61,13 @@ export class StreamTable {
 
   /** @param bytesLeft what the client's window for the stream still allowed */
   rememberReset(id: number, bytesLeft: number): void {
-    this.#remember(id, bytesLeft);
+    if (this.#resets.size >= RESETS_MAX) this.#resets.delete(this.#resets.keys().next().value!);
+    this.#resets.set(id, bytesLeft);
   }
 
   /** The client gave up a request that it had not sent to its end. */
   rememberCancel(id: number): void {
-    this.#remember(id, CANCELLED);
+    this.rememberReset(id, CANCELLED);
   }
 
   /** Bytes came for a stream that was reset; false = more than was allowed. */
@@ -79,10 +80,5 @@ export class StreamTable {
   /** The client ended it too: nothing may follow. */
   forgetReset(id: number): void {
     this.#resets.delete(id);
-  }
-
-  #remember(id: number, bytesLeft: number): void {
-    if (this.#resets.size >= RESETS_MAX) this.#resets.delete(this.#resets.keys().next().value!);
-    this.#resets.set(id, bytesLeft);
   }
 }

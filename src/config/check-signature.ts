@@ -92,7 +92,7 @@ function checkInput(config: ModelConfig, input: ModelInput, inputs: Tensors): vo
     );
   }
   if (input.allow_ragged_batch) checkRagged(config, input, model);
-  else checkShape(config, input, model, isStricter);
+  else checkShape(config, input, model);
 }
 
 function checkOutput(config: ModelConfig, output: ModelOutput, outputs: Tensors): void {
@@ -100,7 +100,7 @@ function checkOutput(config: ModelConfig, output: ModelOutput, outputs: Tensors)
   checkType(config, `output '${output.name}'`, output.data_type, model);
   const isScattered = config.batch_output.some(({ target_name }) => target_name.includes(output.name));
   // Triton compares with what ONNX Runtime infers, which is often more than the file says. Whether it is so shows when the model runs.
-  if (!isScattered) checkShape(config, output, model, isStricter);
+  if (!isScattered) checkShape(config, output, model);
 }
 
 /** Types only: a state has the shape that the model gave it. */
@@ -151,20 +151,15 @@ function isStricter(config: Shape, model: Shape): boolean {
 }
 
 /** The reshape is what the model sees. */
-function checkShape(
-  config: ModelConfig,
-  tensor: ModelInput | ModelOutput,
-  model: SignatureTensor,
-  fits: (config: Shape, model: Shape) => boolean,
-): void {
+function checkShape(config: ModelConfig, tensor: ModelInput | ModelOutput, model: SignatureTensor): void {
   const own = tensor.reshape?.shape ?? tensor.dims;
   if (config.max_batch_size === 0) {
     if (model.shape.length === 0) checkScalar(config, tensor.name, own);
-    else if (!fits(own, model.shape)) throw shapeError(config, tensor, own, model.shape);
+    else if (!isStricter(own, model.shape)) throw shapeError(config, tensor, own, model.shape);
     return;
   }
   if (model.shape[0] !== -1) throw noBatching(config, tensor, model.shape);
-  if (!fits([-1, ...own], model.shape)) throw shapeError(config, tensor, [-1, ...own], model.shape);
+  if (!isStricter([-1, ...own], model.shape)) throw shapeError(config, tensor, [-1, ...own], model.shape);
 }
 
 /** Without batching, one element stands for a scalar. */

@@ -6,11 +6,7 @@ import type { Range } from '../options.js';
 /** Readers of flags' texts. Each throws an `InvalidArgumentError`, to which commander adds the flag and the text. */
 
 export function whole(from: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (/^[0-9]{1,15}$/.test(text) && value >= from) return value;
-    throw new InvalidArgumentError(`Expected a whole number from ${from} on.`);
-  };
+  return wholeUpTo(from, Number.POSITIVE_INFINITY);
 }
 
 /** Longer timers of Node end at once. */
@@ -24,7 +20,9 @@ export function wholeUpTo(from: number, to: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
     if (/^[0-9]{1,15}$/.test(text) && value >= from && value <= to) return value;
-    throw new InvalidArgumentError(`Expected a whole number from ${from} to ${to}.`);
+    throw new InvalidArgumentError(
+      `Expected a whole number from ${from} ${to === Number.POSITIVE_INFINITY ? 'on' : `to ${to}`}.`,
+    );
   };
 }
 

@@ -1,7 +1,7 @@
 import { type Headers, HttpClient } from './http-client.js';
 import { type MetricMeans, MetricsFold } from './metrics-fold.js';
 import { parseMetricsPage } from './metrics-page.js';
-import { authority, parseUrl, type TargetUrl } from './url.js';
+import { parseUrl, type TargetUrl } from './url.js';
 
 const USUAL_PORT = 8002;
 const USUAL_PATH = '/metrics';
@@ -17,8 +17,7 @@ export interface MetricsUrl {
  * that is 8002. Throws an Error that quotes it.
  */
 export function parseMetricsUrl(text: string, serverHost: string): MetricsUrl {
-  const given = text === '' ? authority(serverHost, USUAL_PORT) : text;
-  const [, base, path = ''] = /^((?:[A-Za-z]+:\/\/)?[^/]*)(\/.*)?$/s.exec(given)!;
+  const [, base, path = ''] = /^((?:[A-Za-z]+:\/\/)?[^/]*)(\/.*)?$/s.exec(text === '' ? serverHost : text)!;
   const url = parseUrl('http', base!, null, USUAL_PORT);
   return { url, path: path === '' || path === '/' ? USUAL_PATH : path };
 }
